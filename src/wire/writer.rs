@@ -1,0 +1,201 @@
+//! Packing a list into a reused buffer: the one place where list bytes are made.
+
+use bytes::{BufMut, BytesMut};
+
+use crate::wire::{
+    Charset, Dialect, Text, Value,
+    dialect::{IntOrder, ListPrefix},
+    limits::{DEPTH_MAX, KEY_BYTES_MAX, LIST_BYTES_MAX, PAIRS_MAX, VALUE_BYTES_MAX},
+    text::escape_bytes,
+};
+
+/// Why a list cannot be packed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EncodeError {
+    /// A key longer than its length field can say.
+    #[error("key_bytes: a key of {0} bytes, limit is {KEY_BYTES_MAX}")]
+    KeyBytes(usize),
+    /// A value longer than its length field can say.
+    #[error("value_bytes: '{key}' has {bytes} bytes, limit is {VALUE_BYTES_MAX}")]
+    ValueBytes {
+        /// The key of the value.
+        key: String,
+        /// Its length.
+        bytes: usize,
+    },
+    /// More bytes than one list may have.
+    #[error("list_bytes: a list of {bytes} bytes, limit is {limit}")]
+    ListBytes {
+        /// The length it would have.
+        bytes: usize,
+        /// The ceiling, or the setting `list_bytes_max`.
+        limit: usize,
+    },
+    /// Too many lists in each other.
+    #[error("depth: '{0}' would be list {depth} in each other, limit is {DEPTH_MAX}", depth = DEPTH_MAX + 1)]
+    Depth(String),
+    /// Too many pairs.
+    #[error("pairs: more than {PAIRS_MAX} pairs")]
+    Pairs,
+    /// A character that the dialect's charset lacks.
+    #[error("charset: '{key}' has a character that {charset} lacks")]
+    Charset {
+        /// The key of the text.
+        key: String,
+        /// The charset of the dialect.
+        charset: Charset,
+    },
+}
+
+/// Packs pairs behind each other. The first error sticks, later pairs are skipped, the buffer is given back as it was.
+#[derive(Debug)]
+pub struct ListWriter<'b> {
+    out: &'b mut BytesMut,
+    dialect: Dialect,
+    count: usize,
+    depth: usize,
+    pairs: usize,
+    error: Option<EncodeError>,
+}
+
+impl<'b> ListWriter<'b> {
+    /// Packs one top-level list at the end of `out`.
+    ///
+    /// # Errors
+    /// The first [`EncodeError`]; `out` is then unchanged.
+    pub fn write(
+        out: &'b mut BytesMut,
+        dialect: &Dialect,
+        fill: impl FnOnce(&mut ListWriter<'_>),
+    ) -> Result<(), EncodeError> {
+        let start = out.len();
+        let mut writer = ListWriter { out, dialect: *dialect, count: 0, depth: 1, pairs: 0, error: None };
+        writer.out.put_u16(0);
+        fill(&mut writer);
+        let (count, error) = (writer.count, writer.error.take());
+        let bytes = out.len().saturating_sub(start);
+        let result = match (error, u16::try_from(count)) {
+            (Some(error), _) => Err(error),
+            (None, Err(_)) => Err(EncodeError::Pairs),
+            (None, Ok(_)) if bytes > LIST_BYTES_MAX => Err(EncodeError::ListBytes { bytes, limit: LIST_BYTES_MAX }),
+            (None, Ok(count)) => {
+                patch(out, start, &count.to_be_bytes());
+                Ok(())
+            }
+        };
+        if result.is_err() {
+            out.truncate(start);
+        }
+        result
+    }
+
+    /// Adds an int.
+    pub fn int(&mut self, key: &[u8], value: i32) {
+        let bytes = match self.dialect.int_order {
+            IntOrder::Big => value.to_be_bytes(),
+            IntOrder::Little => value.to_le_bytes(),
+        };
+        self.scalar(1, key, &bytes);
+    }
+
+    /// Adds a string.
+    pub fn text(&mut self, key: &[u8], value: &Text) {
+        let charset = self.dialect.charset;
+        match value.to_bytes(charset) {
+            Some(bytes) => self.scalar(0, key, &bytes),
+            None => self.fail(EncodeError::Charset { key: escape_bytes(key), charset }),
+        }
+    }
+
+    /// Adds a nested list.
+    pub fn list(&mut self, key: &[u8], fill: impl FnOnce(&mut Self)) {
+        if self.depth >= DEPTH_MAX {
+            return self.fail(EncodeError::Depth(escape_bytes(key)));
+        }
+        if !self.head(3, key) {
+            return;
+        }
+        let start = self.out.len();
+        let prefix = self.dialect.list_prefix;
+        self.out.put_bytes(0, 6); // 4 of prefix and 2 of count, in three spellings
+        let count_above = std::mem::take(&mut self.count);
+        self.depth = self.depth.saturating_add(1);
+        fill(self);
+        self.depth = self.depth.saturating_sub(1);
+        let count = std::mem::replace(&mut self.count, count_above);
+        if self.error.is_some() {
+            return;
+        }
+        let n = self.out.len().saturating_sub(start).saturating_sub(4);
+        match nested_head(prefix, n, count) {
+            Some(head) => patch(self.out, start, &head),
+            None => self.fail(EncodeError::ListBytes { bytes: n, limit: LIST_BYTES_MAX }),
+        }
+    }
+
+    /// Adds any value of a tree.
+    pub fn value(&mut self, key: &[u8], value: &Value) {
+        match value {
+            Value::Str(text) => self.text(key, text),
+            Value::Int(number) => self.int(key, *number),
+            Value::Binary(bytes) => self.scalar(2, key, bytes),
+            Value::List(list) => self.list(key, |writer| list.write(writer)),
+            Value::Unicode(text) => {
+                let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+                self.scalar(4, key, &bytes);
+            }
+            Value::Opaque { code, bytes } => self.scalar(*code, key, bytes),
+        }
+    }
+
+    fn scalar(&mut self, code: u8, key: &[u8], bytes: &[u8]) {
+        let Ok(length) = u16::try_from(bytes.len()) else {
+            return self.fail(EncodeError::ValueBytes { key: escape_bytes(key), bytes: bytes.len() });
+        };
+        if self.head(code, key) {
+            self.out.put_u16(length);
+            self.out.put_slice(bytes);
+        }
+    }
+
+    fn head(&mut self, code: u8, key: &[u8]) -> bool {
+        let Ok(length) = u16::try_from(key.len()) else {
+            self.fail(EncodeError::KeyBytes(key.len()));
+            return false;
+        };
+        if self.pairs >= PAIRS_MAX {
+            self.fail(EncodeError::Pairs);
+        }
+        if self.error.is_some() {
+            return false;
+        }
+        self.count = self.count.saturating_add(1);
+        self.pairs = self.pairs.saturating_add(1);
+        self.out.put_u8(code);
+        self.out.put_u16(length);
+        self.out.put_slice(key);
+        true
+    }
+
+    fn fail(&mut self, error: EncodeError) {
+        self.error.get_or_insert(error);
+    }
+}
+
+/// Prefix and count of a nested list of `n` bytes, its u16 count included; `None` when they do not fit.
+fn nested_head(prefix: ListPrefix, n: usize, count: usize) -> Option<[u8; 6]> {
+    let (n, count) = (u16::try_from(n).ok()?, u16::try_from(count).ok()?);
+    let ([n0, n1], [c0, c1]) = (n.to_be_bytes(), count.to_be_bytes());
+    let [o0, o1] = n.checked_add(2)?.to_be_bytes();
+    Some(match prefix {
+        ListPrefix::Len32 => [0, 0, n0, n1, c0, c1],
+        ListPrefix::Len16Inner16 => [o0, o1, n0, n1, c0, c1],
+        ListPrefix::Len16Count32 => [o0, o1, 0, 0, c0, c1],
+    })
+}
+
+fn patch(out: &mut BytesMut, at: usize, bytes: &[u8]) {
+    if let Some(place) = at.checked_add(bytes.len()).and_then(|end| out.get_mut(at..end)) {
+        place.copy_from_slice(bytes);
+    }
+}
