@@ -13,6 +13,7 @@
 //! wire       bytes to TKVList, frames, log text
 //! ```
 
+pub mod engine;
 #[cfg_attr(
     not(test),
     deny(
@@ -25,6 +26,18 @@
     )
 )]
 pub mod message;
+#[cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions
+    )
+)]
+pub mod protocol;
 #[cfg_attr(
     not(test),
     deny(

@@ -1,0 +1,1 @@
+//! Floor 4: campaigns, do-not-call, routing, the simulated T-Server and OCS: plain values, no I/O.
