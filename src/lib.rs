@@ -14,6 +14,8 @@
 //! ```
 
 pub mod engine;
+#[cfg(feature = "app")]
+pub mod http;
 #[cfg_attr(
     not(test),
     deny(
@@ -38,6 +40,8 @@ pub mod message;
     )
 )]
 pub mod protocol;
+#[cfg(feature = "app")]
+pub mod service;
 #[cfg_attr(
     not(test),
     deny(

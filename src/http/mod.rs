@@ -1,0 +1,3 @@
+//! Floor 7: the HTTP door. REST, server-sent events, OpenAPI; it holds no rule of the protocol.
+
+pub mod dto;

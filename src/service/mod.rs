@@ -1,0 +1,5 @@
+//! Floor 6: what runs for hours, put together: the gateway and the simulator.
+
+mod config;
+
+pub use config::*;
