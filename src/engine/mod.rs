@@ -1,1 +1,9 @@
 //! Floor 4: campaigns, do-not-call, routing, the simulated T-Server and OCS: plain values, no I/O.
+
+mod filter;
+mod router;
+mod status;
+
+pub use filter::{Filter, FilterError, Filtered, KEYS as FILTER_KEYS};
+pub use router::{CampaignRoute, Named, OcsRoute, Priority, RouteError, Router, nearest};
+pub use status::{ChangedBy, PairState, StatusMirror};

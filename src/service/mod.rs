@@ -3,3 +3,5 @@
 mod config;
 
 pub use config::*;
+mod hub;
+pub use hub::{Hub, Numbered, Subscription};
