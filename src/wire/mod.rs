@@ -4,6 +4,7 @@
 
 pub mod dialect;
 pub mod limits;
+pub mod logtext;
 mod text;
 mod tkv;
 mod view;
