@@ -32,13 +32,15 @@ pub(super) fn head(line: &[u8], margin: bool) -> Option<HeadLine<'_>> {
     if inner.len() != line.len() && (!margin || inner.starts_with(b"message ")) {
         return None;
     }
-    let parsed: Parsed<'_, HeadLine<'_>> = alt((tserver_event, tserver_request, ocs_received, ocs_sent, comm_print)).parse(inner);
+    let parsed: Parsed<'_, HeadLine<'_>> =
+        alt((tserver_event, tserver_request, ocs_received, ocs_sent, comm_print)).parse(inner);
     parsed.ok().map(|(_, head)| head)
 }
 
 fn tserver_event(line: &[u8]) -> Parsed<'_, HeadLine<'_>> {
-    let (name, _) = (tag("@"), verify(digit1, |digits: &[u8]| !digits.is_empty()), take_until(": message "), tag(": message "))
-        .parse(line)?;
+    let (name, _) =
+        (tag("@"), verify(digit1, |digits: &[u8]| !digits.is_empty()), take_until(": message "), tag(": message "))
+            .parse(line)?;
     let (_, name) = verify(rest, |name: &[u8]| !name.trim_ascii().is_empty()).parse(name)?;
     Ok((&[], HeadLine { kind: HeadKind::TserverEvent, name: name.trim_ascii(), behind: &[], peer: None }))
 }
@@ -73,12 +75,15 @@ fn comm_print(line: &[u8]) -> Parsed<'_, HeadLine<'_>> {
 
 /// `65200(Switch)`: what stands in the brackets.
 fn peer(input: &[u8]) -> Parsed<'_, &[u8]> {
-    preceded(take_till1(|byte| byte == b'(' || byte == b' '), delimited(tag("("), take_until(")"), tag(")"))).parse(input)
+    preceded(take_till1(|byte| byte == b'(' || byte == b' '), delimited(tag("("), take_until(")"), tag(")")))
+        .parse(input)
 }
 
 /// A word with a known beginning.
 fn word<'a>(start: &'static str) -> impl FnMut(&'a [u8]) -> Parsed<'a, &'a [u8]> {
-    move |input| recognize((tag(start), take_while(|byte: u8| byte.is_ascii_alphanumeric() || byte == b'_'))).parse(input)
+    move |input| {
+        recognize((tag(start), take_while(|byte: u8| byte.is_ascii_alphanumeric() || byte == b'_'))).parse(input)
+    }
 }
 
 /// `hh:mm:ss.mmm` (more digits allowed), with or without `yyyy-mm-ddT` before it.
@@ -134,7 +139,9 @@ pub(super) fn attribute_value(value: &[u8], charset: Charset) -> AttributeLine<'
     if let Some(text) = value.strip_prefix(b"'") {
         return AttributeLine::Quoted(text);
     }
-    if let Ok((_, (length, head))) = list_head(value) {
+    if let Ok((_, (length, head))) = list_head(value)
+        && length >= 2
+    {
         return AttributeLine::List(length, head);
     }
     let value = value.trim_ascii();
@@ -152,7 +159,8 @@ pub(super) fn attribute_value(value: &[u8], charset: Charset) -> AttributeLine<'
 /// `[34] 00 01 00 00..`; a list of two bytes has but two to show.
 fn list_head(input: &[u8]) -> Parsed<'_, (usize, Vec<u8>)> {
     let length = delimited(tag("["), digit1, tag("]")).map_opt(number);
-    let byte = take_while_m_n(2, 2, |byte: u8| byte.is_ascii_hexdigit()).map_opt(|digits| hex(digits)?.first().copied());
+    let byte =
+        take_while_m_n(2, 2, |byte: u8| byte.is_ascii_hexdigit()).map_opt(|digits| hex(digits)?.first().copied());
     let (input, length) = preceded(space0, length).parse(input)?;
     let (input, bytes) = preceded(space0, separated_list0(tag(" "), byte)).parse(input)?;
     let (input, _) = (take_while(|byte| byte == b'.'), space0, eof).parse(input)?;
@@ -433,10 +441,7 @@ mod tests {
 
     #[test]
     fn peers_are_read_with_or_without_quotes() {
-        assert_eq!(
-            peer_of(b"10:00:00.001 Trc 04541 Message EventUserEvent received from 'ts@1'"),
-            Some(&b"ts@1"[..])
-        );
+        assert_eq!(peer_of(b"10:00:00.001 Trc 04541 Message EventUserEvent received from 'ts@1'"), Some(&b"ts@1"[..]));
         assert_eq!(peer_of(b"Int 04543 Interaction message \"EventX\" received from 5 (ts)"), Some(&b"5 (ts)"[..]));
         assert_eq!(peer_of(b"nothing"), None);
     }

@@ -173,16 +173,16 @@ impl<'a> Reader<'a> {
                 self.style = Style::Commdn;
                 continue;
             }
+            // The header of a file ends with an empty line; one that was cut ends with the first line that has a time.
+            in_header = (in_header || line.starts_with(b"Application name:"))
+                && !line.trim_ascii().is_empty()
+                && line::time_of(&line).is_none();
+            if in_header {
+                continue;
+            }
             if let Some(head) = line::head(&line, true) {
                 let block = self.start(number, &line, &head);
                 return Some((block, raw.ends_with(b"\r")));
-            }
-            if line.trim_ascii().is_empty() {
-                in_header = false;
-            }
-            if in_header || line.starts_with(b"Application name:") {
-                in_header = true;
-                continue;
             }
             if let Some(time) = line::time_of(&line) {
                 self.time = Some(shown(time, self.dialect.charset));
@@ -226,7 +226,7 @@ impl<'a> Reader<'a> {
                 self.lines = after;
                 return;
             }
-            if line::head(&line, true).is_some() {
+            if line::head(&line, true).is_some() || line::time_of(&line).is_some() {
                 return;
             }
             let text = self.clean(raw, open.returns);
@@ -502,8 +502,9 @@ fn stated_tree(pairs: Vec<Printed>, dialect: &Dialect) -> Result<TkvList, (TkvLi
         by_indentation(&pairs, 1).map_or(if pairs.is_empty() { Ok(Vec::new()) } else { Err(last) }, Ok)
     };
     match depths {
-        Ok(depths) => build(pairs.clone(), &depths)
-            .ok_or_else(|| (flat(pairs), Problem { line: last, kind: ProblemKind::Depth })),
+        Ok(depths) => {
+            build(pairs.clone(), &depths).ok_or_else(|| (flat(pairs), Problem { line: last, kind: ProblemKind::Depth }))
+        }
         Err(line) => Err((flat(pairs), Problem { line, kind: ProblemKind::ListLength })),
     }
 }
