@@ -232,7 +232,9 @@ proptest! {
         let text = printed(&block(&tree), &dialect, Style::Vendor);
         let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
         let pairs: Vec<usize> = (0..lines.len()).filter(|at| lines[*at].starts_with(b"\t\t")).collect();
-        prop_assume!(!pairs.is_empty());
+        if pairs.is_empty() {
+            return Ok(()); // the empty list has no pair to hide
+        }
         let hidden = pairs[which.index(pairs.len())];
         let text = lines.iter().enumerate().filter(|(at, _)| *at != hidden).flat_map(|(_, line)| line.to_vec());
         let report = logtext::check(&text.collect::<Vec<u8>>(), &dialect, false);

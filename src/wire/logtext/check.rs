@@ -166,3 +166,55 @@ fn disagree(bytes: &[u8], head: &[u8]) -> Verdict {
     let ours = bytes.get(..head.len()).unwrap_or(bytes);
     Verdict::Disagree { why: format!("the packed list starts with {}, the print states {}", hex(ours), hex(head)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(list: &str) -> (String, Option<usize>) {
+        let log = format!("message RequestX\n\tAttributeUserData\t{list}\n");
+        let report = check(log.as_bytes(), &Dialect::default(), false);
+        assert_eq!((report.lists, report.details.len()), (1, 1), "{list}");
+        let detail = &report.details[0];
+        let why = match &detail.verdict {
+            Verdict::Disagree { why } => why.clone(),
+            verdict => verdict.name().to_owned(),
+        };
+        (why, detail.packed)
+    }
+
+    #[test]
+    fn a_contradiction_says_what_was_found_and_what_is_printed() {
+        let cases = [
+            ("[13] 00 01 01 00..\n\t\t'RTR'\t115", "the printed pairs need 14 bytes, the print states 13"),
+            (
+                "[14] 00 01 00 00..\n\t\t'RTR'\t115",
+                "the packed list starts with 00 01 01 00, the print states 00 01 00 00",
+            ),
+            ("[14] 00 02 01 00..\n\t\t'RTR'\t115", "the print states 2 pairs at the top, 1 are printed"),
+        ];
+        for (list, why) in cases {
+            assert_eq!(verdict(list).0, why, "{list}");
+        }
+    }
+
+    #[test]
+    fn a_mask_or_a_missing_pair_is_filtered() {
+        assert_eq!(verdict("[20] 00 01 00 00..\n\t\t'k'\t'****'"), ("filtered".into(), Some(12)));
+        assert_eq!(verdict("[10] 00 01 00 00..\n\t\t'k'\t'****'"), ("filtered".into(), Some(12)));
+        assert_eq!(verdict("[12] 00 01 01 00..\n\t\t'k'\t'****'"), ("filtered".into(), Some(12)));
+        assert_eq!(verdict("[30] 00 02 01 00..\n\t\t'k'\t1"), ("filtered".into(), Some(12)));
+        assert_eq!(verdict("[30] 00 02 01 00.."), ("filtered".into(), Some(2)));
+    }
+
+    #[test]
+    fn one_pressed_star_is_a_value() {
+        assert_eq!(verdict("[9] 00 01 00 00..\n\t\t'k'\t'*'"), ("agree".into(), Some(9)));
+    }
+
+    #[test]
+    fn an_empty_list_agrees() {
+        assert_eq!(verdict("[2] 00 00.."), ("agree".into(), Some(2)));
+        assert_eq!(verdict("[2] 00 00.."), verdict("[2] 00 00"));
+    }
+}

@@ -14,14 +14,19 @@
 //! assert_eq!(list.tree.encode(&Dialect::default()).unwrap().len(), 14);
 //! ```
 
+mod body;
 mod check;
 mod line;
 mod nest;
+mod quote;
 mod reader;
+mod tree;
+mod typography;
 mod writer;
 
 pub use check::{KvDetail, KvReport, check};
-pub use reader::{Problem, ProblemKind, Reader, TreeTextError, read_tree};
+pub use reader::{Problem, ProblemKind, Reader};
+pub use tree::read_tree;
 pub use writer::{write_block, write_header, write_tree};
 
 use crate::wire::{Text, TkvList};

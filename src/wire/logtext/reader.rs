@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 
 use crate::wire::{
-    Dialect, Text, TkvList, Value,
+    Dialect, Text,
     limits::{ATTRIBUTES_MAX, DEPTH_MAX, PAIRS_MAX, TEXT_LINE_BYTES_MAX, VALUE_BYTES_MAX},
     logtext::{
-        Attribute, AttributeValue, Block, COMMDN_HEADER, Head, HeadKind, PrintedList, Style, Verdict,
-        check::{judge, unstated},
-        line::{self, AttributeLine, Closing, HeadLine, PairForm, shown},
-        nest::{Printed, build, by_indentation, by_stated_lengths, flat},
+        Block, COMMDN_HEADER, Head, HeadKind, Style,
+        body::Open,
+        line::{self, HeadLine, shown},
+        quote::{self, Closing},
+        typography::straighten,
     },
 };
 
@@ -52,21 +53,13 @@ pub enum ProblemKind {
     NoQuote,
 }
 
-/// Why text is no tree; for text that a person or a fixture gives as a whole.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TreeTextError {
-    /// A line that does not fit.
-    #[error(transparent)]
-    Line(#[from] Problem),
-}
-
 /// Reads a log block by block. Lines that are no part of a block are passed over.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
-    lines: Lines<'a>,
-    dialect: Dialect,
-    lenient: bool,
-    style: Style,
+    pub(super) lines: Lines<'a>,
+    pub(super) dialect: Dialect,
+    pub(super) lenient: bool,
+    pub(super) style: Style,
     time: Option<String>,
     /// What the line just before told about the other side.
     peer: Option<String>,
@@ -77,14 +70,14 @@ pub struct Reader<'a> {
 const PROBLEMS_MAX: usize = 1_000;
 
 #[derive(Clone, Copy, Debug)]
-struct Lines<'a> {
-    rest: &'a [u8],
+pub(super) struct Lines<'a> {
+    pub(super) rest: &'a [u8],
     /// The line that comes next, from 1.
-    number: usize,
+    pub(super) number: usize,
 }
 
 impl<'a> Lines<'a> {
-    fn peek(&self) -> Option<(&'a [u8], Self)> {
+    pub(super) fn peek(&self) -> Option<(&'a [u8], Self)> {
         if self.rest.is_empty() {
             return None;
         }
@@ -92,25 +85,6 @@ impl<'a> Lines<'a> {
         let (line, rest) = self.rest.split_at_checked(end)?;
         Some((line, Self { rest: rest.get(1..).unwrap_or_default(), number: self.number.saturating_add(1) }))
     }
-}
-
-/// A block while it is read.
-struct Open {
-    comm: bool,
-    /// Its head ended with a carriage return, so the others do too.
-    returns: bool,
-    attributes: Vec<Attribute>,
-    list: Option<OpenList>,
-}
-
-struct OpenList {
-    name: String,
-    line: usize,
-    length: Option<usize>,
-    head: Vec<u8>,
-    pairs: Vec<Printed>,
-    /// Blanks before its attribute.
-    indent: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -135,14 +109,14 @@ impl<'a> Reader<'a> {
         self.problems
     }
 
-    fn problem(&mut self, line: usize, kind: ProblemKind) {
+    pub(super) fn problem(&mut self, line: usize, kind: ProblemKind) {
         if self.problems.len() < PROBLEMS_MAX {
             self.problems.push(Problem { line, kind });
         }
     }
 
     /// The line with web typography mapped back; without the line's own carriage return.
-    fn clean(&self, line: &'a [u8], returns: bool) -> Cow<'a, [u8]> {
+    pub(super) fn clean(&self, line: &'a [u8], returns: bool) -> Cow<'a, [u8]> {
         let line = if returns { line.strip_suffix(b"\r").unwrap_or(line) } else { line };
         if self.lenient { straighten(line) } else { Cow::Borrowed(line) }
     }
@@ -212,175 +186,12 @@ impl<'a> Reader<'a> {
         Block { line: number, time: self.time.clone(), peer, head, attributes: Vec::new() }
     }
 
-    fn body(&mut self, open: &mut Open) {
-        while let Some((raw, after)) = self.lines.peek() {
-            let number = self.lines.number;
-            if raw.len() > TEXT_LINE_BYTES_MAX {
-                self.lines = after;
-                self.problem(number, ProblemKind::LineTooLong(raw.len()));
-                continue;
-            }
-            let line = self.clean(raw, true);
-            let inner = line.trim_ascii_start();
-            if inner.is_empty() {
-                self.lines = after;
-                return;
-            }
-            if line::head(&line, true).is_some() || line::time_of(&line).is_some() {
-                return;
-            }
-            let text = self.clean(raw, open.returns);
-            let margin = text.len().saturating_sub(inner_of(&text).len());
-            if margin == 0 && !self.lenient {
-                return;
-            }
-            let before = std::mem::replace(&mut self.lines, after);
-            if let Some((name, value)) = line::attribute(&text, self.dialect.charset) {
-                let name = shown(name, self.dialect.charset);
-                self.attribute(open, number, margin, name, value);
-            } else if inner.starts_with(b"'") && self.pair(open, number, margin, inner_of(&text)) {
-                // read
-            } else if margin == 0 {
-                self.lines = before;
-                return;
-            } else if let Some((key, value)) = line::comm_line(&line).filter(|_| open.comm) {
-                self.comm_pair(open, number, key, value);
-            } else {
-                self.problem(number, ProblemKind::NoForm);
-            }
-        }
-    }
-
-    fn attribute(&mut self, open: &mut Open, line: usize, indent: usize, name: String, value: AttributeLine<'_>) {
-        self.finish_list(open);
-        if open.attributes.len() >= ATTRIBUTES_MAX {
-            return self.problem(line, ProblemKind::Attributes);
-        }
-        let value = match value {
-            AttributeLine::Value(value) => value,
-            AttributeLine::Quoted(text) => AttributeValue::Text(self.text(line, text, open.returns)),
-            AttributeLine::List(length, head) => {
-                let length = Some(length);
-                open.list = Some(OpenList { name, line, length, head, pairs: Vec::new(), indent });
-                return;
-            }
-        };
-        open.attributes.push(Attribute { name, value });
-    }
-
-    /// Reads a pair and those behind it on the same line; false when the line is none.
-    fn pair(&mut self, open: &mut Open, number: usize, indent: usize, line: &[u8]) -> bool {
-        let (mut rest, mut inline) = (line, false);
-        // Quoted pairs stand below the unquoted key of their list, with whatever blanks.
-        let indent = if open.comm { indent.max(1) } else { indent };
-        while let Some(pair) = line::pair(rest, self.style, &self.dialect) {
-            let (value, stated, behind) = match pair.form {
-                PairForm::Value(value) => (value, None, &[][..]),
-                PairForm::Quoted(text) => (Value::Str(self.text(number, text, open.returns)), None, &[][..]),
-                PairForm::List(stated, behind) => (Value::List(TkvList::new()), stated, behind),
-            };
-            match &mut open.list {
-                Some(list) if list.pairs.len() < PAIRS_MAX => {
-                    list.pairs.push(Printed { key: pair.key, value, indent, inline, stated, line: number });
-                }
-                Some(_) => self.problem(number, ProblemKind::Pairs),
-                None => self.problem(number, ProblemKind::NoList),
-            }
-            if behind.trim_ascii().is_empty() {
-                return true;
-            }
-            (rest, inline) = (behind, true);
-        }
-        if inline {
-            self.problem(number, ProblemKind::NoForm); // behind `(list)` stands no pair
-        }
-        inline
-    }
-
-    /// A line of what OCS prints of its own clients: all of them together are one list.
-    fn comm_pair(&mut self, open: &mut Open, number: usize, key: &[u8], value: &[u8]) {
-        let charset = self.dialect.charset;
-        let bare = value.is_empty() || value.starts_with(b"(list") || value.eq_ignore_ascii_case(b"list");
-        let value = if bare {
-            Value::List(TkvList::new())
-        } else {
-            match line::attribute_value(line::without_symbol(value), charset) {
-                AttributeLine::Quoted(text) => Value::Str(self.text(number, text, open.returns)),
-                AttributeLine::List(..) => Value::List(TkvList::new()),
-                AttributeLine::Value(AttributeValue::Number(number)) => match i32::try_from(number) {
-                    Ok(number) => Value::Int(number),
-                    Err(_) => Value::Str(Text::from_bytes(value, charset)),
-                },
-                AttributeLine::Value(_) => Value::Str(Text::from_bytes(value, charset)),
-            }
-        };
-        let list = open.list.get_or_insert_with(|| OpenList {
-            name: "UserData".to_owned(),
-            line: number,
-            length: None,
-            head: Vec::new(),
-            pairs: Vec::new(),
-            indent: 0,
-        });
-        if list.pairs.len() >= PAIRS_MAX {
-            return self.problem(number, ProblemKind::Pairs);
-        }
-        list.pairs.push(Printed { key: key.to_vec(), value, indent: 0, inline: false, stated: None, line: number });
-    }
-
-    fn finish_list(&mut self, open: &mut Open) {
-        let Some(OpenList { name, line, length, head, pairs, indent }) = open.list.take() else { return };
-        // One level is what a pair has more than its attribute.
-        let first = pairs.first().map_or(0, |pair| pair.indent);
-        let unit = first.checked_sub(indent).filter(|unit| *unit > 0).unwrap_or(1);
-        let (tree, packed, verdict) = if self.style == Style::Commdn && pairs.iter().any(|pair| pair.stated.is_some()) {
-            self.stated(pairs, length, &head)
-        } else if let Some(length) = length {
-            let judged = judge(pairs, length, &head, unit, &self.dialect);
-            (judged.tree, judged.packed, judged.verdict)
-        } else {
-            let tree = unstated(pairs, unit);
-            let packed = tree.encode(&self.dialect).ok().map(|bytes| bytes.len());
-            (tree, packed, Verdict::Unstated)
-        };
-        let list = PrintedList { line, length, head, packed, tree, verdict };
-        if open.attributes.len() >= ATTRIBUTES_MAX {
-            return self.problem(line, ProblemKind::Attributes);
-        }
-        open.attributes.push(Attribute { name, value: AttributeValue::List(list) });
-    }
-
-    /// A list of style commdn: its lengths tell everything.
-    fn stated(&mut self, pairs: Vec<Printed>, length: Option<usize>, head: &[u8]) -> (TkvList, Option<usize>, Verdict) {
-        let tree = match stated_tree(pairs, &self.dialect) {
-            Ok(tree) => tree,
-            Err((tree, problem)) => {
-                let why = problem.kind.to_string();
-                self.problem(problem.line, problem.kind);
-                return (tree, None, Verdict::Disagree { why });
-            }
-        };
-        match (tree.encode(&self.dialect), length) {
-            (Ok(bytes), None) => (tree, Some(bytes.len()), Verdict::Unstated),
-            (Ok(bytes), Some(length)) if bytes.len() == length && bytes.starts_with(head) => {
-                (tree, Some(length), Verdict::Agree)
-            }
-            (Ok(bytes), Some(length)) => {
-                let why = format!("the printed pairs need {} bytes, the print states {length}", bytes.len());
-                (tree, Some(bytes.len()), Verdict::Disagree { why })
-            }
-            (Err(error), _) => {
-                (tree, None, Verdict::Disagree { why: format!("the printed pairs cannot be packed: {error}") })
-            }
-        }
-    }
-
     /// The text behind an opening quote; it may go on for several lines.
-    fn text(&mut self, number: usize, first: &[u8], returns: bool) -> Text {
+    pub(super) fn text(&mut self, number: usize, first: &[u8], returns: bool) -> Text {
         let charset = self.dialect.charset;
         let read = |bytes: &[u8]| Text::from_bytes(bytes, charset);
         if self.style == Style::Commdn {
-            return match line::quoted(first) {
+            return match quote::quoted(first) {
                 Some((text, _)) => text.text(charset),
                 None => {
                     self.problem(number, ProblemKind::NoQuote);
@@ -388,7 +199,7 @@ impl<'a> Reader<'a> {
                 }
             };
         }
-        match line::close(first) {
+        match quote::close(first) {
             Closing::Closed(text) => match self.go_on(first, returns, false) {
                 Some(longer) => read(&longer),
                 None => read(text),
@@ -422,7 +233,7 @@ impl<'a> Reader<'a> {
             text.push(b'\n');
             let start = text.len();
             text.extend_from_slice(&line);
-            if let Closing::Closed(inner) = line::close(&line) {
+            if let Closing::Closed(inner) = quote::close(&line) {
                 ended = Some((start.saturating_add(inner.len()), lines));
             }
         }
@@ -447,102 +258,80 @@ impl Iterator for Reader<'_> {
     }
 }
 
-/// Reads pairs alone in style commdn. Lists state their length, or their children are indented deeper; empty lines and
-/// lines that start with `#` are passed over.
-///
-/// # Errors
-/// The first line that does not fit.
-pub fn read_tree(input: &[u8], dialect: &Dialect) -> Result<TkvList, TreeTextError> {
-    let mut lines = Lines { rest: input, number: 1 };
-    let mut pairs: Vec<Printed> = Vec::new();
-    while let Some((raw, after)) = lines.peek() {
-        let number = lines.number;
-        lines = after;
-        let fail = |kind| TreeTextError::Line(Problem { line: number, kind });
-        let line = raw.strip_suffix(b"\r").unwrap_or(raw);
-        let mut rest = inner_of(line);
-        let indent = line.len().saturating_sub(rest.len());
-        if rest.is_empty() || rest.starts_with(b"#") {
-            continue;
-        }
-        let mut inline = false;
-        while !rest.is_empty() {
-            let pair = line::pair(rest, Style::Commdn, dialect).ok_or_else(|| fail(ProblemKind::NoForm))?;
-            let (value, stated, behind) = match pair.form {
-                PairForm::Value(value) => (value, None, &[][..]),
-                PairForm::List(stated, behind) => (Value::List(TkvList::new()), stated, behind),
-                PairForm::Quoted(_) => return Err(fail(ProblemKind::NoQuote)),
-            };
-            if pairs.len() >= PAIRS_MAX {
-                return Err(fail(ProblemKind::Pairs));
-            }
-            pairs.push(Printed { key: pair.key, value, indent, inline, stated, line: number });
-            (rest, inline) = (behind.trim_ascii(), true);
-        }
-    }
-    stated_tree(pairs, dialect).map_err(|(_, problem)| TreeTextError::Line(problem))
-}
-
-/// The tree by the stated lengths of its lists, or by indentation when none states one; else flat, with the problem.
-fn stated_tree(pairs: Vec<Printed>, dialect: &Dialect) -> Result<TkvList, (TkvList, Problem)> {
-    let last = pairs.last().map_or(0, |pair| pair.line);
-    let size = |pair: &Printed| {
-        let value = match &pair.value {
-            Value::Str(text) => text.to_bytes(dialect.charset).map_or(0, |bytes| bytes.len()),
-            Value::Int(_) | Value::List(_) => 4, // of a list: its prefix and its count
-            Value::Binary(bytes) | Value::Opaque { bytes, .. } => bytes.len(),
-            Value::Unicode(text) => text.encode_utf16().count().saturating_mul(2),
-        };
-        pair.key.len().saturating_add(value).saturating_add(5)
-    };
-    let depths = if pairs.iter().any(|pair| pair.stated.is_some()) {
-        let sizes: Vec<usize> = pairs.iter().map(size).collect();
-        by_stated_lengths(&pairs, &sizes)
-    } else {
-        by_indentation(&pairs, 1).map_or(if pairs.is_empty() { Ok(Vec::new()) } else { Err(last) }, Ok)
-    };
-    match depths {
-        Ok(depths) => {
-            build(pairs.clone(), &depths).ok_or_else(|| (flat(pairs), Problem { line: last, kind: ProblemKind::Depth }))
-        }
-        Err(line) => Err((flat(pairs), Problem { line, kind: ProblemKind::ListLength })),
-    }
-}
-
 /// The line behind its blanks. A carriage return is no blank: it may be the last byte of a line inside a text.
-fn inner_of(line: &[u8]) -> &[u8] {
+pub(super) fn inner_of(line: &[u8]) -> &[u8] {
     let blanks = line.iter().take_while(|byte| **byte == b' ' || **byte == b'\t').count();
     line.get(blanks..).unwrap_or_default()
 }
 
-/// Quotes and blanks as a web page shows them, and what they were.
-const TYPOGRAPHY: &[(&str, u8)] = &[
-    ("\u{2018}", b'\''),
-    ("\u{2019}", b'\''),
-    ("\u{201a}", b'\''),
-    ("\u{201b}", b'\''),
-    ("\u{2032}", b'\''),
-    ("\u{00b4}", b'\''),
-    ("\u{201c}", b'"'),
-    ("\u{201d}", b'"'),
-    ("\u{00a0}", b' '),
-    ("\u{2002}", b' '),
-    ("\u{2003}", b' '),
-    ("\u{2009}", b' '),
-    ("\u{202f}", b' '),
-];
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{
+        TkvList,
+        logtext::{Attribute, AttributeValue, Verdict},
+    };
 
-fn straighten(line: &[u8]) -> Cow<'_, [u8]> {
-    if line.is_ascii() {
-        return Cow::Borrowed(line);
+    fn read(log: &str) -> (Vec<Block>, Vec<String>) {
+        let mut reader = Reader::new(log.as_bytes(), &Dialect::default(), false);
+        let blocks = reader.by_ref().collect();
+        (blocks, reader.problems().iter().map(ToString::to_string).collect())
     }
-    let mut straight = Vec::with_capacity(line.len());
-    let mut rest = line;
-    while let Some((byte, after)) = rest.split_first() {
-        let mapped = TYPOGRAPHY.iter().find_map(|(shown, was)| Some((rest.strip_prefix(shown.as_bytes())?, *was)));
-        let (behind, byte) = mapped.unwrap_or((after, *byte));
-        straight.push(byte);
-        rest = behind;
+
+    #[test]
+    fn what_is_beyond_a_limit_is_left_out_and_reported() {
+        let long = "x".repeat(TEXT_LINE_BYTES_MAX);
+        let log = format!("message RequestA\n\tAttributeA\t'{long}'\n\tAttributeB\t1\n");
+        let (blocks, problems) = read(&log);
+        assert_eq!(blocks[0].attributes, [Attribute { name: "B".into(), value: AttributeValue::Number(1) }]);
+        assert_eq!(problems, ["line 2: a line of 65550 bytes, limit is 65536"]);
+
+        let log = format!("message RequestA\n{}", "\tAttributeA\t1\n".repeat(ATTRIBUTES_MAX + 1));
+        let (blocks, problems) = read(&log);
+        assert_eq!((blocks[0].attributes.len(), problems.len()), (ATTRIBUTES_MAX, 1));
+
+        let pairs = "\t\t'k'\t1\n".repeat(PAIRS_MAX + 1);
+        let (blocks, problems) =
+            read(&format!("message RequestA\n\tAttributeUserData\t[40962] 10 00 01 00..\n{pairs}"));
+        assert_eq!(blocks[0].lists().next().unwrap().1.verdict, Verdict::Agree);
+        assert_eq!(problems, ["line 4099: more than 4096 pairs in one list"]);
     }
-    Cow::Owned(straight)
+
+    #[test]
+    fn lists_too_deep_in_each_other_are_kept_flat_and_disagree() {
+        let deep = "'p'(list) ".repeat(17);
+        let (blocks, _) = read(&format!("message RequestA\n\tAttributeUserData\t[172] 00 01 03 00..\n\t\t{deep}\n"));
+        let list = blocks[0].lists().next().unwrap().1;
+        assert_eq!(list.tree.len(), 17);
+        assert_eq!(list.verdict, Verdict::Disagree { why: "more than 16 lists in each other".into() });
+    }
+
+    #[test]
+    fn an_open_text_ends_at_the_next_known_line() {
+        let (blocks, problems) =
+            read("message RequestA\n\tAttributeA\t'one\ntwo\n\nmessage RequestB\n\tAttributeB\t'x'\n");
+        assert_eq!(blocks.len(), 2);
+        assert_eq!(blocks[0].attribute("A"), Some(&AttributeValue::Text("one".into())));
+        assert_eq!(blocks[1].attribute("B"), Some(&AttributeValue::Text("x".into())));
+        assert_eq!(problems, ["line 2: a text without its closing quote"]);
+    }
+
+    #[test]
+    fn a_block_ends_at_a_line_that_starts_without_a_blank() {
+        let log = "message RequestA\n\tAttributeA\t1\nother\n\tAttributeB\t2\n";
+        let (blocks, problems) = read(log);
+        assert_eq!((blocks.len(), blocks[0].attributes.len()), (1, 1));
+        assert_eq!(problems, [] as [String; 0]);
+    }
+
+    #[test]
+    fn the_bytes_of_a_charset_are_counted_not_its_characters() {
+        let dialect = Dialect { charset: crate::wire::Charset::Iso8859_1, ..Dialect::default() };
+        let log = b"message RequestA\n\tAttributeUserData\t[11] 00 01 00 00..\n\t\t's'\t'Zo\xeb'\n";
+        let block = Reader::new(log, &dialect, false).next().unwrap();
+        let list = block.lists().next().unwrap().1;
+        assert_eq!((&list.verdict, &list.tree), (&Verdict::Agree, &TkvList::new().str("s", "Zo\u{eb}")));
+        let utf8 = Reader::new(log, &Dialect::default(), false).next().unwrap();
+        assert_eq!(utf8.lists().next().unwrap().1.verdict, Verdict::Agree);
+    }
 }
