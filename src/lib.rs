@@ -13,6 +13,21 @@
 //! wire       bytes to TKVList, frames, log text
 //! ```
 
+pub mod engine;
+#[cfg(feature = "app")]
+pub mod net;
+#[cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions
+    )
+)]
+pub mod protocol;
 /// Floors 1 to 3 read untrusted bytes: what could panic or wrap silently is refused there at compile time.
 #[cfg_attr(
     not(test),
