@@ -71,7 +71,9 @@ impl Encoder<Frame> for FrameCodec {
 
 /// A queue that may not grow further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("send_queue: {frames} frames and {bytes} bytes wait, limits are {SEND_QUEUE_FRAMES_MAX} and {SEND_QUEUE_BYTES_MAX}")]
+#[error(
+    "send_queue: {frames} frames and {bytes} bytes wait, limits are {SEND_QUEUE_FRAMES_MAX} and {SEND_QUEUE_BYTES_MAX}"
+)]
 pub struct QueueFull {
     /// Frames that wait.
     pub frames: usize,
@@ -86,12 +88,9 @@ pub(crate) struct SendQueue {
     writing: BytesMut,
     urgent: BytesMut,
     waiting: BytesMut,
-    /// Frames that came since the queue was empty.
-    frames: usize,
+    frames_writing: usize,
+    frames_waiting: usize,
 }
-
-/// Buffers above this are given back when the queue is empty.
-const KEEP_BYTES: usize = 0;
 
 impl SendQueue {
     /// Bytes that wait.
@@ -103,13 +102,14 @@ impl SendQueue {
         self.len() == 0
     }
 
-    /// Adds a frame; an urgent one stands before those of which nothing was written yet.
+    /// Adds a frame; an urgent one stands before those that are not on their way yet.
     pub(crate) fn push(&mut self, parts: [&[u8]; 2], urgent: bool) -> Result<(), QueueFull> {
-        let bytes = self.len() + parts[0].len() + parts[1].len();
-        if self.frames >= SEND_QUEUE_FRAMES_MAX || bytes > SEND_QUEUE_BYTES_MAX {
-            return Err(QueueFull { frames: self.frames, bytes: self.len() });
+        let (frames, bytes) = (self.frames_writing + self.frames_waiting, self.len());
+        let more = parts[0].len() + parts[1].len();
+        if frames >= SEND_QUEUE_FRAMES_MAX || bytes + more > SEND_QUEUE_BYTES_MAX {
+            return Err(QueueFull { frames, bytes });
         }
-        self.frames += 1;
+        self.frames_waiting += 1;
         let queue = if urgent { &mut self.urgent } else { &mut self.waiting };
         parts.iter().for_each(|part| queue.extend_from_slice(part));
         Ok(())
@@ -124,6 +124,7 @@ impl SendQueue {
             } else {
                 self.writing.unsplit(std::mem::take(&mut self.waiting));
             }
+            self.frames_writing = std::mem::take(&mut self.frames_waiting);
         }
         &self.writing
     }
@@ -131,11 +132,48 @@ impl SendQueue {
     /// So much of it was written.
     pub(crate) fn written(&mut self, bytes: usize) {
         self.writing.advance(bytes);
-        if self.is_empty() {
-            self.frames = 0;
-            if self.writing.capacity() > KEEP_BYTES {
-                self.writing = BytesMut::new();
-            }
+        if self.writing.is_empty() {
+            self.writing = BytesMut::new();
+            self.frames_writing = 0;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(queue: &mut SendQueue, bytes: &[u8], urgent: bool) {
+        queue.push([bytes, &[]], urgent).unwrap();
+    }
+
+    #[test]
+    fn everything_ready_is_one_piece_and_urgent_frames_never_split_another() {
+        let mut queue = SendQueue::default();
+        push(&mut queue, b"first", false);
+        assert_eq!(queue.next(), b"first");
+        queue.written(2);
+        push(&mut queue, b"second", false);
+        push(&mut queue, b"!", true);
+        queue.push([b"thi", b"rd"], false).unwrap();
+        assert_eq!(queue.next(), b"rst");
+        queue.written(3);
+        assert_eq!(queue.next(), b"!secondthird");
+        queue.written(12);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn a_full_queue_refuses_by_frames_and_by_bytes() {
+        let mut queue = SendQueue::default();
+        for _ in 0..SEND_QUEUE_FRAMES_MAX {
+            push(&mut queue, b"x", false);
+        }
+        assert_eq!(queue.push([b"x", &[]], true), Err(QueueFull { frames: 4_096, bytes: 4_096 }));
+        // A reader that makes progress makes room.
+        queue.next();
+        queue.written(4_096);
+        push(&mut queue, &vec![0; SEND_QUEUE_BYTES_MAX], false);
+        assert_eq!(queue.push([b"x", &[]], false), Err(QueueFull { frames: 1, bytes: SEND_QUEUE_BYTES_MAX }));
     }
 }
