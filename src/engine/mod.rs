@@ -1,9 +1,10 @@
-//! Floor 4: campaigns, do-not-call, routing, the simulated T-Server and OCS: plain values, no I/O.
+//! Floor 4: campaigns, do-not-call, routing, the simulated T-Server and OCS: plain values, no I/O, time passed in.
 
 mod filter;
 mod journal;
 mod router;
 mod status;
+pub mod tserver;
 
 pub use filter::{Filter, FilterError, Filtered, KEYS as FILTER_KEYS};
 pub use journal::{
