@@ -11,7 +11,7 @@ use crate::message::Pair;
 use crate::protocol::UtcTime;
 
 /// Pairs that are mirrored; a pair beyond them is not taken up, and counted.
-pub const PAIRS_MAX: usize = 10_000;
+pub(super) const PAIRS_MAX: usize = 10_000;
 
 /// State of one pair as its OCS last told it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! Floor 6: what runs for hours, put together: the gateway and the simulator.
 
 mod config;
+pub mod gateway;
+mod hub;
 
 pub use config::*;
-mod hub;
 pub use hub::{Hub, Numbered, Subscription};

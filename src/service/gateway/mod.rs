@@ -19,11 +19,13 @@ use crate::engine::PairState;
 use crate::engine::Priority;
 use crate::engine::RequestNumber;
 use crate::engine::RequestRecord;
+use crate::engine::RequestResult;
 use crate::engine::Router;
 use crate::engine::Which;
 use crate::message::CommDnMessage;
+use crate::message::ErrorCode;
 use crate::message::RequestKind;
-use crate::net::LinkDirectory;
+use crate::net::registry::LinkDirectory;
 use crate::protocol::UtcTime;
 use crate::service::Hub;
 use crate::wire::Dialect;
@@ -141,6 +143,34 @@ impl Gateway {
     /// As [`Gateway::submit`].
     pub async fn dry_run(&self, order: Order) -> Result<String, OrderError> {
         self.ask(|reply| Command::DryRun { order, reply }).await.ok_or(OrderError::Stopping)?
+    }
+
+    /// Stops a campaign and then unloads it, whether the caller stays or not. A campaign that is not running is
+    /// unloaded at once. The request that is handed back is the unload, or the stop when that failed.
+    ///
+    /// # Errors
+    /// As [`Gateway::submit`].
+    pub async fn complete(&self, campaign: &str, group: &str, asked_by: &str) -> Result<Accepted, OrderError> {
+        let order =
+            |kind| Order::Campaign { kind, campaign: campaign.into(), group: group.into(), wish: Box::default() };
+        let (stop, unload) = (order(RequestKind::Stop), order(RequestKind::Unload));
+        let (gateway, asked_by) = (self.clone(), asked_by.to_owned());
+        let both = tokio::spawn(async move {
+            let stopped = gateway.submit(stop, &asked_by).await?;
+            // A gateway that stops leaves the request as it stands.
+            let _ = stopped.ended.await;
+            let standing = gateway.standing(stopped.number).await.ok_or(OrderError::Stopping)?;
+            let ended = standing.record.ended.as_ref().ok_or(OrderError::Stopping)?;
+            let is_stopped = ended.result == RequestResult::Answered
+                || ended.answers.iter().any(|answer| answer.code == Some(ErrorCode::CAMPAIGN_NOT_STARTED));
+            if is_stopped {
+                return gateway.submit(unload, &asked_by).await;
+            }
+            let (told, ended) = oneshot::channel();
+            let _ = told.send(());
+            Ok(Accepted { number: stopped.number, ended })
+        });
+        both.await.map_err(|_| OrderError::Stopping)?
     }
 
     /// How a request stands; `None` when it is not known, or no longer.

@@ -4,9 +4,10 @@ use crate::engine::RouteError;
 use crate::engine::Router;
 use crate::engine::StatusMirror;
 use crate::message::{
-    Advice, AppDbid, AutoCompletion, AutoCompletionPlace, CancelRecord, ChainAttr, ChainScope, CommDnMessage, DialMode, Dialing,
-    DialingPriority, DoNotCall, ForceUnloadCampaign, GetCampaignStatus, LoadCampaign, Message, OptimizeBy, Pair,
-    Refusal, RequestKind, SendPolicy, SetDialingMode, StartDialing, StopDialing, Target, UnloadCampaign, validate,
+    Advice, AppDbid, AutoCompletion, AutoCompletionPlace, CancelRecord, ChainAttr, ChainScope, CommDnMessage, DialMode,
+    Dialing, DialingPriority, DoNotCall, ForceUnloadCampaign, GetCampaignStatus, LoadCampaign, Message, OptimizeBy,
+    Pair, Refusal, RequestKind, SendPolicy, SetDialingMode, StartDialing, StopDialing, Target, UnloadCampaign,
+    validate,
 };
 use crate::wire::EncodeError;
 use crate::wire::Text;
@@ -293,7 +294,8 @@ mod tests {
 
     #[test]
     fn a_start_without_parameters_takes_the_configured_ones() {
-        let prepared = prepare(&campaign(RequestKind::Start, DialingWish::default()), &StatusMirror::default()).unwrap();
+        let prepared =
+            prepare(&campaign(RequestKind::Start, DialingWish::default()), &StatusMirror::default()).unwrap();
         assert_eq!(prepared.target, Target::One(AppDbid(301)));
         assert_eq!(prepared.body.dialing(), Dialing::new(DialMode::PREDICTIVE, OptimizeBy::BUSY_FACTOR, 80));
     }
