@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::engine::words::nearest;
 use crate::message::AppDbid;
 use crate::message::CampaignDbid;
 use crate::message::Dialing;
@@ -183,31 +184,6 @@ fn find<'a, T>(all: &'a [Named<T>], noun: &'static str, word: &str) -> Result<&'
             let names = all.iter().map(|named| named.name.as_str());
             RouteError { noun, found: word.to_owned(), nearest: nearest(word, names).map(str::to_owned) }
         })
-}
-
-/// The candidate most like a word, when it is like enough to be meant.
-#[must_use]
-pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.to_lowercase();
-    let near =
-        candidates.map(|candidate| (distance(&word, &candidate.to_lowercase()), candidate)).min_by_key(|(d, _)| *d);
-    near.filter(|(d, _)| *d <= 1 + word.chars().count() / 3).map(|(_, candidate)| candidate)
-}
-
-/// How many letters must be added, taken away or changed.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

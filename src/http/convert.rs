@@ -18,7 +18,7 @@ use crate::service::gateway::{Standing, TapEvent};
 use crate::wire::Reading;
 
 /// RFC 3339, UTC, microseconds.
-pub fn rfc3339(at: UtcTime) -> String {
+pub(super) fn rfc3339(at: UtcTime) -> String {
     let nanos = i32::try_from(at.micros.saturating_mul(1_000)).unwrap_or(0);
     Timestamp::new(at.seconds.0, nanos).unwrap_or_default().to_string()
 }
@@ -32,7 +32,7 @@ fn millis(duration: std::time::Duration) -> u64 {
 }
 
 /// A request and what became of it.
-pub fn request(router: &Router, record: &RequestRecord) -> RequestDto {
+pub(super) fn request(router: &Router, record: &RequestRecord) -> RequestDto {
     let ended = record.ended.as_ref();
     RequestDto {
         schema: "commdn.request.v1".into(),
@@ -74,7 +74,7 @@ fn answer(router: &Router, answer: &RecordedAnswer) -> AnswerDto {
 }
 
 /// Why a request stands or ended as it did. Phones and customer ids are hidden.
-pub fn explain(router: &Router, standing: &Standing, dialect: crate::wire::Dialect) -> ExplainDto {
+pub(super) fn explain(router: &Router, standing: &Standing, dialect: crate::wire::Dialect) -> ExplainDto {
     let record = &standing.record;
     let step = |step: &crate::engine::Step| format!("+{:.3}s {}", step.after.as_secs_f64(), step.text);
     let frame = |step: &crate::engine::Step| {
@@ -94,7 +94,7 @@ pub fn explain(router: &Router, standing: &Standing, dialect: crate::wire::Diale
 }
 
 /// Last known state of a campaign on a group.
-pub fn state(router: &Router, state: &PairState) -> StateDto {
+pub(super) fn state(router: &Router, state: &PairState) -> StateDto {
     let dialing = state.dialing;
     let word = |slug: Option<&str>, name: String| slug.map_or(name, str::to_owned);
     StateDto {
@@ -114,7 +114,7 @@ pub fn state(router: &Router, state: &PairState) -> StateDto {
 }
 
 /// A configured pair of which nothing was heard yet.
-pub fn unheard_state(router: &Router, pair: crate::message::Pair, ocs: crate::message::AppDbid) -> StateDto {
+pub(super) fn unheard_state(router: &Router, pair: crate::message::Pair, ocs: crate::message::AppDbid) -> StateDto {
     StateDto {
         schema: "commdn.campaign.v1".into(),
         campaign: pair.campaign.0,
@@ -127,7 +127,7 @@ pub fn unheard_state(router: &Router, pair: crate::message::Pair, ocs: crate::me
 }
 
 /// A link.
-pub fn link(name: &str, link: Option<&LinkSnapshot>) -> LinkDto {
+pub(super) fn link(name: &str, link: Option<&LinkSnapshot>) -> LinkDto {
     let state = match link {
         Some(link) if link.up => "up",
         Some(link) if link.logged_in => "connecting",
@@ -145,7 +145,7 @@ pub fn link(name: &str, link: Option<&LinkSnapshot>) -> LinkDto {
 }
 
 /// A UserEvent that passed.
-pub fn tap(event: &TapEvent, mask: Mask) -> TapDto {
+pub(super) fn tap(event: &TapEvent, mask: Mask) -> TapDto {
     let at = rfc3339(event.at);
     let message = event.message.as_ref();
     let step = match message {

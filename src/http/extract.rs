@@ -15,7 +15,7 @@ use crate::http::problem::Problem;
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// A JSON body; an empty one is `{}`.
-pub struct JsonBody<T>(pub T);
+pub(super) struct JsonBody<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = Problem;
@@ -46,7 +46,7 @@ fn need_json(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// What a verb may be told beside its body.
 #[derive(Debug, Default)]
-pub struct Manner {
+pub(super) struct Manner {
     /// How long the caller waits; `None` = the default.
     pub wait: Option<Duration>,
     /// Show what would be sent, and send nothing.
@@ -85,7 +85,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Manner {
 const WAIT_MAX: Duration = Duration::from_secs(600);
 
 /// `0`, `500ms`, `30s`, `2m`; a bare number is seconds.
-pub fn parse_wait(text: &str) -> Result<Duration, Problem> {
+pub(super) fn parse_wait(text: &str) -> Result<Duration, Problem> {
     let wrong = || {
         let detail = format!("wait: expected 0 to 600s, such as 500ms, 30s or 2m, found '{text}'");
         Problem::new("invalid-parameter", 422, detail)

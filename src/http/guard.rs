@@ -14,7 +14,7 @@ use crate::http::problem::Problem;
 /// Names that a Host header may have beside loopback ones. A page that points its own name at this machine (DNS
 /// rebinding) is refused by it.
 #[derive(Clone, Debug, Default)]
-pub struct AllowedHosts(pub Arc<[String]>);
+pub(super) struct AllowedHosts(pub Arc<[String]>);
 
 impl AllowedHosts {
     fn allows(&self, host: &str) -> bool {
@@ -35,7 +35,7 @@ fn host_name(host: &str) -> &str {
 }
 
 /// Refuses a Host that is not allowed, and requests that a page of another origin makes.
-pub async fn check(State(allowed): State<AllowedHosts>, request: Request, next: Next) -> Response {
+pub(super) async fn check(State(allowed): State<AllowedHosts>, request: Request, next: Next) -> Response {
     match verdict(&allowed, request.headers(), request.uri().host()) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),

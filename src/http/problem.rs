@@ -11,7 +11,7 @@ use crate::message::ErrorCode;
 
 /// A problem on its way out.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Problem {
+pub(super) struct Problem {
     /// The body.
     pub body: ProblemDto,
     /// Seconds after which another try makes sense.
@@ -61,14 +61,14 @@ fn hint_of(code: Option<ErrorCode>) -> Option<&'static str> {
 }
 
 /// The diagnosis of silence: OCS does not answer applications that it does not know.
-pub const SILENCE_HINT: &str = "OCS ignores requests of applications it does not know: check that our application \
+pub(super) const SILENCE_HINT: &str = "OCS ignores requests of applications it does not know: check that our application \
     DBID is in the Connections of OCS (or OCS in those of our application), the option outbound_contact_server of the \
     CommDN, and both DBIDs";
 
 impl Problem {
     /// A problem by slug; its title is the slug in words.
     #[must_use]
-    pub fn new(slug: &str, status: u16, detail: impl Into<String>) -> Self {
+    pub(super) fn new(slug: &str, status: u16, detail: impl Into<String>) -> Self {
         Self {
             body: ProblemDto {
                 problem_type: format!("/problems/{slug}"),
@@ -83,34 +83,34 @@ impl Problem {
 
     /// Adds what to do about it.
     #[must_use]
-    pub fn hint(mut self, hint: &str) -> Self {
+    pub(super) fn hint(mut self, hint: &str) -> Self {
         self.body.hint = Some(hint.to_owned());
         self
     }
 
     /// Adds the request that was accepted all the same.
     #[must_use]
-    pub fn request(mut self, request_id: &str) -> Self {
+    pub(super) fn request(mut self, request_id: &str) -> Self {
         self.body.request_id = Some(request_id.to_owned());
         self
     }
 
     /// Says when to come back.
     #[must_use]
-    pub fn retry_after(mut self, seconds: u32) -> Self {
+    pub(super) fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after_s = Some(seconds);
         self
     }
 
     /// No answer in time.
     #[must_use]
-    pub fn silent(detail: impl Into<String>) -> Self {
+    pub(super) fn silent(detail: impl Into<String>) -> Self {
         Self::new("ocs-silent", 504, detail).hint(SILENCE_HINT)
     }
 
     /// The problem of a request that ended badly, `None` when it ended well or is still open.
     #[must_use]
-    pub fn of_request(request: &RequestDto) -> Option<Self> {
+    pub(super) fn of_request(request: &RequestDto) -> Option<Self> {
         let problem = match request.outcome.as_str() {
             "refused" => match request.answers.iter().find(|answer| answer.result == "refused") {
                 Some(answer) => Self::of_refusal(answer),

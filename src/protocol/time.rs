@@ -1,6 +1,9 @@
 //! Time as the machines see it: given, never asked for.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    ops::Add,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 /// Time since the machines started. Rooms below `net` get it with every input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +35,15 @@ impl Time {
     #[must_use]
     pub const fn saturating_sub(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl Add<Duration> for Time {
+    type Output = Self;
+
+    /// As [`Time::saturating_add`].
+    fn add(self, later: Duration) -> Self {
+        self.saturating_add(later)
     }
 }
 

@@ -3,6 +3,7 @@
 mod config;
 pub mod gateway;
 mod hub;
+pub mod simulator;
 
 pub use config::*;
 pub use hub::{Hub, Numbered, Subscription};

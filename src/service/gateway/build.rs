@@ -89,7 +89,7 @@ pub fn start_gateway(config: &Config, stop: &CancellationToken) -> Result<(Gatew
         b_unload: Duration::from_millis(limits.unload_ms),
         d: Duration::from_millis(limits.double_gap_ms),
         send_reference_id: config.gateway.send_reference_id,
-        ..RequesterConfig::new(pool.clone(), ocss)
+        ..RequesterConfig::new(pool.clone(), ocss.clone())
     };
     if let Some(advice) = requester.advice() {
         tracing::warn!("{advice}");
@@ -118,6 +118,7 @@ pub fn start_gateway(config: &Config, stop: &CancellationToken) -> Result<(Gatew
         lines,
         shared: Arc::clone(&shared),
         pool,
+        ocss,
         auto_completion_place,
         answer: Duration::from_millis(limits.answer_ms),
         start: Instant::now(),

@@ -32,7 +32,8 @@ use crate::protocol::Time;
 use crate::protocol::UtcTime;
 use crate::protocol::link::Tag;
 use crate::protocol::requester::{
-    Input, LinkId, Output, Phase, Progress, RequestId, Requester, SendId, Standing as Heard, Submission,
+    Input, LinkId, OcsPeer, Output, Progress, RequestId, RequestPhase, Requester, SendId, Standing as Heard,
+    Submission, WaitsFor,
 };
 use crate::wire::Dialect;
 use crate::wire::EncodeError;
@@ -59,6 +60,7 @@ pub(super) struct Core {
     pub(super) lines: BTreeMap<LinkId, Line>,
     pub(super) shared: Arc<Shared>,
     pub(super) pool: Vec<AppDbid>,
+    pub(super) ocss: Vec<OcsPeer>,
     pub(super) auto_completion_place: AutoCompletionPlace,
     pub(super) answer: Duration,
     pub(super) start: Instant,
@@ -135,7 +137,7 @@ impl Core {
                 let _ = reply.send(self.mirror.iter().cloned().collect());
             }
             Command::Raw { request, reply } => {
-                let result = self.raw.prepare(&request, &self.pool, &self.requester.config().ocss, &self.lines);
+                let result = self.raw.prepare(&request, &self.pool, &self.ocss, &self.lines);
                 let _ = reply.send(result.and_then(|prepared| {
                     self.tap(prepared.link, false, &prepared.dn, &prepared.user_data, Some(prepared.message.clone()));
                     self.raw.send(prepared, &self.lines)
@@ -204,7 +206,7 @@ impl Core {
         let prepared = self.prepare(order)?;
         let origin = self.pool.first().copied().unwrap_or(AppDbid(0));
         let message = CommDnMessage::new(origin, prepared.target, prepared.body);
-        let ocss = &self.requester.config().ocss;
+        let ocss = &self.ocss;
         let peer = ocss.iter().find(|peer| prepared.target == Target::One(peer.dbid)).or(ocss.first());
         let Some((line, dn)) = peer.and_then(|peer| Some((self.lines.get(&peer.address.link)?, &peer.address.dn)))
         else {
@@ -226,11 +228,11 @@ impl Core {
             return Some(Standing { record, phase: "ended", waits_for: None, overdue: false });
         }
         let view = self.requester.inspect(RequestId(number.0));
-        let phase = view.as_ref().map_or("waiting", |view| view.phase.slug());
+        let (phase, waits_for) = view.as_ref().map_or(("waiting", None), |view| phase_words(view.phase));
         let waited = self.accepted.get(&number).map_or(Duration::ZERO, |since| self.now().saturating_sub(*since));
-        let sent = view.as_ref().is_some_and(|view| view.phase != Phase::Waiting);
+        let sent = view.as_ref().is_some_and(|view| !matches!(view.phase, RequestPhase::Waiting(_)));
         let overdue = sent && record.kind != RequestKind::Unload && waited >= self.answer;
-        Some(Standing { record, phase, waits_for: view.and_then(|view| view.waits_for), overdue })
+        Some(Standing { record, phase, waits_for: waits_for.map(str::to_owned), overdue })
     }
 
     fn link_event(&mut self, link: LinkId, event: LinkEvent) {
@@ -290,7 +292,7 @@ impl Core {
     /// After a link came up, the state of every pair of its OCSs is asked: what happened meanwhile was not heard.
     fn ask_states(&mut self, link: LinkId) {
         let on_link = |ocs: AppDbid| {
-            let peers = &self.requester.config().ocss;
+            let peers = &self.ocss;
             peers.iter().any(|peer| peer.dbid == ocs && peer.address.link == link)
         };
         let known = self.mirror.iter().map(|state| (state.pair, state.ocs));
@@ -402,7 +404,7 @@ impl Core {
 
     /// A frame with the DN of the OCS it came from.
     fn frame_of(&self, ocs: AppDbid, frame: Bytes) -> Option<(String, Bytes)> {
-        let peer = self.requester.config().ocss.iter().find(|peer| peer.dbid == ocs)?;
+        let peer = self.ocss.iter().find(|peer| peer.dbid == ocs)?;
         (!frame.is_empty()).then(|| (peer.address.dn.to_string(), frame))
     }
 
@@ -412,12 +414,7 @@ impl Core {
             (_, Heard::Answer) => ChangedBy::Request,
             _ => ChangedBy::Notification,
         };
-        let known = self
-            .requester
-            .config()
-            .ocss
-            .iter()
-            .any(|peer| peer.dbid == message.origin || peer.backup == Some(message.origin));
+        let known = self.ocss.iter().any(|peer| peer.dbid == message.origin || peer.backup == Some(message.origin));
         if !known {
             return; // only OCSs tell states
         }
@@ -454,6 +451,20 @@ impl Core {
             dialect: line.dialect,
             message,
         });
+    }
+}
+
+/// The name of a phase, and what a waiting request waits for.
+fn phase_words(phase: RequestPhase) -> (&'static str, Option<&'static str>) {
+    match phase {
+        RequestPhase::Waiting(WaitsFor::Lane) => ("waiting", Some("an earlier request about the same subject")),
+        RequestPhase::Waiting(WaitsFor::Address) => {
+            ("waiting", Some("an application DBID on which it cannot be confused"))
+        }
+        RequestPhase::Waiting(WaitsFor::Link) => ("waiting", Some("the link to the T-Server")),
+        RequestPhase::Live => ("live", None),
+        RequestPhase::Checking => ("checking", None),
+        RequestPhase::Settling => ("settling", None),
     }
 }
 
