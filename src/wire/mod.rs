@@ -1,9 +1,11 @@
 //! Floor 1: bytes to TKVList, frames and T-Server messages, and back; UserEvents in printed logs.
 //!
-//! [`ListView`] reads a packed list in place, [`ListWriter`] packs one, [`TkvList`] is the tree for building and keeping.
+//! [`ListView`](crate::wire::ListView) reads a packed list in place, [`ListWriter`](crate::wire::ListWriter) packs one,
+//! [`TkvList`](crate::wire::TkvList) is the tree for building and keeping; [`logtext`](crate::wire::logtext) is print.
 
 pub mod dialect;
 pub mod limits;
+pub mod logtext;
 mod text;
 mod tkv;
 mod view;
