@@ -13,6 +13,8 @@
 //! wire       bytes to TKVList, frames, log text
 //! ```
 
+#[cfg(feature = "app")]
+pub mod cli;
 pub mod engine;
 #[cfg(feature = "app")]
 pub mod http;

@@ -681,7 +681,11 @@ mod tests {
             assert!(leaf.get_about().is_some(), "{path}: no help text");
             assert!(leaf.get_arguments().any(|arg| arg.get_id() == "json"), "{path}: no --json");
             for arg in leaf.get_arguments() {
-                assert!(arg.get_help().is_some() || arg.get_long_help().is_some(), "{path}: {} has no help", arg.get_id());
+                assert!(
+                    arg.get_help().is_some() || arg.get_long_help().is_some(),
+                    "{path}: {} has no help",
+                    arg.get_id()
+                );
             }
         }
     }
@@ -723,10 +727,11 @@ mod tests {
 
     #[test]
     fn auto_completion_is_a_switch_that_can_be_turned_off() {
-        let load = |words: &[&str]| match Cli::try_parse_from([&["commdn", "campaign", "load", "1", "2"], words].concat()) {
-            Ok(Cli { verb: Verb::Campaign(CampaignVerb::Load(load)), .. }) => load.auto_completion,
-            other => panic!("{other:?}"),
-        };
+        let load =
+            |words: &[&str]| match Cli::try_parse_from([&["commdn", "campaign", "load", "1", "2"], words].concat()) {
+                Ok(Cli { verb: Verb::Campaign(CampaignVerb::Load(load)), .. }) => load.auto_completion,
+                other => panic!("{other:?}"),
+            };
         assert_eq!(load(&[]), None);
         assert_eq!(load(&["--auto-completion"]), Some(true));
         assert_eq!(load(&["--auto-completion=false", "--goal", "80"]), Some(false));

@@ -14,7 +14,7 @@ use crate::http::dto::{DialingBody, Page, PriorityBody, ShareBody, SnapshotDto, 
 ///
 /// # Errors
 /// What the gateway or OCS refused, or why neither can be reached.
-pub async fn run(verb: CampaignVerb, ctx: &Ctx) -> Result<Exit, CliError> {
+pub(super) async fn run(verb: CampaignVerb, ctx: &Ctx) -> Result<Exit, CliError> {
     let client = Client::new(&ctx.global)?;
     match verb {
         CampaignVerb::List => list(&client, ctx).await,
@@ -43,13 +43,7 @@ async fn control(verb: &str, pair: &PairArgs, client: &Client, ctx: &Ctx) -> Res
     client.submit(&ctx.out, Method::POST, &path(pair, verb), &json!({})).await
 }
 
-async fn dialing(
-    method: Method,
-    verb: &str,
-    args: &DialingArgs,
-    client: &Client,
-    ctx: &Ctx,
-) -> Result<Exit, CliError> {
+async fn dialing(method: Method, verb: &str, args: &DialingArgs, client: &Client, ctx: &Ctx) -> Result<Exit, CliError> {
     client.submit(&ctx.out, method, &path(&args.pair, verb), &dialing_body(args)).await
 }
 

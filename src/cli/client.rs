@@ -49,7 +49,8 @@ impl Client {
     /// Exit 2 for an address that cannot be used.
     pub fn new(global: &Global) -> Result<Self, CliError> {
         let bad = |why: String| {
-            CliError::usage(format!("--url {}: {why}", global.url)).hint("expected an address like http://127.0.0.1:8080")
+            CliError::usage(format!("--url {}: {why}", global.url))
+                .hint("expected an address like http://127.0.0.1:8080")
         };
         let base = Url::parse(&global.url).map_err(|error| bad(error.to_string()))?;
         match base.scheme() {
@@ -202,7 +203,8 @@ impl Client {
         let status = response.status();
         let retry = response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let bytes = response.bytes().await.unwrap_or_default();
-        let mut problem: ProblemDto = serde_json::from_slice(&bytes).unwrap_or_else(|_| self.no_problem(status, &bytes));
+        let mut problem: ProblemDto =
+            serde_json::from_slice(&bytes).unwrap_or_else(|_| self.no_problem(status, &bytes));
         problem.status = status.as_u16();
         if problem.hint.is_none() {
             problem.hint = match (retry, status.as_u16()) {
@@ -216,7 +218,8 @@ impl Client {
 
     /// An error without problem+json: no gateway, or something between it and us.
     fn no_problem(&self, status: StatusCode, bytes: &[u8]) -> ProblemDto {
-        let words: String = String::from_utf8_lossy(bytes).chars().filter(|letter| !letter.is_control()).take(120).collect();
+        let words: String =
+            String::from_utf8_lossy(bytes).chars().filter(|letter| !letter.is_control()).take(120).collect();
         let detail = match words.trim() {
             "" => format!("{} answered {status}", self.global.url),
             words => format!("{} answered {status}: {words}", self.global.url),

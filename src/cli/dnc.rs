@@ -12,7 +12,7 @@ use crate::http::dto::DncBody;
 ///
 /// # Errors
 /// What the gateway or OCS refused, or why neither can be reached.
-pub async fn run(verb: DncVerb, ctx: &Ctx) -> Result<Exit, CliError> {
+pub(super) async fn run(verb: DncVerb, ctx: &Ctx) -> Result<Exit, CliError> {
     let DncVerb::Add(args) = verb;
     let client = Client::new(&ctx.global)?;
     client.submit(&ctx.out, Method::POST, &["v1", "dnc"], &body(args)).await

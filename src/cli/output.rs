@@ -114,7 +114,7 @@ impl Output {
     #[must_use]
     pub fn table(&self, head: &[&str], rows: Vec<Vec<String>>) -> String {
         let mut table = Table::new();
-        table.load_preset(if self.terminal { presets::UTF8_FULL_CONDENSED } else { presets::NOTHING });
+        table.load_style(if self.terminal { presets::UTF8_FULL_CONDENSED } else { presets::NOTHING });
         let arrangement = if self.terminal { ContentArrangement::Dynamic } else { ContentArrangement::Disabled };
         table.set_content_arrangement(arrangement).set_header(head.to_vec()).add_rows(rows);
         let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();

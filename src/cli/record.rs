@@ -13,7 +13,7 @@ use crate::http::dto::CancelBody;
 ///
 /// # Errors
 /// What the gateway or OCS refused, or why neither can be reached.
-pub async fn run(verb: RecordVerb, ctx: &Ctx) -> Result<Exit, CliError> {
+pub(super) async fn run(verb: RecordVerb, ctx: &Ctx) -> Result<Exit, CliError> {
     let RecordVerb::Cancel(args) = verb;
     let client = Client::new(&ctx.global)?;
     if reaches_every_ocs(&args) {

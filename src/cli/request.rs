@@ -9,7 +9,7 @@ use crate::http::dto::{AnswerDto, ExplainDto, Page, RequestDto};
 ///
 /// # Errors
 /// What the gateway refused, or why it cannot be reached.
-pub async fn run(verb: RequestVerb, ctx: &Ctx) -> Result<Exit, CliError> {
+pub(super) async fn run(verb: RequestVerb, ctx: &Ctx) -> Result<Exit, CliError> {
     let client = Client::new(&ctx.global)?;
     match verb {
         RequestVerb::List(args) => list(args, &client, ctx).await?,

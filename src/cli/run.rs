@@ -8,7 +8,7 @@ use crate::cli::exit::CliError;
 ///
 /// # Errors
 /// Configuration that cannot be used, addresses that cannot be had.
-pub async fn demo(_args: DemoArgs, _ctx: &Ctx) -> Result<(), CliError> {
+pub(super) async fn demo(_args: DemoArgs, _ctx: &Ctx) -> Result<(), CliError> {
     Err(CliError::internal("demo is not in this build"))
 }
 
@@ -16,7 +16,7 @@ pub async fn demo(_args: DemoArgs, _ctx: &Ctx) -> Result<(), CliError> {
 ///
 /// # Errors
 /// Configuration that cannot be used, addresses that cannot be had.
-pub async fn serve(_args: ServeArgs, _ctx: &Ctx) -> Result<(), CliError> {
+pub(super) async fn serve(_args: ServeArgs, _ctx: &Ctx) -> Result<(), CliError> {
     Err(CliError::internal("serve is not in this build"))
 }
 
@@ -24,6 +24,6 @@ pub async fn serve(_args: ServeArgs, _ctx: &Ctx) -> Result<(), CliError> {
 ///
 /// # Errors
 /// Configuration that cannot be used, addresses that cannot be had.
-pub async fn sim_run(_args: SimRunArgs, _ctx: &Ctx) -> Result<(), CliError> {
+pub(super) async fn sim_run(_args: SimRunArgs, _ctx: &Ctx) -> Result<(), CliError> {
     Err(CliError::internal("sim run is not in this build"))
 }

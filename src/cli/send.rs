@@ -13,7 +13,7 @@ use crate::http::dto::{SendBody, SendDto};
 ///
 /// # Errors
 /// What the gateway refused, or why it cannot be reached.
-pub async fn run(args: SendArgs, ctx: &Ctx) -> Result<Exit, CliError> {
+pub(super) async fn run(args: SendArgs, ctx: &Ctx) -> Result<Exit, CliError> {
     let client = Client::new(&ctx.global)?;
     let mut message = args.message.join(" ");
     if message == "-" {

@@ -39,7 +39,7 @@ pub(crate) struct Follow<'a> {
 ///
 /// # Errors
 /// What the gateway refused, or why it cannot be reached.
-pub async fn events(args: StreamArgs, ctx: &Ctx) -> Result<Exit, CliError> {
+pub(super) async fn events(args: StreamArgs, ctx: &Ctx) -> Result<Exit, CliError> {
     let query: Vec<_> = args.filter.iter().map(|filter| ("filter", filter.as_str())).collect();
     let wanted = Follow { path: &["v1", "events"], query: &query, resume: true, count: args.count };
     let json = ctx.out.json;
@@ -54,7 +54,7 @@ pub async fn events(args: StreamArgs, ctx: &Ctx) -> Result<Exit, CliError> {
 ///
 /// # Errors
 /// What the gateway refused, or why it cannot be reached.
-pub async fn tap(args: TapArgs, ctx: &Ctx) -> Result<Exit, CliError> {
+pub(super) async fn tap(args: TapArgs, ctx: &Ctx) -> Result<Exit, CliError> {
     let mut query: Vec<_> = args.stream.filter.iter().map(|filter| ("filter", filter.as_str())).collect();
     if args.show_numbers {
         query.push(("show_numbers", "true"));
@@ -62,8 +62,8 @@ pub async fn tap(args: TapArgs, ctx: &Ctx) -> Result<Exit, CliError> {
     let wanted = Follow { path: &["v1", "tap"], query: &query, resume: false, count: args.stream.count };
     let json = ctx.out.json;
     follow(&Client::new(&ctx.global)?, ctx, wanted, |event| {
-        let passed: TapDto = serde_json::from_str(&event.data)
-            .map_err(|error| CliError::internal(format!("tap: {error}")))?;
+        let passed: TapDto =
+            serde_json::from_str(&event.data).map_err(|error| CliError::internal(format!("tap: {error}")))?;
         Ok(vec![if json { event.data.replace('\n', " ") } else { passed.step }])
     })
     .await
