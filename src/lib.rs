@@ -15,6 +15,8 @@
 //!
 //! Floors 1 to 3 read untrusted bytes: what could panic or wrap silently is refused there at compile time.
 
+#[cfg(feature = "app")]
+pub mod cli;
 pub mod engine;
 #[cfg(feature = "app")]
 pub mod http;

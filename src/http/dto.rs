@@ -113,6 +113,15 @@ pub struct SendDto {
     pub took_ms: u64,
 }
 
+/// Answer of every verb with `?dry_run=true`: nothing was sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DryRunDto {
+    /// `commdn.dry_run.v1`.
+    pub schema: String,
+    /// The UserEvents that would be sent, as log text.
+    pub text: String,
+}
+
 /// A request and what became of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RequestDto {
