@@ -3,10 +3,10 @@
 
 use std::{
     collections::BTreeMap,
-    future::poll_fn,
+    future::{Future, poll_fn},
     io,
     net::SocketAddr,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::Poll,
     time::{Duration, SystemTime},
@@ -14,7 +14,7 @@ use std::{
 
 use bytes::BytesMut;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::{broadcast, mpsc},
     task::JoinHandle,
@@ -237,15 +237,12 @@ impl Port {
         }
         for _ in 0..READS_MAX {
             let Some(connection) = self.connections.get_mut(&id) else { return };
-            self.buffer.resize(READ_BYTES, 0);
-            let mut into = ReadBuf::new(&mut self.buffer);
-            let read = Pin::new(&mut connection.stream).poll_read(&mut connection.slot.context(), &mut into);
-            let bytes = into.filled().len();
-            self.buffer.truncate(bytes);
+            self.buffer.reserve(READ_BYTES);
+            let read = pin!(connection.stream.read_buf(&mut self.buffer)).poll(&mut connection.slot.context());
             match read {
                 Poll::Pending => return,
-                Poll::Ready(Ok(())) if bytes > 0 => self.received(id),
-                Poll::Ready(Ok(())) => return self.gone(id, "closed by the client"),
+                Poll::Ready(Ok(0)) => return self.gone(id, "closed by the client"),
+                Poll::Ready(Ok(_)) => self.received(id),
                 Poll::Ready(Err(error)) => return self.gone(id, &error),
             }
         }
