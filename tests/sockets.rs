@@ -309,6 +309,28 @@ async fn requests_sent_together_are_answered_in_order() {
 }
 
 #[tokio::test]
+async fn a_client_that_sends_faster_than_it_reads_is_slowed_down_and_not_cut_off() {
+    const REQUESTS: u32 = 60_000;
+    let server = Server::start(|config| config.echo_to_sender = false).await;
+    let client = Client::registered(server.addr(), "fast").await;
+    let mut stream = BytesMut::new();
+    (2..REQUESTS + 2).for_each(|reference| stream.extend_from_slice(&bytes(register(reference))));
+    let (mut reader, mut writer) = client.framed.into_inner().into_split();
+    let written = tokio::spawn(async move { writer.write_all(&stream).await.map(|()| writer) });
+    let mut input = BytesMut::new();
+    let mut answers = 0;
+    while answers < REQUESTS {
+        assert!(guard(reader.read_buf(&mut input)).await.unwrap() > 0, "closed after {answers} answers");
+        while let Some(frame) = take_frame(&mut input, FRAME_BYTES_MAX, Reading::Strict).unwrap() {
+            let Frame::Message(body) = frame else { panic!("{frame:?}") };
+            assert!(matches!(read(&body), TServerMessage::EventRegistered(_)));
+            answers += 1;
+        }
+    }
+    assert!(written.await.unwrap().is_ok());
+}
+
+#[tokio::test]
 async fn a_receiver_that_does_not_read_is_cut_off_and_the_others_hear_everything() {
     const EVENTS: u32 = 3_000;
     let server = Server::start(|config| config.echo_to_sender = false).await;
