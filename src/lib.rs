@@ -16,6 +16,7 @@
 pub mod engine;
 #[cfg(feature = "app")]
 pub mod net;
+// Floors 1 to 3 read untrusted bytes: what could panic or wrap silently is refused there at compile time.
 #[cfg_attr(
     not(test),
     deny(
@@ -28,7 +29,6 @@ pub mod net;
     )
 )]
 pub mod protocol;
-/// Floors 1 to 3 read untrusted bytes: what could panic or wrap silently is refused there at compile time.
 #[cfg_attr(
     not(test),
     deny(
