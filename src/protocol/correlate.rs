@@ -168,7 +168,8 @@ fn fit_pair_event(kind: RequestKind, request: &Message, event: MessageType, stat
         return Fit::No;
     }
     // Assumed: a refusal tells the state and parameters that are in force, not those that were asked for.
-    if !refusal && !(status_agrees(kind, state.status) && parameters_agree(request, state)) {
+    let agrees = status_agrees(kind, state.status) && parameters_agree(request, state);
+    if !refusal && !agrees {
         return Fit::No;
     }
     Fit::Answer { refusal, carried: true }

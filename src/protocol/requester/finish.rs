@@ -46,9 +46,9 @@ impl Requester {
         if let Some(flight) = flight {
             // A do-not-call that was proved by its only send keeps no shadow: its double proves the same again.
             if why == Why::DncProof && single {
-                self.remove_flight(flight)
+                self.remove_flight(flight);
             } else {
-                self.retire_full(event.now, flight)
+                self.retire_full(event.now, flight);
             }
         }
         let answer = OcsAnswer::of_event(

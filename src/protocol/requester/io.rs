@@ -87,6 +87,8 @@ pub enum Input {
 
 /// What the caller has to do, in this order.
 #[derive(Clone, Debug, PartialEq)]
+// Outputs are taken one at a time; a box would cost an allocation for each frame.
+#[allow(clippy::large_enum_variant)]
 pub enum Output {
     /// Write these marks and sync them before the next [`Output::Send`] is sent.
     Journal(JournalMark),

@@ -192,12 +192,13 @@ pub(super) struct Want {
     pub(super) leg: Option<usize>,
 }
 
-/// What the clock is set for.
+/// What the clock is set for; of what is due at the same moment, the first here goes first: a caller who leaves needs
+/// no repeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
     Flight(u64),
-    Leg(u64, usize),
     Waiter(RequestId),
+    Leg(u64, usize),
     Shadow(u64),
     Own(SendId),
 }
