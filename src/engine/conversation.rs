@@ -13,7 +13,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::engine::ocs::Internal;
+use crate::engine::ocs::{Held, Internal};
 use crate::engine::words::{WordError, nearest, quote, split, unquote};
 use crate::message::AppDbid;
 use crate::message::CommDnMessage;
@@ -215,6 +215,10 @@ impl fmt::Display for Step {
                     Internal::ClearInactive(pair) => write!(f, "clear_inactive {pair}"),
                     Internal::Depleted(pair) => write!(f, "depleted {pair}"),
                     Internal::CallEnded(pair) => write!(f, "call_ended {pair}"),
+                    Internal::RecordTaken { list, record_id, pair, held } => {
+                        let held = if *held == Held::Call { "call" } else { "desktop" };
+                        write!(f, "record_taken {} {record_id} {pair} {held}", quote(list))
+                    }
                     Internal::RecordBack { list, record_id } => write!(f, "record_back {} {record_id}", quote(list)),
                     Internal::ItemBegin(group) => write!(f, "item_begin {group}"),
                     Internal::ItemEnd(group) => write!(f, "item_end {group}"),
@@ -258,6 +262,12 @@ fn read_trigger(words: &[&str]) -> Result<Internal, StepError> {
         ["clear_inactive", pair] => Internal::ClearInactive(read_pair(pair)?),
         ["depleted", pair] => Internal::Depleted(read_pair(pair)?),
         ["call_ended", pair] => Internal::CallEnded(read_pair(pair)?),
+        ["record_taken", list, id, pair, held @ ("call" | "desktop")] => Internal::RecordTaken {
+            list: unquote(list)?,
+            record_id: read_int("a record id", id)?,
+            pair: read_pair(pair)?,
+            held: if *held == "call" { Held::Call } else { Held::Desktop },
+        },
         ["record_back", list, id] => {
             Internal::RecordBack { list: unquote(list)?, record_id: read_int("a record id", id)? }
         }
@@ -265,7 +275,8 @@ fn read_trigger(words: &[&str]) -> Result<Internal, StepError> {
         ["item_end", group] => Internal::ItemEnd(GroupDbid(read_int("a group", group)?)),
         ["restart"] => Internal::Restart,
         other => {
-            const WANTED: &str = "set_inactive, clear_inactive, depleted or call_ended PAIR, record_back LIST ID, \
+            const WANTED: &str = "set_inactive, clear_inactive, depleted or call_ended PAIR, record_taken LIST ID PAIR call|desktop, \
+                                  record_back LIST ID, \
                                   item_begin or item_end GROUP, or restart";
             return Err(expected(WANTED, &other.join(" ")));
         }

@@ -214,6 +214,8 @@ fn every_other_step_prints_as_it_is_read() {
         "profile strict",
         "trigger restart",
         "trigger 301 record_back \"my list\" 7",
+        "trigger record_taken renewals 7 101-732 desktop",
+        "trigger record_taken renewals 7 101-732 call",
         "trigger clear_inactive 101-732",
         "trigger depleted 101-732",
         "trigger call_ended 101-732",

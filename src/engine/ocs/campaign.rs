@@ -262,6 +262,7 @@ impl Ocs {
                 runtime.auto_completion = false;
                 runtime.priority = None;
             }
+            RequestKind::Load => {} // loaded already, and the profile takes it
             RequestKind::Start => runtime.dialing = wanted,
             RequestKind::SetMode => {
                 let slow = runtime.dialing.mode == Some(DialMode::PROGRESSIVE)
