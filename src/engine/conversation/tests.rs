@@ -1,11 +1,12 @@
 use super::*;
 use crate::message::{
     AutoCompletion, AutoCompletionPlace, CampaignDbid, CampaignLoaded, CampaignSchedule, CampaignStatus,
-    CampaignUnloaded, CancelRecord, ChainAttr, Dialing, DialingModeChanged, DialingPriority, DialingStarted,
-    DialingStopped, DoNotCall, DoNotCallProcessed, ErrorEvent, ForceUnloadCampaign, GetCampaignStatus, LoadCampaign,
-    Message, PairEvent, PriorityShare, RecordCanceled, ScheduleItem, SetDialingMode, StartDialing, StopDialing,
-    UnloadCampaign,
+    CampaignUnloaded, CancelRecord, ChainAttr, DialMode, Dialing, DialingModeChanged, DialingPriority, DialingStarted,
+    DialingStopped, DoNotCall, DoNotCallProcessed, ErrorCode, ErrorEvent, ForceUnloadCampaign, GetCampaignStatus,
+    GroupCampStatus, LoadCampaign, Message, OptimizeBy, PairEvent, PriorityShare, RecordCanceled, ScheduleItem,
+    SetDialingMode, StartDialing, StopDialing, UnloadCampaign,
 };
+use crate::wire::{Charset, Text};
 use proptest::option::of;
 use proptest::prelude::*;
 

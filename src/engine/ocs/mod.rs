@@ -4,6 +4,7 @@
 
 mod campaign;
 mod config;
+mod modes;
 mod outbox;
 mod people;
 pub mod record;
