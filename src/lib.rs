@@ -12,6 +12,8 @@
 //! message    TKVList to typed CommDN messages, one file per request and its event
 //! wire       bytes to TKVList, frames, log text
 //! ```
+//!
+//! Floors 1 to 3 read untrusted bytes: what could panic or wrap silently is refused there at compile time.
 
 #[cfg(feature = "app")]
 pub mod cli;
@@ -30,6 +32,8 @@ pub mod http;
     )
 )]
 pub mod message;
+#[cfg(feature = "app")]
+pub mod net;
 #[cfg_attr(
     not(test),
     deny(

@@ -637,6 +637,9 @@ fn share(text: &str) -> Result<Share, String> {
     if share.priority.is_none() && share.n_records.is_none() { Err(wanted()) } else { Ok(share) }
 }
 
+/// The gateway waits no longer for one caller.
+const WAIT_MAX_MS: u64 = 600_000;
+
 fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let number: u64 = digits.parse().map_err(|_| format!("expected a time like 500ms, 45s or 2m, found '{text}'"))?;
@@ -644,12 +647,10 @@ fn duration(text: &str) -> Result<Duration, String> {
         "ms" => Some(number),
         "" | "s" => number.checked_mul(1_000),
         "m" => number.checked_mul(60_000),
-        "h" => number.checked_mul(3_600_000),
-        unit => return Err(format!("expected the unit ms, s, m or h, found '{unit}'")),
+        unit => return Err(format!("expected the unit ms, s or m, found '{unit}'")),
     };
-    let day = 86_400_000;
-    let millis = millis.filter(|millis| *millis <= day);
-    millis.map(Duration::from_millis).ok_or_else(|| format!("expected at most 24h, found '{text}'"))
+    let millis = millis.filter(|millis| *millis <= WAIT_MAX_MS);
+    millis.map(Duration::from_millis).ok_or_else(|| format!("expected at most 10m, found '{text}'"))
 }
 
 #[cfg(test)]
@@ -710,7 +711,7 @@ mod tests {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("45"), Ok(Duration::from_secs(45)));
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        for bad in ["", "s", "-1s", "1.5s", "3d", "25h", "99999999999999999999s"] {
+        for bad in ["", "s", "-1s", "1.5s", "3h", "11m", "99999999999999999999s"] {
             assert!(duration(bad).is_err(), "{bad}");
         }
     }

@@ -135,8 +135,10 @@ pub struct RequestDto {
     pub outcome: String,
     /// How the outcome was decided: `exact`, `sole_candidate`, `dnc_proof`, `by_state`, `by_status`, `by_repeat`, `expired`.
     pub why: Option<String>,
-    /// Why the outcome is refused or unknown, in words.
+    /// Why the outcome is not good: `ocs_error`, `silent`, `link_down`, `not_in_effect`, `deadline`, `superseded`, ...
     pub reason: Option<String>,
+    /// The same in words.
+    pub detail: Option<String>,
     /// Milliseconds from acceptance to outcome.
     pub took_ms: Option<u64>,
     /// One entry for each OCS that answered or should have.

@@ -2,6 +2,10 @@
 
 mod config;
 mod config_check;
+pub mod gateway;
+mod hub;
+pub mod simulator;
 
 pub use config::*;
 pub use config_check::{Finding, Severity};
+pub use hub::{Hub, Numbered, Subscription};

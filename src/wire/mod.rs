@@ -4,15 +4,26 @@
 //! [`TkvList`](crate::wire::TkvList) is the tree for building and keeping; [`logtext`](crate::wire::logtext) is print.
 
 pub mod dialect;
+mod frame;
 pub mod limits;
 pub mod logtext;
 mod text;
 mod tkv;
+mod tmessage;
+pub mod tserver;
+pub mod user_event;
 mod view;
 mod writer;
 
 pub use dialect::{Dialect, Reading};
+pub use frame::{Frame, FrameError, take_frame};
 pub use text::{Charset, Text, escape_bytes};
 pub use tkv::{Key, TkvList, Value};
+pub use tmessage::{
+    Attribute, AttributeValue, EventStamp, MessageEncodeError, MessageError, MessageWriter, SEQUENCE_TAIL_BYTES,
+    TMessage, sequence_tail,
+};
+pub use tserver::{AttributeNumber, AttributeType, ErrorCode, MessageId, ServerRole};
+pub use user_event::{AttributeError, Password, ReferenceId, TServerMessage};
 pub use view::{DecodeError, DecodeErrorKind, ListView, Pairs, StrView, ValueView};
 pub use writer::{EncodeError, ListWriter};
