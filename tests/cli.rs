@@ -652,7 +652,10 @@ fn decode_reads_what_tap_writes() {
         assert_eq!((code, stderr.as_str()), (0, ""), "{input}");
         let read: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(read.len(), 2);
-        assert_eq!((&read[0]["message"]["name"], &read[1]["message"]["mode"]), (&json!("CM_ReqStartDialing"), &json!("predict")));
+        assert_eq!(
+            (&read[0]["message"]["name"], &read[1]["message"]["mode"]),
+            (&json!("CM_ReqStartDialing"), &json!("predict"))
+        );
     }
     let (code, _, stderr) = fed(&["decode", "--format", "tap"], "app 201 -> 301 CM_ReqDance\n");
     assert!(code == 2 && stderr.contains("line 1:"), "{stderr}");
