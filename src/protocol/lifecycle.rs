@@ -242,13 +242,10 @@ mod tests {
         assert_eq!(go("27/16"), Outcome::Refuse(ErrorCode(16)));
         assert_eq!(
             go("1:22[1],when_closed=20[0]"),
-            Outcome::Go {
-                next: PairState::WaitingUnload,
-                events: vec![emit(22, 1)],
-                when_closed: Some(emit(20, 0))
-            }
+            Outcome::Go { next: PairState::WaitingUnload, events: vec![emit(22, 1)], when_closed: Some(emit(20, 0)) }
         );
-        for bad in ["", "27/", "27/99", "4", "9:19[4]", "4:", "4:19", "4:19[6]", "4:27[4]", "4:19[4],", "loaded:19[4]"] {
+        for bad in ["", "27/", "27/99", "4", "9:19[4]", "4:", "4:19", "4:19[6]", "4:27[4]", "4:19[4],", "loaded:19[4]"]
+        {
             assert!(read_cell::<PairState>(bad).is_err(), "{bad}");
         }
         assert!(read_cell::<SequenceState>("loaded:24[item]").is_ok());

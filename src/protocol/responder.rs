@@ -179,7 +179,8 @@ impl Responder {
             Message::RecordCanceled(event) if !self.rows.answer_echo => {
                 // The text that makes it partial is no echo, so it stays.
                 let partial = event.partial().cloned();
-                event.cancel_record = partial.map(|text| CancelRecord { message: Some(text), ..CancelRecord::default() });
+                event.cancel_record =
+                    partial.map(|text| CancelRecord { message: Some(text), ..CancelRecord::default() });
             }
             Message::DoNotCallProcessed(event) if !self.rows.answer_echo => event.do_not_call = None,
             _ => {}
@@ -339,7 +340,10 @@ mod tests {
         let entry = DoNotCall { phone: Some("5551234".into()), ..DoNotCall::default() };
         let body = DoNotCallProcessed { do_not_call: Some(entry), ..DoNotCallProcessed::default() };
         let answer = ocs("documented").answer(to, body.clone());
-        assert_eq!((answer.origin, answer.target, answer.reference_id), (AppDbid(301), Target::One(AppDbid(201)), None));
+        assert_eq!(
+            (answer.origin, answer.target, answer.reference_id),
+            (AppDbid(301), Target::One(AppDbid(201)), None)
+        );
         assert!(answer.body.do_not_call().is_some());
         let answer = ocs("lenient").answer(to, body);
         assert_eq!((answer.reference_id, answer.body.do_not_call()), (Some(7), None));

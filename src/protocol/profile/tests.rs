@@ -203,11 +203,23 @@ fn a_mistake_is_told_with_its_line_and_what_was_wanted() {
         ("base strict\nset notify perhaps", "line 2: notify: expected no or yes, found 'perhaps'"),
         ("base strict\nset unload_seconds -1", "line 2: unload_seconds: expected 0 to 86400000, found '-1'"),
         ("base strict\nset cancel_no_match 27/99", "line 2: cancel_no_match: expected 31 or 27/N, found '27/99'"),
-        ("base strict\n\ncell campaign lod active 27/5", "line 3: request: expected load, unload, start, stop, set_mode, status, force_unload, found 'lod'"),
-        ("base strict\ncell campaign load idle 27/5", "line 2: state: expected not_loaded, inactive, active, running, waiting_unload, unload_in_progress, found 'idle'"),
-        ("base strict\ncell campaign load active 7:19[4]", "line 2: cell: expected a state of this table before the colon, found '7:19[4]'"),
+        (
+            "base strict\n\ncell campaign lod active 27/5",
+            "line 3: request: expected load, unload, start, stop, set_mode, status, force_unload, found 'lod'",
+        ),
+        (
+            "base strict\ncell campaign load idle 27/5",
+            "line 2: state: expected not_loaded, inactive, active, running, waiting_unload, unload_in_progress, found 'idle'",
+        ),
+        (
+            "base strict\ncell campaign load active 7:19[4]",
+            "line 2: cell: expected a state of this table before the colon, found '7:19[4]'",
+        ),
         ("hello", "line 1: line: expected base, table, cell, trigger or set, found 'hello'"),
-        ("table campaign\nrequest active running\nload 27/5", "line 3: load: expected 2 cells, one a column, found '1 cells'"),
+        (
+            "table campaign\nrequest active running\nload 27/5",
+            "line 3: load: expected 2 cells, one a column, found '1 cells'",
+        ),
     ];
     for (text, wanted) in cases {
         assert_eq!(Profile::parse("mine", text).unwrap_err().to_string(), wanted);
