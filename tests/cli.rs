@@ -326,8 +326,8 @@ fn a_connection_that_breaks_after_sending_leaves_the_outcome_unknown() {
 fn json_gives_the_answer_as_it_came() {
     let server = canned(vec![good(200, &request("answered"))]);
     let (code, stdout, _) = against(&server, &["campaign", "start", "101", "732", "--json"]);
-    let printed: Value = serde_json::from_str(&stdout).unwrap();
-    assert_eq!((code, printed), (0, request("answered")));
+    let printed: commdn::http::dto::RequestDto = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((code, printed), (0, serde_json::from_value(request("answered")).unwrap()));
 }
 
 #[test]
