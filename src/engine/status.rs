@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::message::AppDbid;
 use crate::message::Dialing;
+use crate::message::ErrorCode;
 use crate::message::GroupCampStatus;
 use crate::message::Message;
 use crate::message::MessageType;
@@ -116,7 +117,9 @@ impl StatusMirror {
 /// The status that an event tells: its own, or the one that its kind implies when it carries none.
 fn status_after(event: &Message) -> Option<GroupCampStatus> {
     if let Message::ErrorEvent(error) = event {
-        return error.status;
+        // An error that says there is no such campaign, group or pair tells no state of it.
+        let exists = !matches!(error.error, Some(ErrorCode(3 | 8 | 9)));
+        return error.status.filter(|_| exists);
     }
     let told = event.pair_event()?;
     if told.status.is_some() {
@@ -136,9 +139,7 @@ fn status_after(event: &Message) -> Option<GroupCampStatus> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{
-        CampaignLoaded, CampaignStatus, DialMode, DialingStarted, ErrorCode, ErrorEvent, OptimizeBy, PairEvent,
-    };
+    use crate::message::{CampaignLoaded, CampaignStatus, DialMode, DialingStarted, ErrorEvent, OptimizeBy, PairEvent};
 
     const OCS: AppDbid = AppDbid(301);
 
@@ -186,6 +187,9 @@ mod tests {
         error.campaign = Some(pair.campaign);
         error.group = Some(pair.group);
         error.status = Some(GroupCampStatus::RUNNING);
-        assert!(mirror.apply(UtcTime::default(), OCS, &error.into(), ChangedBy::Request).is_some());
+        assert!(mirror.apply(UtcTime::default(), OCS, &error.clone().into(), ChangedBy::Request).is_some());
+        error.error = Some(ErrorCode::CAMPAIGN_NOT_FOUND);
+        error.status = Some(GroupCampStatus::NOT_LOADED);
+        assert_eq!(mirror.apply(UtcTime::default(), OCS, &error.into(), ChangedBy::Request), None);
     }
 }

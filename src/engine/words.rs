@@ -90,7 +90,7 @@ pub fn quote(text: &str) -> String {
             '\r' => word.push_str("\\r"),
             '\t' => word.push_str("\\t"),
             c if c.is_control() || (c.is_whitespace() && c != ' ') => {
-                word.push_str(&format!("\\u{{{:x}}}", u32::from(c)))
+                word.push_str(&format!("\\u{{{:x}}}", u32::from(c)));
             }
             c => word.push(c),
         }

@@ -40,7 +40,7 @@ pub enum LinkEvent {
     UserEvent {
         /// The DN.
         dn: Text,
-        /// Packed list, checked.
+        /// Packed list, checked. It shares the link's read buffer: copy what is kept for long.
         user_data: Bytes,
         /// True for the copy of what this link sent.
         own_copy: bool,

@@ -1,7 +1,7 @@
 //! One task for one link: dials, reads, writes, looks at the clock; the machine decides.
 
 use std::{
-    future::Future,
+    future::{Future, pending},
     hash::{BuildHasher, RandomState},
     io,
     pin::Pin,
@@ -85,6 +85,7 @@ pub fn start_link(
         start: Instant::now(),
         random: RandomState::new().hash_one(0_u8) | 1,
         heard: None,
+        stopping: false,
         settings,
     };
     tokio::spawn(driver.run(inbox, stop));
@@ -113,6 +114,8 @@ struct Driver {
     start: Instant,
     random: u64,
     heard: Option<Instant>,
+    /// The owner may not read any more: nothing waits for it.
+    stopping: bool,
 }
 
 /// What the task woke up for.
@@ -152,6 +155,7 @@ impl Driver {
                 going = self.give(LinkInput::Closed).await;
             }
         }
+        self.stopping = true;
         self.give(LinkInput::Stop).await;
         self.directory.remove(&self.settings.name);
     }
@@ -163,17 +167,15 @@ impl Driver {
         let timer = async {
             match due {
                 Some(due) => sleep_until(due).await,
-                None => std::future::pending().await,
+                None => pending().await,
             }
         };
         tokio::select! {
             () = stop.cancelled() => Woken::Stop,
             command = inbox.recv() => Woken::Command(command),
-            result = some(dialing.as_mut()) => Woken::Dialed(result),
-            result = async { some(reader.as_mut().map(|reader| Box::pin(reader.read_buf(input)))).await } => Woken::Read(result),
-            result = async { some(writer.as_mut().map(|writer| Box::pin(writer.write(queue.next())))).await }, if !queue.is_empty() => {
-                Woken::Written(result)
-            }
+            result = dialed(dialing) => Woken::Dialed(result),
+            result = read(reader, input) => Woken::Read(result),
+            result = write(writer, queue), if !queue.is_empty() => Woken::Written(result),
             () = timer => Woken::Tick,
         }
     }
@@ -241,7 +243,9 @@ impl Driver {
             while let Some(output) = self.link.poll() {
                 let Some(event) = self.perform(output, &mut next) else { continue };
                 self.note(&event);
-                if self.events.send(event).await.is_err() {
+                if self.stopping {
+                    let _ = self.events.try_send(event);
+                } else if self.events.send(event).await.is_err() {
                     return false;
                 }
             }
@@ -374,10 +378,26 @@ impl Driver {
     }
 }
 
-/// Waits for a future that may not be there, which never ends.
-async fn some<F: Future + Unpin>(future: Option<F>) -> F::Output {
-    match future {
-        Some(future) => future.await,
-        None => std::future::pending().await,
+/// Ends with the attempt; never without one.
+async fn dialed(dialing: &mut Option<Dialing>) -> io::Result<TcpStream> {
+    match dialing {
+        Some(dialing) => dialing.await,
+        None => pending().await,
+    }
+}
+
+/// Ends when bytes came; never without a connection.
+async fn read(reader: &mut Option<OwnedReadHalf>, input: &mut BytesMut) -> io::Result<usize> {
+    match reader {
+        Some(reader) => reader.read_buf(input).await,
+        None => pending().await,
+    }
+}
+
+/// Ends when the socket took something; never without a connection.
+async fn write(writer: &mut Option<OwnedWriteHalf>, queue: &mut SendQueue) -> io::Result<usize> {
+    match writer {
+        Some(writer) => writer.write(queue.next()).await,
+        None => pending().await,
     }
 }

@@ -3,10 +3,10 @@
 
 use std::{
     collections::BTreeMap,
-    future::poll_fn,
+    future::{Future, poll_fn},
     io,
     net::SocketAddr,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::Poll,
     time::{Duration, SystemTime},
@@ -14,7 +14,7 @@ use std::{
 
 use bytes::BytesMut;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::{broadcast, mpsc},
     task::JoinHandle,
@@ -37,6 +37,8 @@ use crate::wire::limits::SEND_QUEUE_PROCESS_BYTES_MAX;
 const READ_BYTES: usize = 64 * 1024;
 /// Reads of one connection before the others have their turn.
 const READS_MAX: usize = 4;
+/// A connection with more than this waiting to be written is not read for now.
+const QUEUED_BYTES_READ: usize = READ_BYTES;
 /// User events that a slow tap may be behind before it loses some.
 const TAP_EVENTS: usize = 1_024;
 /// How long a closed connection may take to fetch its last frames.
@@ -236,16 +238,20 @@ impl Port {
             self.dirty.push(id);
         }
         for _ in 0..READS_MAX {
+            if self.waiting(id) > QUEUED_BYTES_READ {
+                self.write(id);
+                // Who does not fetch its answers is asked for no more requests; the socket wakes us when it takes some.
+                if self.waiting(id) > QUEUED_BYTES_READ {
+                    return;
+                }
+            }
             let Some(connection) = self.connections.get_mut(&id) else { return };
-            self.buffer.resize(READ_BYTES, 0);
-            let mut into = ReadBuf::new(&mut self.buffer);
-            let read = Pin::new(&mut connection.stream).poll_read(&mut connection.slot.context(), &mut into);
-            let bytes = into.filled().len();
-            self.buffer.truncate(bytes);
+            self.buffer.reserve(READ_BYTES);
+            let read = pin!(connection.stream.read_buf(&mut self.buffer)).poll(&mut connection.slot.context());
             match read {
                 Poll::Pending => return,
-                Poll::Ready(Ok(())) if bytes > 0 => self.received(id),
-                Poll::Ready(Ok(())) => return self.gone(id, "closed by the client"),
+                Poll::Ready(Ok(0)) => return self.gone(id, "closed by the client"),
+                Poll::Ready(Ok(_)) => self.received(id),
                 Poll::Ready(Err(error)) => return self.gone(id, &error),
             }
         }
@@ -309,37 +315,54 @@ impl Port {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let tail = outgoing.tail.as_ref().map_or(&[][..], |tail| &tail[..]);
         let bytes = outgoing.head.len() + tail.len();
-        if self.queued_bytes + bytes > SEND_QUEUE_PROCESS_BYTES_MAX {
+        let mut pushed = connection.queue.push([&outgoing.head, tail], outgoing.urgent);
+        if pushed.is_err() {
+            // Much came at once: the queue is only full when the socket takes nothing either.
+            self.write(id);
+            let Some(connection) = self.connections.get_mut(&id) else { return };
+            pushed = connection.queue.push([&outgoing.head, tail], outgoing.urgent);
+        }
+        if let Err(full) = pushed {
+            return self.gone(id, &full);
+        }
+        self.queued_bytes += bytes;
+        if self.queued_bytes > SEND_QUEUE_PROCESS_BYTES_MAX {
             return self.gone(id, "send_queue: too many bytes wait in all queues together");
         }
-        match connection.queue.push([&outgoing.head, tail], outgoing.urgent) {
-            Ok(()) => {
-                self.queued_bytes += bytes;
-                if !connection.dirty {
-                    connection.dirty = true;
-                    self.dirty.push(id);
-                }
-            }
-            Err(full) => self.gone(id, &full),
+        if let Some(connection) = self.connections.get_mut(&id).filter(|connection| !connection.dirty) {
+            connection.dirty = true;
+            self.dirty.push(id);
         }
     }
 
     fn flush(&mut self) {
         let mut dirty = std::mem::take(&mut self.dirty);
         for id in dirty.drain(..) {
-            let Some(connection) = self.connections.get_mut(&id) else { continue };
-            connection.dirty = false;
-            let before = connection.queue.len();
-            let result = connection.write();
-            let after = connection.queue.len();
-            self.queued_bytes -= before - after;
-            match result {
-                Ok(()) if after == 0 => self.machine.handle(self.now, self.utc, TServerInput::Flushed(id)),
-                Ok(()) => {} // the socket wakes us when it takes more
-                Err(error) => self.gone(id, &error),
+            if let Some(connection) = self.connections.get_mut(&id) {
+                connection.dirty = false;
+                self.write(id);
             }
         }
         self.dirty = dirty;
+    }
+
+    /// Bytes that wait for one connection.
+    fn waiting(&self, id: SessionId) -> usize {
+        self.connections.get(&id).map_or(0, |connection| connection.queue.len())
+    }
+
+    /// Writes what waits for one connection, as far as its socket takes it.
+    fn write(&mut self, id: SessionId) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let before = connection.queue.len();
+        let result = connection.write();
+        let after = connection.queue.len();
+        self.queued_bytes -= before - after;
+        match result {
+            Ok(()) if after == 0 => self.machine.handle(self.now, self.utc, TServerInput::Flushed(id)),
+            Ok(()) => {} // the socket wakes us when it takes more
+            Err(error) => self.gone(id, &error),
+        }
     }
 
     /// The machine ended a session: its last frames are written and the client gets some time to fetch them.

@@ -221,6 +221,11 @@ impl Draft {
             sequence: complete("sequence", &self.sequence, &sequence_states, last)?,
             triggers: triggers.collect::<Result<_, _>>()?,
         };
+        for (trigger, word) in Trigger::ALL {
+            if !lifecycle.triggers.keys().any(|(known, _)| known == trigger) {
+                return Err(ProfileError { line: last, kind: ProfileErrorKind::Missing(format!("trigger {word}")) });
+            }
+        }
         let rows = Rows::take(&mut self.rows, last)?;
         match self.rows.into_iter().min_by_key(|(_, (line, _))| *line) {
             Some((row, (line, _))) => Err(wrong(line, "row", "a row of documented.profile", &row)),

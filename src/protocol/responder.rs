@@ -118,15 +118,12 @@ impl Responder {
             Ok(kind) => kind,
             Err(ignored) => return Verdict::Ignore(ignored),
         };
-        let mut requester = Requester { origin: envelope.origin, reference_id: None };
+        let requester = Requester { origin: envelope.origin, reference_id: int_of(list, keys::REFERENCE_ID) };
         match (kind, read) {
-            (Ok(kind), Ok(Decoded { message, warnings })) => {
-                requester.reference_id = message.reference_id;
-                match self.refused_tolerance(&warnings) {
-                    None => Verdict::Serve { requester, kind, message, warnings },
-                    Some(code) => Verdict::Refuse { requester, error: ids_of(list, code) },
-                }
-            }
+            (Ok(kind), Ok(Decoded { message, warnings })) => match self.refused_tolerance(&warnings) {
+                None => Verdict::Serve { requester, kind, message, warnings },
+                Some(code) => Verdict::Refuse { requester, error: ids_of(list, code) },
+            },
             (Ok(_), Err(())) => Verdict::Refuse { requester, error: ids_of(list, ErrorCode::INVALID_PARAMETER) },
             (Err(code), _) => Verdict::Refuse { requester, error: ids_of(list, code) },
         }
@@ -214,11 +211,14 @@ fn envelope_of(message: &CommDnMessage) -> Envelope {
 
 /// An error with what can be read of the ids of a request.
 fn ids_of(list: ListView<'_>, code: ErrorCode) -> ErrorEvent {
-    let mut warnings = Vec::new();
-    let mut fields = Fields::new(list, Reading::Tolerant, &mut warnings);
-    let campaign = fields.int(keys::CAMPAIGN_ID).ok().flatten().map(CampaignDbid);
-    let group = fields.int(keys::GROUP_ID).ok().flatten().map(GroupDbid);
+    let campaign = int_of(list, keys::CAMPAIGN_ID).map(CampaignDbid);
+    let group = int_of(list, keys::GROUP_ID).map(GroupDbid);
     ErrorEvent { campaign, group, error: Some(code), ..ErrorEvent::default() }
+}
+
+/// An int of the top list, if it can be read.
+fn int_of(list: ListView<'_>, key: &str) -> Option<i32> {
+    Fields::new(list, Reading::Tolerant, &mut Vec::new()).int(key).ok().flatten()
 }
 
 #[cfg(test)]

@@ -224,7 +224,7 @@ impl OcsHost {
                 }
             }
             Output::Trace { number, level, text } => tracing::info!(ocs, number, level, "{text}"),
-            Output::Ignored(reason) => tracing::info!(ocs, ?reason, "user event ignored"),
+            Output::Ignored(reason) => tracing::debug!(ocs, ?reason, "user event ignored"),
             Output::Warned { origin, warning } => tracing::info!(ocs, %origin, %warning, "tolerated"),
             Output::DncAdded { .. } => tracing::debug!(ocs, "row added to the do-not-call list"),
         }

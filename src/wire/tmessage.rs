@@ -451,4 +451,31 @@ mod tests {
             .with(AttributeNumber::APPLICATION_PASSWORD, AttributeValue::Str("secret".into()));
         assert!(!format!("{message:?}").contains("secret"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_a_message_that_writes_itself_again_or_an_error(bytes: Vec<u8>) {
+            if let Ok(message) = decode(&bytes) {
+                let mut out = BytesMut::new();
+                message.encode(&mut out, &Dialect::default()).unwrap();
+                proptest::prop_assert_eq!(decode(&out[5..]).map(|again| again.attributes().len()), Ok(message.attributes().len()));
+            }
+        }
+
+        #[test]
+        fn any_attributes_come_back_as_they_were(
+            parts in proptest::collection::btree_map(proptest::num::u16::ANY, (0_u8..9, proptest::collection::vec(0_u8.., 0..40)), 0..64)
+        ) {
+            let numbers = |code| code == 1 || code == 3;
+            let parts: Vec<(u16, u8, Vec<u8>)> = parts
+                .into_iter()
+                .map(|(number, (code, bytes))| (number, code, if numbers(code) { vec![1, 2, 3, 4] } else { bytes }))
+                .collect();
+            let borrowed: Vec<(u16, u8, &[u8])> = parts.iter().map(|(n, code, bytes)| (*n, *code, &bytes[..])).collect();
+            let whole = body(&borrowed);
+            let mut out = BytesMut::new();
+            decode(&whole).unwrap().encode(&mut out, &Dialect::default()).unwrap();
+            proptest::prop_assert_eq!(&out[5..], &whole[..]);
+        }
+    }
 }

@@ -1,6 +1,9 @@
 //! The short names of the attributes: one table for printing and parsing.
 
-use super::{error, method, mode, plain, status};
+use crate::message::DialMode;
+use crate::message::ErrorCode;
+use crate::message::GroupCampStatus;
+use crate::message::OptimizeBy;
 use crate::message::keys;
 
 /// One attribute.
@@ -112,4 +115,21 @@ pub(super) fn of_key(table: &'static [Attribute], key: &[u8]) -> Option<(String,
         }
         (attribute.key.as_bytes() == key).then(|| (attribute.name.to_owned(), attribute))
     })
+}
+
+/// Words for a number: of the table of its key.
+fn mode(word: &str) -> Option<i32> {
+    DialMode::from_word(word).map(|it| it.0)
+}
+fn method(word: &str) -> Option<i32> {
+    OptimizeBy::from_word(word).map(|it| it.0)
+}
+fn status(word: &str) -> Option<i32> {
+    GroupCampStatus::from_word(word).map(|it| it.0)
+}
+fn error(word: &str) -> Option<i32> {
+    ErrorCode::from_word(word).map(|it| it.0)
+}
+fn plain(_: &str) -> Option<i32> {
+    None
 }

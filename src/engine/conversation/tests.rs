@@ -1,11 +1,12 @@
 use super::*;
 use crate::message::{
     AutoCompletion, AutoCompletionPlace, CampaignDbid, CampaignLoaded, CampaignSchedule, CampaignStatus,
-    CampaignUnloaded, CancelRecord, ChainAttr, Dialing, DialingModeChanged, DialingPriority, DialingStarted,
-    DialingStopped, DoNotCall, DoNotCallProcessed, ErrorEvent, ForceUnloadCampaign, GetCampaignStatus, LoadCampaign,
-    Message, PairEvent, PriorityShare, RecordCanceled, ScheduleItem, SetDialingMode, StartDialing, StopDialing,
-    UnloadCampaign,
+    CampaignUnloaded, CancelRecord, ChainAttr, DialMode, Dialing, DialingModeChanged, DialingPriority, DialingStarted,
+    DialingStopped, DoNotCall, DoNotCallProcessed, ErrorCode, ErrorEvent, ForceUnloadCampaign, GetCampaignStatus,
+    GroupCampStatus, LoadCampaign, Message, OptimizeBy, PairEvent, PriorityShare, RecordCanceled, ScheduleItem,
+    SetDialingMode, StartDialing, StopDialing, UnloadCampaign,
 };
+use crate::wire::{Charset, Text};
 use proptest::option::of;
 use proptest::prelude::*;
 
@@ -214,6 +215,8 @@ fn every_other_step_prints_as_it_is_read() {
         "profile strict",
         "trigger restart",
         "trigger 301 record_back \"my list\" 7",
+        "trigger record_taken renewals 7 101-732 desktop",
+        "trigger record_taken renewals 7 101-732 call",
         "trigger clear_inactive 101-732",
         "trigger depleted 101-732",
         "trigger call_ended 101-732",

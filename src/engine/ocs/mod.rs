@@ -4,6 +4,7 @@
 
 mod campaign;
 mod config;
+mod modes;
 mod outbox;
 mod people;
 pub mod record;
@@ -62,6 +63,17 @@ pub enum Internal {
     Depleted(Pair),
     /// A call of the pair has ended.
     CallEnded(Pair),
+    /// A pair takes a record, into a call or onto an agent's desktop.
+    RecordTaken {
+        /// Name of the calling list.
+        list: String,
+        /// Which record.
+        record_id: i32,
+        /// Who takes it.
+        pair: Pair,
+        /// Where to.
+        held: Held,
+    },
     /// A record comes back from a call or an agent's desktop.
     RecordBack {
         /// Name of the calling list.
@@ -247,6 +259,7 @@ impl Ocs {
             Internal::ClearInactive(pair) => self.trigger(pair, Trigger::ClearInactive),
             Internal::Depleted(pair) => self.complete(pair),
             Internal::CallEnded(pair) => self.call_ended(pair),
+            Internal::RecordTaken { list, record_id, pair, held } => self.record_taken(&list, record_id, pair, held),
             Internal::RecordBack { list, record_id } => self.record_back(&list, record_id),
             Internal::ItemBegin(group) => self.item_begin(group),
             Internal::ItemEnd(group) => self.item_end(group),

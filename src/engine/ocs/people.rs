@@ -157,6 +157,15 @@ impl Ocs {
         }
     }
 
+    /// A pair takes an open record.
+    pub(super) fn record_taken(&mut self, list: &str, record_id: i32, pair: Pair, held: Held) {
+        let lists = self.config.lists.iter_mut().filter(|known| known.name == list);
+        let mut records = lists.flat_map(|list| &mut list.records);
+        if let Some(record) = records.find(|record| record.record_id == record_id && !record.is_final()) {
+            record.take(pair, held);
+        }
+    }
+
     /// A record comes back: what waited for it is done.
     pub(super) fn record_back(&mut self, list: &str, record_id: i32) {
         let lists = self.config.lists.iter_mut().filter(|known| known.name == list);

@@ -2,6 +2,7 @@
 
 use crate::message::CampaignDbid;
 use crate::message::GroupDbid;
+use crate::message::Pair;
 use crate::message::Phone;
 use crate::protocol::UtcSeconds;
 
@@ -170,6 +171,12 @@ impl Record {
         }
         self.do_not_call_pending = false;
         (self.record_type, self.record_status, self.call_result) = (NO_CALL, UPDATED, DO_NOT_CALL);
+    }
+
+    /// A pair takes the record.
+    pub(super) fn take(&mut self, pair: Pair, held: Held) {
+        (self.campaign_id, self.group_id) = (Some(pair.campaign), Some(pair.group));
+        (self.record_status, self.held) = (RETRIEVED, Some(held));
     }
 
     /// The record comes back from a call or a desktop.

@@ -191,7 +191,7 @@ impl Ocs {
     }
 
     fn tell_item(&mut self, pair: Pair, last: Option<AppDbid>, event: i32, status: GroupCampStatus) {
-        let event = self.pair_event(pair, Emit { event: MessageType(event), status: Some(status) }, None);
+        let event = self.pair_event(pair, emit(event, status), None);
         self.notify(last, event);
     }
 
@@ -211,8 +211,10 @@ impl Ocs {
             (runtime.owned, runtime.last_requester) = (false, last);
         }
         if forced {
+            let before = self.pairs.get(&pair).map(|runtime| runtime.dialing);
             self.enter(pair, PairState::NotLoaded, true);
-            return self.tell_item(pair, last, 20, GroupCampStatus::NOT_LOADED);
+            let event = self.pair_event(pair, emit(20, GroupCampStatus::NOT_LOADED), before);
+            return self.notify(last, event);
         }
         if self.state(pair) == Some(PairState::Running) {
             self.enter(pair, PairState::Active, false);
@@ -229,9 +231,12 @@ impl Ocs {
             return;
         }
         let last = sequence.last_requester;
-        let done = Emit { event: MessageType(20), status: Some(GroupCampStatus::NOT_LOADED) };
-        let event = self.sequence_event(group, done);
+        let event = self.sequence_event(group, emit(20, GroupCampStatus::NOT_LOADED));
         self.sequences.remove(&group);
         self.notify(last, event);
     }
+}
+
+fn emit(event: i32, status: GroupCampStatus) -> Emit {
+    Emit { event: MessageType(event), status: Some(status) }
 }

@@ -1,9 +1,16 @@
 //! The simulated T-Server against hand-written clients: every byte is read back, every time is given.
 
+use bytes::Bytes;
+
 use super::*;
 use crate::protocol::time::UtcSeconds;
+use crate::wire::limits::DNS_PER_SESSION_MAX;
+use crate::wire::tserver::PROTOCOL_VERSION;
 use crate::wire::user_event::*;
-use crate::wire::{Dialect, MessageError, Password, ServerRole, TkvList, take_frame};
+use crate::wire::{
+    AttributeNumber, AttributeValue, Dialect, MessageError, MessageId, Password, Reading, ReferenceId, ServerRole,
+    TkvList, take_frame,
+};
 
 const A: SessionId = SessionId(1);
 const B: SessionId = SessionId(2);

@@ -1,8 +1,12 @@
 //! The link against a hand-written peer: every byte it sends is read back, every time is given.
 
+use bytes::Bytes;
+
 use super::*;
 use crate::wire::user_event::*;
-use crate::wire::{Dialect, EventStamp, FrameError, Reading, TkvList, take_frame};
+use crate::wire::{
+    Dialect, ErrorCode, EventStamp, FrameError, MessageId, Reading, ReferenceId, ServerRole, TkvList, take_frame,
+};
 
 const DN: &str = "CommDN_1";
 

@@ -125,7 +125,6 @@ pub fn start_gateway(config: &Config, stop: &CancellationToken) -> Result<(Gatew
         last_number: None,
         waiting: BTreeMap::new(),
         accepted: BTreeMap::new(),
-        own_questions: BTreeMap::new(),
         raw: RawDesk::default(),
     };
     let (urgent, urgent_inbox) = mpsc::channel(COMMANDS_MAX);

@@ -65,10 +65,8 @@ pub(super) struct Core {
     pub(super) answer: Duration,
     pub(super) start: Instant,
     pub(super) last_number: Option<RequestNumber>,
-    pub(super) waiting: BTreeMap<RequestNumber, Vec<oneshot::Sender<()>>>,
+    pub(super) waiting: BTreeMap<RequestNumber, oneshot::Sender<()>>,
     pub(super) accepted: BTreeMap<RequestNumber, Time>,
-    /// Status questions that the gateway asks itself after a link came up; nobody's business but the mirror's.
-    pub(super) own_questions: BTreeMap<RequestNumber, ()>,
     pub(super) raw: raw::RawDesk,
 }
 
@@ -129,9 +127,7 @@ impl Core {
                 let _ = reply.send(self.standing(number));
             }
             Command::List { which, after, most, reply } => {
-                let listed = self.journal.list(which, after);
-                let shown = listed.filter(|record| !self.own_questions.contains_key(&record.number));
-                let _ = reply.send(shown.take(most).cloned().collect());
+                let _ = reply.send(self.journal.list(which, after).take(most).cloned().collect());
             }
             Command::States { reply } => {
                 let _ = reply.send(self.mirror.iter().cloned().collect());
@@ -165,17 +161,15 @@ impl Core {
     fn submit(&mut self, order: &Order, asked_by: String) -> Result<Accepted, OrderError> {
         let prepared = self.prepare(order)?;
         let (ended, told) = oneshot::channel();
-        let number = self.accept(prepared, asked_by, Some(ended));
+        let number = self.accept(prepared, asked_by, ended);
         Ok(Accepted { number, ended: told })
     }
 
-    /// Takes up a request and gives it to the correlator.
-    fn accept(&mut self, prepared: Prepared, asked_by: String, waiter: Option<oneshot::Sender<()>>) -> RequestNumber {
+    /// Takes up a caller's request and gives it to the correlator.
+    fn accept(&mut self, prepared: Prepared, asked_by: String, waiter: oneshot::Sender<()>) -> RequestNumber {
         let Prepared { body, target, advice, note } = prepared;
         let kind = body.request_kind().unwrap_or(RequestKind::Status);
-        let number = RequestNumber::next(Self::utc(), self.last_number);
-        self.last_number = Some(number);
-        let is_own = waiter.is_none();
+        let number = self.next_number();
         self.journal.accept(RequestRecord {
             number,
             kind,
@@ -188,17 +182,18 @@ impl Core {
             steps: Vec::new(),
             ended: None,
         });
-        let now = self.now();
-        self.accepted.insert(number, now);
-        match waiter {
-            Some(waiter) => self.waiting.entry(number).or_default().push(waiter),
-            None => drop(self.own_questions.insert(number, ())),
-        }
-        if !is_own {
-            self.publish_request(number);
-        }
+        self.accepted.insert(number, self.now());
+        self.waiting.insert(number, waiter);
+        self.publish_request(number);
+        // Kept in memory until it is answered, so it outlives a lost link.
         let durable = kind == RequestKind::DoNotCall;
         self.give(Input::Submit(Submission { id: RequestId(number.0), target, body, deadline: None, durable }));
+        number
+    }
+
+    fn next_number(&mut self) -> RequestNumber {
+        let number = RequestNumber::next(Self::utc(), self.last_number);
+        self.last_number = Some(number);
         number
     }
 
@@ -301,8 +296,10 @@ impl Core {
         pairs.dedup();
         for (pair, ocs) in pairs {
             let body = Message::from(GetCampaignStatus::new(pair));
-            let prepared = Prepared { body, target: Target::One(ocs), advice: Vec::new(), note: None };
-            self.accept(prepared, "gateway".into(), None);
+            // Nobody asked, so the journal has no row: the answer changes the mirror and that is all.
+            let id = RequestId(self.next_number().0);
+            let target = Target::One(ocs);
+            self.give(Input::Submit(Submission { id, target, body, deadline: None, durable: false }));
         }
     }
 
@@ -317,11 +314,7 @@ impl Core {
     fn perform(&mut self, output: Output) {
         match output {
             // Requests are kept in memory for now; a store syncs the mark here, before the send that follows.
-            Output::Journal(mark) => {
-                for id in mark.requests {
-                    self.accepted.entry(RequestNumber(id.0)).or_insert_with(|| Time(self.start.elapsed()));
-                }
-            }
+            Output::Journal(_) => {}
             Output::Send { send, address, message } => self.send(send, address.link, &address.dn, &message),
             Output::Outcome { id, outcome } => self.ended(RequestNumber(id.0), outcome),
             Output::Progress { id, progress } => self.progress(RequestNumber(id.0), progress),
@@ -356,7 +349,7 @@ impl Core {
         let (text, frame) = match progress {
             Progress::Sent { send, origin } => (format!("sent as application {origin} (send {})", send.0), None),
             Progress::Answer(answer) => {
-                let frame = self.frame_of(answer.ocs, answer.frame.clone());
+                let frame = self.frame_of(answer.ocs, &answer.frame);
                 (outcome::describe(&answer), frame)
             }
             Progress::AcceptedDraining { ocs } => {
@@ -372,20 +365,18 @@ impl Core {
     }
 
     fn ended(&mut self, number: RequestNumber, outcome: crate::protocol::requester::Outcome) {
-        let since = self.accepted.remove(&number).unwrap_or_default();
+        let Some(since) = self.accepted.get(&number).copied() else { return }; // our own question
         let took = self.now().saturating_sub(since);
         for answer in outcome.answers() {
-            let frame = self.frame_of(answer.ocs, answer.frame.clone());
+            let frame = self.frame_of(answer.ocs, &answer.frame);
             self.note(number, outcome::describe(answer), frame);
         }
         let ended = outcome::ended(&outcome, Self::utc(), took);
         let good = matches!(ended.result, RequestResult::Answered | RequestResult::Mixed | RequestResult::Partial);
         let kind = self.journal.end(number, ended).map(|record| record.kind);
-        for waiter in self.waiting.remove(&number).unwrap_or_default() {
-            let _ = waiter.send(());
-        }
-        if self.own_questions.remove(&number).is_some() {
-            return;
+        self.accepted.remove(&number);
+        if let Some(waiter) = self.waiting.remove(&number) {
+            let _ = waiter.send(()); // a caller that has gone is no error
         }
         self.publish_request(number);
         if kind == Some(RequestKind::DoNotCall)
@@ -397,15 +388,15 @@ impl Core {
     }
 
     fn note(&mut self, number: RequestNumber, text: String, frame: Option<(String, Bytes)>) {
-        let since = self.accepted.get(&number).copied().unwrap_or_default();
+        let Some(since) = self.accepted.get(&number).copied() else { return };
         let after = self.now().saturating_sub(since);
         self.journal.step(number, Step { after, text, frame });
     }
 
-    /// A frame with the DN of the OCS it came from.
-    fn frame_of(&self, ocs: AppDbid, frame: Bytes) -> Option<(String, Bytes)> {
+    /// A frame with the DN of the OCS it came from; copied, since it shares the link's read buffer.
+    fn frame_of(&self, ocs: AppDbid, frame: &Bytes) -> Option<(String, Bytes)> {
         let peer = self.ocss.iter().find(|peer| peer.dbid == ocs)?;
-        (!frame.is_empty()).then(|| (peer.address.dn.to_string(), frame))
+        (!frame.is_empty()).then(|| (peer.address.dn.to_string(), Bytes::copy_from_slice(frame)))
     }
 
     fn mirror(&mut self, message: &CommDnMessage, standing: Heard) {

@@ -1,0 +1,240 @@
+//! Ends: of flights (what shadow they leave), of legs, and of jobs.
+
+use std::sync::Arc;
+
+use crate::message::AppDbid;
+use crate::message::CommDnMessage;
+use crate::message::ErrorCode;
+use crate::message::RequestKind;
+use crate::message::Target;
+use crate::protocol::Time;
+use crate::protocol::correlate::{Fit, fit};
+use crate::protocol::requester::Requester;
+use crate::protocol::requester::config::TargetZeroPolicy;
+use crate::protocol::requester::event::Addressed;
+use crate::protocol::requester::io::{Output, Progress};
+use crate::protocol::requester::job::{Flight, Step, Timer, Want};
+use crate::protocol::requester::outcome::{AnswerResult, OcsAnswer, Outcome, UnknownReason, Why};
+use crate::protocol::requester::table::{Cover, Shadow};
+use crate::protocol::requester::{after, bump};
+
+impl Requester {
+    /// An event decides this flight.
+    pub(super) fn resolve(&mut self, event: &Addressed<'_>, number: u64, why: Why) {
+        let Some(flight) = self.flights.get(&number) else { return };
+        if flight.settling {
+            self.on_told(event, number);
+            return;
+        }
+        let (job, leg, kind) = (flight.job, flight.leg, flight.asked.kind);
+        let sends = self.jobs.get(&job).and_then(|job| job.legs.get(leg)).map_or(0, |leg| leg.sends.len());
+        let repeated = kind == RequestKind::DoNotCall && sends > 1;
+        let why = if repeated && matches!(why, Why::Exact | Why::SoleCandidate) { Why::ByRepeat } else { why };
+        if matches!(why, Why::Exact | Why::SoleCandidate) {
+            self.retire_answered(event.now, number, event.message);
+        } else {
+            self.retire_full(event.now, number);
+        }
+        self.resolve_leg(event, job, leg, why);
+    }
+
+    /// An event decides this leg, whatever became of its flights.
+    pub(super) fn resolve_leg(&mut self, event: &Addressed<'_>, job: u64, leg: usize, why: Why) {
+        let Some(record) = self.jobs.get(&job).and_then(|job| job.legs.get(leg)) else { return };
+        let single = record.sends.len() <= 1;
+        let flight = record.flight.filter(|flight| self.flights.contains_key(flight));
+        if let Some(flight) = flight {
+            // A do-not-call that was proved by its only send keeps no shadow: its double proves the same again.
+            if why == Why::DncProof && single {
+                self.remove_flight(flight);
+            } else {
+                self.retire_full(event.now, flight);
+            }
+        }
+        let answer = OcsAnswer::of_event(
+            self.ocs_dbid(record_ocs(self, job, leg)),
+            why,
+            event.message,
+            event.frame,
+            self.took(event.now, job, leg),
+        );
+        self.finish_leg(event.now, job, leg, answer);
+    }
+
+    fn took(&self, now: Time, job: u64, leg: usize) -> std::time::Duration {
+        self.jobs.get(&job).and_then(|job| job.legs.get(leg)).map(|leg| leg.took(now)).unwrap_or_default()
+    }
+
+    /// Takes a flight off the wire without a shadow.
+    pub(super) fn remove_flight(&mut self, number: u64) {
+        self.take_flight(number);
+    }
+
+    fn take_flight(&mut self, number: u64) -> Option<Flight> {
+        let flight = self.flights.remove(&number)?;
+        self.timers.remove(&(flight.until, Timer::Flight(number)));
+        self.live.remove(flight.place, &flight.asked, number);
+        if let Some(reference) = flight.reference {
+            self.references.remove(&(flight.place.ocs, reference));
+        }
+        if let Some(leg) = self.jobs.get_mut(&flight.job).and_then(|job| job.legs.get_mut(flight.leg))
+            && leg.flight == Some(number)
+        {
+            leg.flight = None;
+        }
+        self.freed.push_back((flight.place.ocs, flight.asked.kind, Arc::clone(&flight.asked.subject)));
+        Some(flight)
+    }
+
+    /// Rule 6: until sent + B + D everything may still come.
+    pub(super) fn retire_full(&mut self, now: Time, number: u64) {
+        let Some(flight) = self.take_flight(number) else { return };
+        let until = self.life_of(now, &flight);
+        let Flight { place, asked, .. } = flight;
+        self.lay(now, Shadow { place, asked, cover: Cover::Full, until, since: now });
+    }
+
+    fn life_of(&self, now: Time, flight: &Flight) -> Time {
+        // Not acknowledged: it may have been sent as late as now.
+        let sent = flight.sent.unwrap_or(now);
+        after(after(sent, self.config.b_of(flight.asked.kind)), self.config.d)
+    }
+
+    /// Rule 6: what an answered request leaves behind.
+    pub(super) fn retire_answered(&mut self, now: Time, number: u64, answer: &Arc<CommDnMessage>) {
+        let Some(flight) = self.take_flight(number) else { return };
+        let life = self.life_of(now, &flight);
+        let double = after(now, self.config.d);
+        let notifies = self.ocss.get(flight.place.ocs).is_some_and(|peer| peer.notifies);
+        let Flight { place, asked, .. } = flight;
+        let kind = asked.kind;
+        let shadow = |cover, until| Shadow { place, asked: asked.clone(), cover, until, since: now };
+        let equal = || Cover::Equal(Arc::clone(answer));
+        match kind {
+            // Assumed: where notifications are addressed to us the event may not have been the read's own answer.
+            RequestKind::Status => self.lay(now, shadow(Cover::Full, if notifies { life } else { double })),
+            RequestKind::DoNotCall => {
+                let covered = matches!(fit(&asked.body, &answer.body), Fit::Answer { refusal: false, carried: true });
+                if !covered {
+                    self.lay(now, shadow(equal(), double));
+                }
+            }
+            RequestKind::CancelRecord => self.lay(now, shadow(equal(), double)),
+            _ if notifies => self.lay(now, shadow(Cover::Full, life)),
+            _ => {
+                self.lay(now, shadow(equal(), double));
+                if self.config.pool.len() > 1 {
+                    self.lay(now, shadow(Cover::Errors, life));
+                }
+                if kind == RequestKind::Unload {
+                    self.lay(now, shadow(Cover::Draining, life));
+                }
+            }
+        }
+    }
+
+    /// The leg has its result; the job ends with its last leg, or when the policy has enough.
+    pub(super) fn finish_leg(&mut self, now: Time, job: u64, leg: usize, answer: OcsAnswer) {
+        self.stop_leg(now, job, leg);
+        let Some(record) = self.jobs.get_mut(&job) else { return };
+        let several = record.legs.len() > 1;
+        if let Some(leg) = record.legs.get_mut(leg) {
+            leg.answer = Some(answer.clone());
+        }
+        if several {
+            self.progress(job, &Progress::Answer(answer));
+        }
+        let Some(record) = self.jobs.get(&job) else { return };
+        let good = record.legs.iter().filter_map(|leg| leg.answer.as_ref()).filter(|answer| is_good(answer)).count();
+        let policy = match (record.target, record.asked.kind) {
+            (Target::One(_), _) => TargetZeroPolicy::All,
+            (Target::Every, RequestKind::CancelRecord) => self.config.cancel_policy,
+            (Target::Every, _) => self.config.do_not_call_policy,
+        };
+        let enough = match policy {
+            TargetZeroPolicy::All => false,
+            TargetZeroPolicy::Any => good > 0,
+            TargetZeroPolicy::Quorum => good.saturating_mul(2) > record.legs.len(),
+        };
+        if !enough && record.legs.iter().any(|leg| leg.answer.is_none()) {
+            return;
+        }
+        let answers = self.answers_so_far(now, job, UnknownReason::Silent);
+        let outcome = Outcome::of_answers(answers, enough);
+        self.finish_job(now, job, &outcome);
+    }
+
+    /// What each OCS said; those that have not are silent for the reason given.
+    pub(super) fn answers_so_far(&self, now: Time, job: u64, reason: UnknownReason) -> Vec<OcsAnswer> {
+        let Some(job) = self.jobs.get(&job) else { return Vec::new() };
+        let silent = |leg: &crate::protocol::requester::job::Leg| {
+            OcsAnswer::silent(self.ocs_dbid(leg.ocs), reason, leg.took(now))
+        };
+        job.legs.iter().map(|leg| leg.answer.clone().unwrap_or_else(|| silent(leg))).collect()
+    }
+
+    /// Ends everything a leg still has going.
+    fn stop_leg(&mut self, now: Time, job: u64, leg: usize) {
+        let Some(record) = self.jobs.get(&job).and_then(|job| job.legs.get(leg)) else { return };
+        let (flight, step) = (record.flight, record.step);
+        if let Some(flight) = flight {
+            self.retire_full(now, flight);
+        }
+        match step {
+            Step::Asking(read) => self.retire_full(now, read),
+            Step::RepeatWanted => self.drop_want(Want { job, leg: Some(leg) }),
+            Step::Idle | Step::Ask | Step::Repeat | Step::WaitLink => {}
+        }
+        self.set_step(job, leg, Step::Idle);
+        self.arm_leg(job, leg, None);
+    }
+
+    /// The job is over: one outcome for each waiter, the lane goes on.
+    pub(super) fn finish_job(&mut self, now: Time, number: u64, outcome: &Outcome) {
+        let legs = self.jobs.get(&number).map_or(0, |job| job.legs.len());
+        for leg in 0..legs {
+            self.stop_leg(now, number, leg);
+        }
+        self.drop_want(Want { job: number, leg: None });
+        let Some(job) = self.jobs.remove(&number) else { return };
+        let mutating = job.asked.kind.is_mutating();
+        for leg in &job.legs {
+            let key = (leg.ocs, Arc::clone(&job.asked.subject));
+            if let Some(lane) = self.lanes.get_mut(&key) {
+                lane.queue.retain(|waiting| *waiting != number);
+                lane.live.retain(|(live, _)| *live != number);
+                // A read that was sent before this outcome tells nothing about it.
+                if mutating || lane.read == Some(number) {
+                    lane.read = None;
+                }
+                if lane.is_empty() {
+                    self.lanes.remove(&key);
+                }
+            }
+            self.freed.push_back((leg.ocs, job.asked.kind, Arc::clone(&job.asked.subject)));
+        }
+        for waiter in &job.waiters {
+            if let Some(due) = waiter.due {
+                self.timers.remove(&(due, Timer::Waiter(waiter.id)));
+            }
+            self.requests.remove(&waiter.id);
+            bump(&mut self.counters.outcomes);
+            self.out.push_back(Output::Outcome { id: waiter.id, outcome: outcome.clone() });
+        }
+    }
+
+    pub(super) fn finish_silent(&mut self, now: Time, job: u64, leg: usize, reason: UnknownReason) {
+        let ocs: AppDbid = self.ocs_dbid(record_ocs(self, job, leg));
+        let answer = OcsAnswer::silent(ocs, reason, self.took(now, job, leg));
+        self.finish_leg(now, job, leg, answer);
+    }
+}
+
+fn record_ocs(requester: &Requester, job: u64, leg: usize) -> usize {
+    requester.jobs.get(&job).and_then(|job| job.legs.get(leg)).map_or(usize::MAX, |leg| leg.ocs)
+}
+
+fn is_good(answer: &OcsAnswer) -> bool {
+    matches!(answer.result, AnswerResult::Answered | AnswerResult::Observed | AnswerResult::Partial)
+        && answer.code.is_none_or(|code| code == ErrorCode::NO)
+}

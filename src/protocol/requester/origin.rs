@@ -1,0 +1,91 @@
+//! Rule 12: which of our DBIDs a request goes out with.
+
+use crate::message::AppDbid;
+use crate::message::Pair;
+use crate::message::RequestKind;
+use crate::protocol::correlate::fit;
+use crate::protocol::requester::Requester;
+use crate::protocol::requester::config::SETTLING_POOL_MIN;
+use crate::protocol::requester::echo::Proof;
+use crate::protocol::requester::submit::is_urgent;
+use crate::protocol::requester::table::{Asked, Cover, OcsIx, Place, Shadow};
+
+impl Requester {
+    /// The least recently used address that is free of confusable requests and shadows at all these OCSs.
+    pub(super) fn choose_origin(&self, ocss: &[OcsIx], asked: &Asked) -> Option<AppDbid> {
+        let free =
+            |origin: &AppDbid| ocss.iter().all(|ocs| !self.is_confusable(Place { ocs: *ocs, origin: *origin }, asked));
+        let least_used = |origin: &AppDbid| {
+            let uses = ocss.iter().filter_map(|ocs| self.ocss.get(*ocs)?.used.get(origin).copied());
+            uses.max().unwrap_or(0)
+        };
+        let usable = || self.usable(asked.kind);
+        if asked.kind == RequestKind::Status {
+            return usable().min_by_key(least_used);
+        }
+        let free = usable().filter(free).min_by_key(least_used);
+        if !is_urgent(asked.kind) {
+            return free;
+        }
+        // Assumed: "a live request of their own kind" means of the same pair, whose answer it could be; the lane keeps
+        // those apart already. Shared addresses are judged by rule 7.
+        let calm =
+            |origin: &AppDbid| ocss.iter().all(|ocs| !self.has_same_kind(Place { ocs: *ocs, origin: *origin }, asked));
+        free.or_else(|| usable().filter(calm).min_by_key(least_used))
+    }
+
+    /// The pool without the DBID kept for settling and those that are alarmed.
+    fn usable(&self, kind: RequestKind) -> impl Iterator<Item = AppDbid> {
+        let kept = usize::from(self.config.pool.len() >= SETTLING_POOL_MIN);
+        let count = self.config.pool.len().saturating_sub(kept);
+        let wary = kind.is_mutating() && kind != RequestKind::DoNotCall;
+        let pool = self.config.pool.iter().take(count).copied();
+        pool.filter(move |origin| !(wary && self.alarmed.contains(origin)))
+    }
+
+    fn has_same_kind(&self, place: Place, asked: &Asked) -> bool {
+        let Some(pair) = asked.subject.pair() else { return false };
+        let mut live = self.live.of_pair(place, pair).filter_map(|flight| self.flights.get(&flight));
+        live.any(|flight| flight.asked.kind == asked.kind)
+    }
+
+    /// Some event could fit both this request and something at this place.
+    fn is_confusable(&self, place: Place, asked: &Asked) -> bool {
+        let echo = self.echo(place.ocs);
+        if echo.reference == Proof::Proved {
+            return false;
+        }
+        if !echo.names_subject(asked.kind) {
+            return self.live.has_kind(place, asked.kind) || self.shadows.has_kind(place, asked.kind);
+        }
+        let Some(pair) = asked.subject.pair() else {
+            // With the echo proved only an equal subject can be meant.
+            let mut live = self.live.of_person(place, asked).filter_map(|flight| self.flights.get(&flight));
+            return live.any(|flight| flight.asked.subject == asked.subject)
+                || self.shadows.of_person(place, asked).any(|shadow| shadow.asked.subject == asked.subject);
+        };
+        // A CM_EvError with ids can mean any request of the pair. Reads share addresses and are judged by rule 7.
+        let mut live = self.live.of_pair(place, pair).filter_map(|flight| self.flights.get(&flight));
+        live.any(|flight| flight.asked.kind.is_mutating())
+            || self.shadows.of_pair(place, pair).any(|shadow| shadow_confuses(shadow, asked))
+    }
+
+    /// A DBID without a live or shadowed read of the pair; of a pool of 3 or more the last one first.
+    pub(super) fn choose_settling(&self, ocs: OcsIx, pair: Pair) -> Option<AppDbid> {
+        let free = |origin: &&AppDbid| {
+            let place = Place { ocs, origin: **origin };
+            let mut live = self.live.of_pair(place, pair).filter_map(|flight| self.flights.get(&flight));
+            live.all(|flight| flight.asked.kind != RequestKind::Status) && self.shadows.of_read(place, pair).is_none()
+        };
+        self.config.pool.iter().rev().find(free).copied()
+    }
+}
+
+fn shadow_confuses(shadow: &Shadow, asked: &Asked) -> bool {
+    match &shadow.cover {
+        Cover::Full => true,
+        Cover::Equal(answer) => fit(&asked.body, &answer.body).is_possible(),
+        Cover::Errors => false,
+        Cover::Draining => asked.kind == RequestKind::Stop,
+    }
+}

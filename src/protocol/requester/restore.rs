@@ -1,0 +1,167 @@
+//! Rule 16: what the journal held at start-up.
+
+use std::collections::BTreeMap;
+
+use crate::message::RequestKind;
+use crate::message::Target;
+use crate::protocol::Time;
+use crate::protocol::requester::Requester;
+use crate::protocol::requester::after;
+use crate::protocol::requester::io::{JournalMark, JournalRow, Output, SendId};
+use crate::protocol::requester::job::{Flight, Leg, SendNote, Step, Timer, Waiter};
+use crate::protocol::requester::outcome::{NotSent, Outcome, RefusedBy};
+use crate::protocol::requester::submit::is_urgent;
+use crate::protocol::requester::table::{Asked, Cover, Place, Shadow};
+
+impl Requester {
+    /// Marked rows first: they are on the wire already, whatever waits comes behind them.
+    pub(super) fn restore(&mut self, now: Time, rows: Vec<JournalRow>) {
+        for mark in rows.iter().flat_map(|row| &row.marks).map(|(mark, _)| mark) {
+            let after_it = mark.send.0.saturating_add(u64::try_from(mark.ocss.len()).unwrap_or(1)).saturating_add(1);
+            self.next_send = self.next_send.max(after_it);
+        }
+        let mut by_send: BTreeMap<SendId, u64> = BTreeMap::new();
+        let mut fresh = Vec::new();
+        for row in rows {
+            if row.marks.is_empty() {
+                if !row.ended {
+                    fresh.push(row);
+                }
+            } else {
+                self.restore_marked(now, row, &mut by_send);
+            }
+        }
+        for row in fresh {
+            let kind = row.submission.body.request_kind();
+            if row.overdue && matches!(kind, Some(RequestKind::Load | RequestKind::Start)) {
+                let by = RefusedBy::NotSent(NotSent::Overdue);
+                let outcome = Outcome::Refused { by, answers: Vec::new() };
+                self.out.push_back(Output::Outcome { id: row.submission.id, outcome });
+            } else {
+                self.submit(now, row.submission);
+            }
+        }
+    }
+
+    fn restore_marked(&mut self, now: Time, row: JournalRow, by_send: &mut BTreeMap<SendId, u64>) {
+        let JournalRow { submission, ended, marks, .. } = row;
+        let Some(asked) = Asked::of(submission.body) else { return };
+        let b = self.config.b_of(asked.kind);
+        let until = after(after(now, b), self.config.d);
+        let Some((last, _)) = marks.last() else { return };
+        let last = last.send;
+        // Rows that were sent as one stay one.
+        let joined = by_send.get(&last).copied().filter(|_| !ended);
+        if joined.is_none() {
+            for (mark, age) in &marks {
+                if *age < b && (ended || !self.is_latest(mark, &marks)) {
+                    for place in self.places(mark) {
+                        if self.shadows.twin(place, &asked).is_none() {
+                            self.lay(
+                                now,
+                                Shadow { place, asked: asked.clone(), cover: Cover::Full, until, since: now },
+                            );
+                        }
+                    }
+                }
+            }
+        }
+        if ended {
+            return;
+        }
+        let patient = submission.durable && asked.kind == RequestKind::DoNotCall;
+        let waiter = Waiter {
+            id: submission.id,
+            deadline: submission.deadline.map(|wait| after(now, wait)),
+            unsent_until: None,
+            due: None,
+        };
+        if let Some(job) = joined {
+            self.join(job, waiter, patient);
+            return;
+        }
+        let legs: Vec<Leg> = match submission.target {
+            Target::Every => self.legs_of_every(),
+            Target::One(dbid) => self.leg_of(dbid).into_iter().collect(),
+        };
+        if legs.is_empty() {
+            let by = RefusedBy::NotSent(NotSent::Overdue);
+            self.out.push_back(Output::Outcome {
+                id: submission.id,
+                outcome: Outcome::Refused { by, answers: Vec::new() },
+            });
+            return;
+        }
+        let job = self.new_job(now, asked.clone(), submission.target, legs, patient);
+        by_send.insert(last, job);
+        self.occupy(job);
+        self.join(job, waiter, patient);
+        let count = self.jobs.get(&job).map_or(0, |job| job.legs.len());
+        for leg in 0..count {
+            self.restore_leg(now, job, leg, &asked, &marks);
+        }
+    }
+
+    /// Later marks of an OCS replace earlier ones.
+    fn is_latest(&self, mark: &JournalMark, marks: &[(JournalMark, std::time::Duration)]) -> bool {
+        mark.ocss.iter().any(|ocs| {
+            let latest = marks.iter().rev().find(|(other, _)| other.ocss.contains(ocs));
+            latest.is_some_and(|(other, _)| other.send == mark.send)
+        })
+    }
+
+    fn places(&self, mark: &JournalMark) -> Vec<Place> {
+        let ocss = mark.ocss.iter().filter_map(|dbid| self.by_dbid.get(dbid));
+        ocss.map(|ocs| Place { ocs: *ocs, origin: mark.origin }).collect()
+    }
+
+    /// The last send of this leg is checked as soon as its link is there.
+    fn restore_leg(
+        &mut self,
+        now: Time,
+        job: u64,
+        leg: usize,
+        asked: &Asked,
+        marks: &[(JournalMark, std::time::Duration)],
+    ) {
+        let give_up = after(now, self.config.b_of(asked.kind));
+        let until = after(now, self.config.answer_of(asked.kind));
+        let patient = self.jobs.get(&job).is_some_and(|job| job.patient);
+        let Some(record) = self.jobs.get_mut(&job).and_then(|job| job.legs.get_mut(leg)) else { return };
+        record.give_up = give_up;
+        let dbid = self.ocss.get(record.ocs).map(|peer| peer.dbid);
+        let of_this = marks.iter().filter(|(mark, _)| dbid.is_some_and(|dbid| mark.ocss.contains(&dbid)));
+        let mut last = None;
+        for (mark, _) in of_this {
+            record.sends.push(SendNote { send: mark.send, origin: mark.origin, at: now });
+            last = Some(mark);
+        }
+        let Some(mark) = last else {
+            record.step = Step::WaitLink;
+            self.arm_leg(job, leg, (!patient).then_some(until));
+            return;
+        };
+        let place = Place { ocs: record.ocs, origin: mark.origin };
+        // Legs of one frame have numbers in a row, as when they were sent.
+        let offset = mark.ocss.iter().position(|ocs| Some(*ocs) == dbid).unwrap_or(0);
+        let number = mark.send.0.saturating_add(u64::try_from(offset).unwrap_or(0));
+        record.flight = Some(number);
+        self.live.insert(place, asked, number);
+        self.timers.insert((until, Timer::Flight(number)));
+        let flight = Flight {
+            frame: mark.send,
+            job,
+            leg,
+            settling: false,
+            place,
+            asked: asked.clone(),
+            emitted: now,
+            sent: Some(now),
+            until,
+            checking: true,
+            reference: None,
+        };
+        self.flights.insert(number, flight);
+        debug_assert!(asked.kind.is_mutating() || !is_urgent(asked.kind), "reads are not journaled");
+    }
+}

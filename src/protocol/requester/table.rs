@@ -1,0 +1,470 @@
+//! Who stands where: ordered tables that find the few requests and shadows that an event could be about.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
+
+use crate::message::AppDbid;
+use crate::message::CommDnMessage;
+use crate::message::ErrorCode;
+use crate::message::GroupDbid;
+use crate::message::Message;
+use crate::message::Pair;
+use crate::message::RequestKind;
+use crate::protocol::Time;
+use crate::protocol::correlate::{self, Fit, Subject, fit};
+use crate::protocol::requester::config::{CANDIDATES_MAX, DnAddress};
+use crate::protocol::requester::echo::EchoKnowledge;
+use crate::protocol::requester::io::SendId;
+
+/// Index of an OCS in the configuration.
+pub(super) type OcsIx = usize;
+
+/// One of our DBIDs on the DN of one OCS: where answers arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) ocs: OcsIx,
+    pub(super) origin: AppDbid,
+}
+
+/// What was asked; cheap to clone.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Asked {
+    pub(super) kind: RequestKind,
+    pub(super) body: Arc<Message>,
+    pub(super) subject: Arc<Subject>,
+}
+
+impl Asked {
+    pub(super) fn of(body: Message) -> Option<Self> {
+        let kind = body.request_kind()?;
+        let subject = Arc::new(Subject::of(&body)?);
+        Some(Self { kind, body: Arc::new(body), subject })
+    }
+
+    fn family(&self) -> Family {
+        match (self.kind, self.subject.pair()) {
+            (RequestKind::DoNotCall, _) => Family::DoNotCall,
+            (RequestKind::CancelRecord, _) => Family::Cancel,
+            (_, Some(pair)) if pair.campaign.is_sequence() => Family::Sequence,
+            _ => Family::Campaign,
+        }
+    }
+
+    fn keys(&self) -> [Option<Key>; 4] {
+        let errors = Some(Key::Errors(self.family()));
+        match &*self.subject {
+            Subject::Pair(pair) => {
+                let group = pair.campaign.is_sequence().then_some(Key::Sequence(pair.group));
+                [Some(Key::Pair(*pair)), group, errors, None]
+            }
+            Subject::Person { phone, customer, .. } => [
+                Some(Key::Kind(self.kind)),
+                phone.as_ref().map(|phone| Key::Phone(self.kind, digest(phone))),
+                customer.as_ref().map(|customer| Key::Customer(self.kind, digest(customer))),
+                errors,
+            ],
+            Subject::Cancel(phone) => {
+                let customer = self.body.cancel_record().and_then(|cancel| cancel.customer_id.as_ref());
+                [
+                    Some(Key::Kind(self.kind)),
+                    phone.as_ref().map(|phone| Key::Phone(self.kind, digest(phone))),
+                    customer.map(|customer| Key::Customer(self.kind, digest(customer))),
+                    errors,
+                ]
+            }
+        }
+    }
+}
+
+/// Requests that a CM_EvError without ids treats alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Family {
+    Campaign,
+    Sequence,
+    DoNotCall,
+    Cancel,
+}
+
+impl Family {
+    const ALL: [(Self, RequestKind); 4] = [
+        (Self::Campaign, RequestKind::Start),
+        (Self::Sequence, RequestKind::Start),
+        (Self::DoNotCall, RequestKind::DoNotCall),
+        (Self::Cancel, RequestKind::CancelRecord),
+    ];
+}
+
+/// What a request or shadow is found by. Personal values stand as digests; the full value is compared afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    All,
+    Kind(RequestKind),
+    Errors(Family),
+    ErrorFrame(ErrorCode),
+    Pair(Pair),
+    Sequence(GroupDbid),
+    Phone(RequestKind, u64),
+    Customer(RequestKind, u64),
+}
+
+/// The same on every run: the hasher has fixed keys, and nothing depends on the order of digests.
+fn digest<T: Hash>(value: &T) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Where an event has to be looked up.
+enum Lookup {
+    /// Under these keys.
+    Keys([Option<Key>; 3]),
+    /// A CM_EvError that does not say what it is about.
+    Anything(ErrorCode),
+    /// Nowhere.
+    Nothing,
+}
+
+fn lookup(event: &Message) -> Lookup {
+    let person = |kind, phone: Option<u64>, customer: Option<u64>| {
+        let key = match (phone, customer) {
+            (Some(phone), _) => Key::Phone(kind, phone),
+            (None, Some(customer)) => Key::Customer(kind, customer),
+            (None, None) => Key::Kind(kind),
+        };
+        Lookup::Keys([Some(key), None, None])
+    };
+    let entry = event.do_not_call().map(|entry| {
+        (RequestKind::DoNotCall, entry.phone.as_ref().map(digest), entry.customer_id.as_ref().map(digest))
+    });
+    let cancel = event.cancel_record().map(|cancel| {
+        (RequestKind::CancelRecord, cancel.phone.as_ref().map(digest), cancel.customer_id.as_ref().map(digest))
+    });
+    match event {
+        Message::DoNotCallProcessed(_) => {
+            let (kind, phone, customer) = entry.unwrap_or((RequestKind::DoNotCall, None, None));
+            person(kind, phone, customer)
+        }
+        Message::RecordCanceled(_) => {
+            let (kind, phone, customer) = cancel.unwrap_or((RequestKind::CancelRecord, None, None));
+            person(kind, phone, customer)
+        }
+        Message::ErrorEvent(error) => match (error.pair(), entry.or(cancel)) {
+            (Some(pair), _) => {
+                let sequence = (!pair.campaign.is_sequence()).then_some(Key::Sequence(pair.group));
+                let cancels = error.error == Some(ErrorCode::CAMPAIGN_NOT_FOUND);
+                let cancels = cancels.then_some(Key::Kind(RequestKind::CancelRecord));
+                Lookup::Keys([Some(Key::Pair(pair)), sequence, cancels])
+            }
+            (None, Some((kind, phone, customer))) => person(kind, phone, customer),
+            (None, None) => Lookup::Anything(error.error.unwrap_or(ErrorCode::NO)),
+        },
+        other => match other.pair_event() {
+            Some(state) => Lookup::Keys([Some(Key::Pair(state.pair)), None, None]),
+            None => Lookup::Nothing,
+        },
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Index(BTreeSet<(Place, Key, u64)>);
+
+impl Index {
+    fn under(&self, place: Place, key: Key) -> impl Iterator<Item = u64> {
+        self.0.range((place, key, 0)..=(place, key, u64::MAX)).map(|(_, _, number)| *number)
+    }
+}
+
+/// The live flights of every place.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Live(Index);
+
+/// The flights that an event could be about.
+#[derive(Debug, Default)]
+pub(super) struct Candidates {
+    pub(super) flights: Vec<u64>,
+    /// There are more than were looked at, so nothing can be decided.
+    pub(super) more: bool,
+    /// The event does not say what it is about.
+    pub(super) anything: bool,
+}
+
+impl Live {
+    pub(super) fn insert(&mut self, place: Place, asked: &Asked, flight: u64) {
+        for key in asked.keys().into_iter().flatten().chain([Key::All]) {
+            self.0.0.insert((place, key, flight));
+        }
+    }
+
+    pub(super) fn remove(&mut self, place: Place, asked: &Asked, flight: u64) {
+        for key in asked.keys().into_iter().flatten().chain([Key::All]) {
+            self.0.0.remove(&(place, key, flight));
+        }
+    }
+
+    /// Flights to be judged one by one.
+    pub(super) fn candidates(&self, place: Place, event: &Message) -> Candidates {
+        let mut found = Candidates::default();
+        let mut take = |key| {
+            for flight in self.0.under(place, key) {
+                if found.flights.len() >= CANDIDATES_MAX {
+                    found.more = true;
+                    return;
+                }
+                found.flights.push(flight);
+            }
+        };
+        match lookup(event) {
+            Lookup::Keys(keys) => keys.into_iter().flatten().for_each(&mut take),
+            Lookup::Anything(_) => {
+                take(Key::All);
+                found.anything = true;
+            }
+            Lookup::Nothing => {}
+        }
+        found
+    }
+
+    /// Live flights about a pair, reads included.
+    pub(super) fn of_pair(&self, place: Place, pair: Pair) -> impl Iterator<Item = u64> {
+        self.0.under(place, Key::Pair(pair))
+    }
+
+    pub(super) fn has_kind(&self, place: Place, kind: RequestKind) -> bool {
+        self.0.under(place, Key::Kind(kind)).next().is_some()
+    }
+
+    /// Live flights about the same person.
+    pub(super) fn of_person(&self, place: Place, asked: &Asked) -> impl Iterator<Item = u64> {
+        let key = asked.keys().into_iter().flatten().find(|key| matches!(key, Key::Phone(..) | Key::Customer(..)));
+        self.0.under(place, key.unwrap_or(Key::Kind(asked.kind)))
+    }
+}
+
+/// What of an ended request is still to be expected.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Cover {
+    /// Everything rule 3 allows.
+    Full,
+    /// The double of this answer. Assumed: compared by what it says, not byte by byte, since the other member of an
+    /// OCS pair may say it with its own DBID.
+    Equal(Arc<CommDnMessage>),
+    /// A CM_EvError of its kind; never counts when an address is chosen.
+    Errors,
+    /// The stop on the way of an answered unload.
+    Draining,
+}
+
+/// Stands in for a request that is no longer live.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Shadow {
+    pub(super) place: Place,
+    pub(super) asked: Asked,
+    pub(super) cover: Cover,
+    pub(super) until: Time,
+    /// When it was laid, to tell how late doubles come.
+    pub(super) since: Time,
+}
+
+impl Shadow {
+    /// Whether the event can belong to what this stands for.
+    pub(super) fn fits(&self, event: &Message, echo: &EchoKnowledge) -> bool {
+        match &self.cover {
+            Cover::Full => fit(&self.asked.body, event).is_possible(),
+            Cover::Equal(answer) => {
+                let unnamed = !echo.names_subject(self.asked.kind) && event.message_type() == self.asked.kind.answer();
+                unnamed || answer.body == *event
+            }
+            Cover::Errors => correlate::is_error_event(event) && fit(&self.asked.body, event).is_possible(),
+            Cover::Draining => matches!(fit(&self.asked.body, event), Fit::Draining { .. }),
+        }
+    }
+
+    fn keys(&self) -> impl Iterator<Item = Key> {
+        let read = self.asked.kind == RequestKind::Status;
+        let frame = match &self.cover {
+            Cover::Equal(answer) => match lookup(&answer.body) {
+                Lookup::Anything(code) => Some(Key::ErrorFrame(code)),
+                Lookup::Keys(_) | Lookup::Nothing => None,
+            },
+            Cover::Full | Cover::Errors | Cover::Draining => None,
+        };
+        let errors = matches!(self.cover, Cover::Full | Cover::Errors) && !read;
+        let keys = self.asked.keys().into_iter().flatten();
+        keys.filter(move |key| errors || !matches!(key, Key::Errors(_))).chain(frame)
+    }
+}
+
+/// All shadows.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shadows {
+    all: BTreeMap<u64, Shadow>,
+    index: Index,
+    next: u64,
+}
+
+impl Shadows {
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) fn insert(&mut self, shadow: Shadow) -> u64 {
+        let number = self.next;
+        self.next = self.next.saturating_add(1);
+        for key in shadow.keys() {
+            self.index.0.insert((shadow.place, key, number));
+        }
+        self.all.insert(number, shadow);
+        number
+    }
+
+    pub(super) fn remove(&mut self, number: u64) -> Option<Shadow> {
+        let shadow = self.all.remove(&number)?;
+        for key in shadow.keys() {
+            self.index.0.remove(&(shadow.place, key, number));
+        }
+        Some(shadow)
+    }
+
+    pub(super) fn until(&self, number: u64) -> Option<Time> {
+        self.all.get(&number).map(|shadow| shadow.until)
+    }
+
+    pub(super) fn extend(&mut self, number: u64, until: Time) {
+        if let Some(shadow) = self.all.get_mut(&number) {
+            shadow.until = shadow.until.max(until);
+        }
+    }
+
+    fn under(&self, place: Place, key: Key) -> impl Iterator<Item = (u64, &Shadow)> {
+        self.index.under(place, key).filter_map(|number| Some((number, self.all.get(&number)?)))
+    }
+
+    /// A shadow of a mutating request that the event could belong to (rule 7).
+    pub(super) fn fitting(&self, place: Place, event: &Message, echo: &EchoKnowledge) -> Option<&Shadow> {
+        let fits = |shadow: &Shadow| shadow.asked.kind.is_mutating() && shadow.fits(event, echo);
+        match lookup(event) {
+            Lookup::Keys(keys) => {
+                let mut found = keys.into_iter().flatten().flat_map(|key| self.under(place, key));
+                found.find(|(_, shadow)| fits(shadow)).map(|(_, shadow)| shadow)
+            }
+            Lookup::Anything(code) => {
+                let meant = Family::ALL
+                    .into_iter()
+                    .filter(|(family, kind)| correlate::error_can_mean(*kind, *family == Family::Sequence, code));
+                let any = meant.filter_map(|(family, _)| self.under(place, Key::Errors(family)).next()).next();
+                let same = || self.under(place, Key::ErrorFrame(code)).find(|(_, shadow)| fits(shadow));
+                any.or_else(same).map(|(_, shadow)| shadow)
+            }
+            Lookup::Nothing => None,
+        }
+    }
+
+    /// A shadow of a read of this pair.
+    pub(super) fn of_read(&self, place: Place, pair: Pair) -> Option<&Shadow> {
+        let mut reads = self.under(place, Key::Pair(pair)).map(|(_, shadow)| shadow);
+        reads.find(|shadow| shadow.asked.kind == RequestKind::Status)
+    }
+
+    /// Shadows of mutating requests about a pair.
+    pub(super) fn of_pair(&self, place: Place, pair: Pair) -> impl Iterator<Item = &Shadow> {
+        let all = self.under(place, Key::Pair(pair)).map(|(_, shadow)| shadow);
+        all.filter(|shadow| shadow.asked.kind.is_mutating())
+    }
+
+    pub(super) fn has_kind(&self, place: Place, kind: RequestKind) -> bool {
+        self.under(place, Key::Kind(kind)).next().is_some()
+    }
+
+    /// Shadows about the same person.
+    pub(super) fn of_person(&self, place: Place, asked: &Asked) -> impl Iterator<Item = &Shadow> {
+        let key = asked.keys().into_iter().flatten().find(|key| matches!(key, Key::Phone(..) | Key::Customer(..)));
+        self.under(place, key.unwrap_or(Key::Kind(asked.kind))).map(|(_, shadow)| shadow)
+    }
+
+    /// The full shadow of an equal request.
+    pub(super) fn twin(&self, place: Place, asked: &Asked) -> Option<u64> {
+        let specific = |key: &Key| !matches!(key, Key::Kind(_) | Key::Errors(_) | Key::All);
+        let key = asked.keys().into_iter().flatten().find(specific)?;
+        let mut found = self.under(place, key);
+        found
+            .find(|(_, shadow)| shadow.cover == Cover::Full && shadow.asked.body == asked.body)
+            .map(|(number, _)| number)
+    }
+}
+
+/// Our own frames, so that their copies are known when the T-Server sends them back.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OwnFrames {
+    all: BTreeMap<SendId, OwnFrame>,
+    index: BTreeSet<(OwnKey, SendId)>,
+    /// Frames younger than this were forgotten for want of room.
+    unsure_until: Time,
+}
+
+/// Origin, target, kind and a digest of the subject.
+type OwnKey = (AppDbid, i32, RequestKind, u64);
+
+#[derive(Clone, Debug)]
+struct OwnFrame {
+    key: OwnKey,
+    body: Arc<Message>,
+    address: DnAddress,
+    until: Time,
+}
+
+fn own_key(origin: AppDbid, target: i32, asked: &Asked) -> OwnKey {
+    (origin, target, asked.kind, digest(&*asked.subject))
+}
+
+impl OwnFrames {
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Remembers a frame; the answer is the one that had to go for it.
+    pub(super) fn insert(
+        &mut self,
+        send: SendId,
+        (origin, target, asked): (AppDbid, i32, &Asked),
+        address: DnAddress,
+        until: Time,
+        most: usize,
+    ) -> Option<(SendId, Time)> {
+        let key = own_key(origin, target, asked);
+        self.index.insert((key, send));
+        self.all.insert(send, OwnFrame { key, body: Arc::clone(&asked.body), address, until });
+        if self.all.len() <= most {
+            return None;
+        }
+        let (oldest, frame) = self.all.pop_first()?;
+        self.index.remove(&(frame.key, oldest));
+        self.unsure_until = self.unsure_until.max(frame.until);
+        Some((oldest, frame.until))
+    }
+
+    pub(super) fn remove(&mut self, send: SendId) {
+        if let Some(frame) = self.all.remove(&send) {
+            self.index.remove(&(frame.key, send));
+        }
+    }
+
+    /// `None`: it may have been ours, but that is forgotten.
+    pub(super) fn knows(
+        &self,
+        now: Time,
+        (origin, target, asked): (AppDbid, i32, &Asked),
+        address: &DnAddress,
+    ) -> Option<bool> {
+        let key = own_key(origin, target, asked);
+        let range = (key, SendId(0))..=(key, SendId(u64::MAX));
+        let known = self
+            .index
+            .range(range)
+            .filter_map(|(_, send)| self.all.get(send))
+            .any(|frame| frame.body == asked.body && frame.address == *address);
+        if known { Some(true) } else { (now > self.unsure_until).then_some(false) }
+    }
+}
