@@ -4,10 +4,10 @@ use std::fmt;
 
 use crate::message::top::Top;
 use crate::message::{
-    Body, CampaignLoaded, CampaignSchedule, CampaignStatus, CampaignUnloaded, CancelRecord, Dialing, DialingModeChanged,
-    DialingPriority, DialingStarted, DialingStopped, DoNotCall, DoNotCallProcessed, ErrorCode, ErrorEvent, FieldError,
-    Fields, ForceUnloadCampaign, GetCampaignStatus, LoadCampaign, Pair, PairEvent, RecordCanceled, SetDialingMode,
-    StartDialing, StopDialing, UnloadCampaign,
+    Body, CampaignLoaded, CampaignSchedule, CampaignStatus, CampaignUnloaded, CancelRecord, Dialing,
+    DialingModeChanged, DialingPriority, DialingStarted, DialingStopped, DoNotCall, DoNotCallProcessed, ErrorCode,
+    ErrorEvent, FieldError, Fields, ForceUnloadCampaign, GetCampaignStatus, LoadCampaign, Pair, PairEvent,
+    RecordCanceled, SetDialingMode, StartDialing, StopDialing, UnloadCampaign,
 };
 
 /// `GSW_CM_MessageType`: an open number.
