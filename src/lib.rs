@@ -12,8 +12,14 @@
 //! message    TKVList to typed CommDN messages, one file per request and its event
 //! wire       bytes to TKVList, frames, log text
 //! ```
+//!
+//! Floors 1 to 3 read untrusted bytes: what could panic or wrap silently is refused there at compile time.
 
+#[cfg(feature = "app")]
+pub mod cli;
 pub mod engine;
+#[cfg(feature = "app")]
+pub mod http;
 #[cfg_attr(
     not(test),
     deny(
@@ -26,6 +32,8 @@ pub mod engine;
     )
 )]
 pub mod message;
+#[cfg(feature = "app")]
+pub mod net;
 #[cfg_attr(
     not(test),
     deny(
@@ -38,6 +46,8 @@ pub mod message;
     )
 )]
 pub mod protocol;
+#[cfg(feature = "app")]
+pub mod service;
 #[cfg_attr(
     not(test),
     deny(

@@ -25,6 +25,12 @@ impl Time {
         Self(Duration::from_secs(seconds))
     }
 
+    /// So much later; stays at the end of time when the sum would pass it.
+    #[must_use]
+    pub const fn saturating_add(self, later: Duration) -> Self {
+        Self(self.0.saturating_add(later))
+    }
+
     /// How long after `earlier`; nothing when it was not earlier.
     #[must_use]
     pub const fn saturating_sub(self, earlier: Self) -> Duration {
@@ -35,9 +41,9 @@ impl Time {
 impl Add<Duration> for Time {
     type Output = Self;
 
-    /// Stays at the end of time when the sum would pass it.
+    /// As [`Time::saturating_add`].
     fn add(self, later: Duration) -> Self {
-        Self(self.0.saturating_add(later))
+        self.saturating_add(later)
     }
 }
 
@@ -78,8 +84,8 @@ mod tests {
     #[test]
     fn times_saturate_at_both_ends() {
         assert_eq!(Time::from_secs(1).saturating_sub(Time::from_secs(2)), Duration::ZERO);
-        assert_eq!(Time(Duration::MAX) + Duration::from_secs(1), Time(Duration::MAX));
-        assert_eq!(Time::from_millis(1_500) + Duration::from_millis(500), Time::from_secs(2));
+        assert_eq!(Time(Duration::MAX).saturating_add(Duration::from_secs(1)), Time(Duration::MAX));
+        assert_eq!(Time::from_millis(1_500).saturating_add(Duration::from_millis(500)), Time::from_secs(2));
         assert_eq!((UtcSeconds(-1).to_u32(), UtcSeconds(1 << 40).to_u32()), (0, u32::MAX));
     }
 }

@@ -392,3 +392,54 @@ impl<'a> Checker<'a> {
         DecodeError { at: self.whole.len().saturating_sub(behind), kind }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::TkvList;
+
+    fn error(hex: &[u8]) -> (usize, &'static str) {
+        let error = ListView::parse(hex, &Dialect::default(), Reading::Strict).unwrap_err();
+        (error.at, error.kind.name())
+    }
+
+    #[test]
+    fn an_error_names_the_byte_where_it_was_seen() {
+        assert_eq!(error(&[0]), (1, "truncated"));
+        assert_eq!(error(&[0, 0, 0]), (2, "trailing"));
+        assert_eq!(error(&[0, 1, 1, 0, 1, b'n', 0, 3, 0, 0, 5]), (6, "int_width"));
+        assert_eq!(error(&[0, 1, 3, 0, 1, b'p', 0, 0, 0, 3, 0, 0, 0]), (12, "list_length"));
+        assert_eq!(error(&[0, 1, 3, 0, 1, b'p', 0, 0, 0, 9, 0, 0]), (6, "truncated"));
+        assert_eq!(error(&[0, 1, 0, 0, 1, b'k', 0, 1, 0xff]), (6, "charset"));
+        assert_eq!(error(&[0, 1, 0, 0, 1, b'k', 0, 1, 0]), (6, "charset"));
+        assert_eq!(error(&[0x10, 1]), (2, "pairs"));
+        assert_eq!(error(&vec![0; LIST_BYTES_MAX + 1]), (0, "list_bytes"));
+    }
+
+    #[test]
+    fn a_prefix_whose_two_lengths_differ_is_a_wrong_list_length() {
+        let dialect = Dialect { list_prefix: ListPrefix::Len16Inner16, ..Dialect::default() };
+        let mut bytes = TkvList::new().list("p", TkvList::new().int("n", 1)).encode(&dialect).unwrap();
+        assert!(ListView::parse(&bytes, &dialect, Reading::Strict).is_ok());
+        bytes[7] += 1;
+        let error = ListView::parse(&bytes, &dialect, Reading::Strict).unwrap_err();
+        assert_eq!((error.at, error.kind), (6, DecodeErrorKind::ListLength));
+    }
+
+    #[test]
+    fn lists_in_each_other_are_read_in_place_and_in_order() {
+        let inner = TkvList::new().int("a", 1).list("e", TkvList::new()).int("a", 2);
+        let bytes = TkvList::new().list("p", inner).str("s", "x").encode(&Dialect::default()).unwrap();
+        let list = ListView::parse(&bytes, &Dialect::default(), Reading::Strict).unwrap();
+        let Some(ValueView::List(inner)) = list.first("p") else { panic!("a list") };
+        let ints: Vec<i32> = inner
+            .all("a")
+            .map(|value| match value {
+                ValueView::Int(number) => number,
+                other => panic!("{}", other.kind()),
+            })
+            .collect();
+        assert_eq!((ints, inner.len(), list.len()), (vec![1, 2], 3, 2));
+        assert!(matches!(list.first("s"), Some(ValueView::Str(text)) if text.text().as_deref() == Some("x")));
+    }
+}

@@ -199,3 +199,51 @@ fn patch(out: &mut BytesMut, at: usize, bytes: &[u8]) {
         place.copy_from_slice(bytes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::TkvList;
+
+    fn pack(fill: impl FnOnce(&mut ListWriter<'_>)) -> Result<usize, EncodeError> {
+        let mut out = BytesMut::from(&b"before"[..]);
+        let result = ListWriter::write(&mut out, &Dialect::default(), fill);
+        let bytes = out.len() - 6;
+        assert!(out.starts_with(b"before"));
+        assert!(result.is_ok() || bytes == 0, "a failed list leaves the buffer as it was");
+        result.map(|()| bytes)
+    }
+
+    fn deep(lists: usize) -> TkvList {
+        (1..lists).fold(TkvList::new(), |inner, _| TkvList::new().list("k", inner))
+    }
+
+    #[test]
+    fn every_limit_holds_up_to_its_last_value() {
+        assert_eq!(pack(|list| list.value(b"", &Value::Binary(vec![0; LIST_BYTES_MAX - 7]))), Ok(LIST_BYTES_MAX));
+        assert_eq!(pack(|list| (0..PAIRS_MAX).for_each(|_| list.int(b"", 0))), Ok(2 + 9 * PAIRS_MAX));
+        assert_eq!(pack(|list| deep(DEPTH_MAX).write(list)), Ok(2 + 15 * 10));
+    }
+
+    #[test]
+    fn beyond_a_limit_nothing_is_packed() {
+        let limit = LIST_BYTES_MAX;
+        let beyond = pack(|list| list.value(b"", &Value::Binary(vec![0; LIST_BYTES_MAX - 6])));
+        assert_eq!(beyond, Err(EncodeError::ListBytes { bytes: LIST_BYTES_MAX + 1, limit }));
+        assert_eq!(pack(|list| (0..=PAIRS_MAX).for_each(|_| list.int(b"", 0))), Err(EncodeError::Pairs));
+        assert_eq!(pack(|list| deep(DEPTH_MAX + 1).write(list)), Err(EncodeError::Depth("k".into())));
+        assert_eq!(pack(|list| list.int(&[0; KEY_BYTES_MAX + 1], 0)), Err(EncodeError::KeyBytes(KEY_BYTES_MAX + 1)));
+        let value = pack(|list| list.value(b"k", &Value::Binary(vec![0; VALUE_BYTES_MAX + 1])));
+        assert_eq!(value, Err(EncodeError::ValueBytes { key: "k".into(), bytes: VALUE_BYTES_MAX + 1 }));
+        let nested = pack(|list| list.list(b"p", |list| list.value(b"", &Value::Binary(vec![0; VALUE_BYTES_MAX]))));
+        assert_eq!(nested, Err(EncodeError::ListBytes { bytes: VALUE_BYTES_MAX + 7, limit }));
+    }
+
+    #[test]
+    fn the_first_error_is_the_one_reported() {
+        let dialect = Dialect { charset: Charset::Iso8859_1, ..Dialect::default() };
+        let list = TkvList::new().list("p", TkvList::new().str("euro", "\u{20ac}")).str("other", "\u{20ac}");
+        let error = list.encode(&dialect).unwrap_err();
+        assert_eq!(error.to_string(), "charset: 'euro' has a character that iso-8859-1 lacks");
+    }
+}

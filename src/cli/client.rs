@@ -1,0 +1,295 @@
+//! The gateway as the verbs see it: one client of its HTTP API.
+
+use std::time::Duration;
+
+use reqwest::{Method, Response, StatusCode, Url};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::cli::args::Global;
+use crate::cli::exit::{CliError, Exit, exit_of_outcome};
+use crate::cli::output::Output;
+use crate::http::dto::{DryRunDto, ProblemDto, RequestDto};
+
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// What the gateway gets beyond the wait it was asked for.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What every verb needs.
+#[derive(Clone, Debug)]
+pub struct Ctx {
+    /// The flags of every verb.
+    pub global: Global,
+    /// Where words go.
+    pub out: Output,
+}
+
+/// A client of one gateway.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+    global: Global,
+}
+
+/// What a verb that changes something got back.
+#[derive(Clone, Debug)]
+pub enum Asked<T> {
+    /// `--dry-run`: the UserEvent that would have been sent.
+    Dry(DryRunDto),
+    /// The answer.
+    Done(T),
+}
+
+impl Client {
+    /// A client of the gateway at `--url`.
+    ///
+    /// # Errors
+    /// Exit 2 for an address that cannot be used.
+    pub fn new(global: &Global) -> Result<Self, CliError> {
+        let bad = |why: String| {
+            CliError::usage(format!("--url {}: {why}", global.url))
+                .hint("expected an address like http://127.0.0.1:8080")
+        };
+        let base = Url::parse(&global.url).map_err(|error| bad(error.to_string()))?;
+        match base.scheme() {
+            "http" => {}
+            "https" => {
+                return Err(bad("https is not supported yet, TLS comes with a later release".into())
+                    .hint("use http:// on this machine, or through a tunnel"));
+            }
+            scheme => return Err(bad(format!("unknown scheme '{scheme}'"))),
+        }
+        let host = base.host_str().unwrap_or_default();
+        let loopback = host == "localhost" || host.starts_with("127.") || host == "[::1]";
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("commdn/", env!("CARGO_PKG_VERSION")));
+        if loopback {
+            builder = builder.no_proxy();
+        }
+        let http = builder.build().map_err(|error| CliError::internal(error.to_string()))?;
+        Ok(Self { http, base, global: global.clone() })
+    }
+
+    /// The address of a path; names are percent-encoded.
+    fn address(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Url, CliError> {
+        let mut url = self.base.clone();
+        if path.iter().any(|segment| matches!(*segment, "" | "." | "..")) {
+            return Err(CliError::usage("expected a DBID or a name, found an empty one or dots"));
+        }
+        url.path_segments_mut()
+            .map_err(|()| CliError::usage(format!("--url {}: no address of a server", self.global.url)))?
+            .pop_if_empty()
+            .extend(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        Ok(url)
+    }
+
+    fn request(&self, method: Method, url: Url) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, url);
+        match &self.global.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// Reads something.
+    ///
+    /// # Errors
+    /// What the gateway answered, or why it cannot be reached.
+    pub async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, &str)]) -> Result<T, CliError> {
+        let request = self.request(Method::GET, self.address(path, query)?).timeout(self.global.timeout + GRACE);
+        let response = request.send().await.map_err(|error| self.unreachable(&error, false))?;
+        self.body(response, false).await
+    }
+
+    /// Changes something: waits as `--timeout` and `--no-wait` say, or only asks what would be sent.
+    ///
+    /// # Errors
+    /// As [`Client::get`]; a connection that breaks after sending leaves the outcome unknown.
+    pub async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> Result<Asked<T>, CliError> {
+        let wait = self.wait();
+        let mut query = vec![("wait", wait.as_str())];
+        if self.global.dry_run {
+            query.push(("dry_run", "true"));
+        }
+        let request = self.request(method, self.address(path, &query)?).timeout(self.global.timeout + GRACE).json(body);
+        let response = request.send().await.map_err(|error| self.unreachable(&error, true))?;
+        if self.global.dry_run {
+            return self.body(response, true).await.map(Asked::Dry);
+        }
+        self.body(response, true).await.map(Asked::Done)
+    }
+
+    /// Asks for a request and prints what became of it.
+    ///
+    /// # Errors
+    /// As [`Client::ask`].
+    pub async fn submit(
+        &self,
+        out: &Output,
+        method: Method,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> Result<Exit, CliError> {
+        match self.ask::<RequestDto>(method, path, body).await? {
+            Asked::Dry(dry) => {
+                print_dry_run(out, &dry)?;
+                Ok(Exit::Done)
+            }
+            Asked::Done(request) => {
+                out.either(&request, || crate::cli::request::outcome_text(&request))?;
+                for warning in &request.warnings {
+                    out.note(&format!("warning: {warning}"));
+                }
+                let exit = exit_of_outcome(&request, !self.global.no_wait);
+                match &request.hint {
+                    Some(hint) if !out.json => out.hint(hint),
+                    _ if matches!(exit, Exit::Unknown) && !out.json => {
+                        out.hint(&format!("see `commdn request show {}`", request.request_id));
+                    }
+                    _ => {}
+                }
+                Ok(exit)
+            }
+        }
+    }
+
+    /// A stream of server-sent events, open until either side ends it.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn stream(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        last_id: Option<&str>,
+    ) -> Result<Response, CliError> {
+        let mut request = self.request(Method::GET, self.address(path, query)?).header("accept", "text/event-stream");
+        if let Some(id) = last_id {
+            request = request.header("last-event-id", id);
+        }
+        let response = request.send().await.map_err(|error| self.unreachable(&error, false))?;
+        if response.status().is_success() { Ok(response) } else { Err(self.refused(response).await) }
+    }
+
+    /// `?wait=` as the flags say.
+    pub fn wait(&self) -> String {
+        if self.global.no_wait { "0".into() } else { format!("{}ms", self.global.timeout.as_millis()) }
+    }
+
+    async fn body<T: DeserializeOwned>(&self, response: Response, changes: bool) -> Result<T, CliError> {
+        if !response.status().is_success() {
+            return Err(self.refused(response).await);
+        }
+        let bytes = response.bytes().await.map_err(|error| self.unreachable(&error, changes))?;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            CliError::internal(format!("{}: the answer is not what this version expects: {error}", self.global.url))
+                .hint("is it a commdn gateway of the same version? compare `commdn version` with /version")
+        })
+    }
+
+    async fn refused(&self, response: Response) -> CliError {
+        let status = response.status();
+        let retry = response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let bytes = response.bytes().await.unwrap_or_default();
+        let mut problem: ProblemDto =
+            serde_json::from_slice(&bytes).unwrap_or_else(|_| self.no_problem(status, &bytes));
+        problem.status = status.as_u16();
+        if problem.hint.is_none() {
+            problem.hint = match (retry, status.as_u16()) {
+                (Some(seconds), _) => Some(format!("try again in {seconds} s")),
+                (None, 401) => Some("give the key with --token or COMMDN_TOKEN".into()),
+                (None, _) => None,
+            };
+        }
+        CliError::from_problem(problem)
+    }
+
+    /// An error without problem+json: no gateway, or something between it and us.
+    fn no_problem(&self, status: StatusCode, bytes: &[u8]) -> ProblemDto {
+        let words: String =
+            String::from_utf8_lossy(bytes).chars().filter(|letter| !letter.is_control()).take(120).collect();
+        let detail = match words.trim() {
+            "" => format!("{} answered {status}", self.global.url),
+            words => format!("{} answered {status}: {words}", self.global.url),
+        };
+        ProblemDto { problem_type: "about:blank".into(), title: status.to_string(), detail, ..ProblemDto::default() }
+    }
+
+    fn unreachable(&self, error: &reqwest::Error, changes: bool) -> CliError {
+        let why = innermost(error);
+        let url = &self.global.url;
+        if error.is_connect() {
+            return CliError::new(Exit::Unreachable, format!("cannot reach the gateway at {url}: {why}"))
+                .hint("start one with `commdn demo` or `commdn serve`, or name another with --url");
+        }
+        let exit = if changes || error.is_timeout() { Exit::Unknown } else { Exit::Unreachable };
+        let what = if error.is_timeout() { "did not answer in time".to_owned() } else { format!("broke off: {why}") };
+        let error = CliError::new(exit, format!("the gateway at {url} {what}"));
+        if changes { error.hint("it may have taken the request: see `commdn request list`") } else { error }
+    }
+}
+
+/// What `--dry-run` prints.
+///
+/// # Errors
+/// stdout cannot be written.
+pub fn print_dry_run(out: &Output, dry: &DryRunDto) -> Result<(), CliError> {
+    out.either(dry, || dry.text.trim_end().to_owned())
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut source = error;
+    while let Some(inner) = source.source() {
+        source = inner;
+    }
+    source.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::args::Cli;
+
+    fn client(words: &[&str]) -> Result<Client, CliError> {
+        let words = [&["commdn"], words, &["version"]].concat();
+        Client::new(&Cli::try_parse_from(words).unwrap().global)
+    }
+
+    #[test]
+    fn names_are_percent_encoded() {
+        let client = client(&["--url", "http://localhost:9/base/"]).unwrap();
+        let url = client.address(&["v1", "campaigns", "Zoë/2 %"], &[("wait", "1 s")]).unwrap();
+        assert_eq!(url.as_str(), "http://localhost:9/base/v1/campaigns/Zo%C3%AB%2F2%20%25?wait=1+s");
+        assert_eq!(client.address(&["v1", ".."], &[]).unwrap_err().exit, Exit::Usage);
+    }
+
+    #[test]
+    fn only_plain_http_is_spoken() {
+        let error = client(&["--url", "https://gateway"]).unwrap_err();
+        assert!(error.exit == Exit::Usage && error.message.contains("TLS"), "{error}");
+        for bad in ["gateway:8080", "ftp://gateway", ""] {
+            assert_eq!(client(&["--url", bad]).unwrap_err().exit, Exit::Usage, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_wait_is_told_to_the_gateway() {
+        assert_eq!(client(&[]).unwrap().wait(), "45000ms");
+        assert_eq!(client(&["--timeout", "2m"]).unwrap().wait(), "120000ms");
+        assert_eq!(client(&["--no-wait"]).unwrap().wait(), "0");
+    }
+}

@@ -1,0 +1,328 @@
+//! The simulated T-Server: logins, DNs, fan-out. One machine for all sessions; answers come with the request.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
+
+use bytes::BytesMut;
+
+use crate::protocol::heartbeat::{Beat, Heartbeat};
+use crate::protocol::time::{Time, UtcTime};
+use crate::wire::limits::LOGIN_SECONDS;
+use crate::wire::user_event::{
+    EventDnBackInService, EventDnOutOfService, EventLinkConnected, EventLinkDisconnected, EventPrimaryChanged,
+};
+use crate::wire::{ErrorCode, EventStamp, Frame, TMessage, TServerMessage, Text, sequence_tail};
+
+mod config;
+mod io;
+mod requests;
+#[cfg(test)]
+mod tests;
+
+pub use config::{DnConfig, Login, TServerConfig, Tristate, UnknownTristate, used_dns};
+pub use io::{CloseReason, Outgoing, SessionId, TServerInput, TServerOutput, UserEventSeen};
+
+/// ```text
+/// Accepted --> Strange --RequestRegisterClient--> Known(name) --> gone: closed, heartbeat, unreadable
+///                 |  no login in LOGIN_SECONDS, refused --> gone
+/// ```
+#[derive(Debug)]
+enum Standing {
+    Strange { deadline: Time },
+    Known { application: Text },
+}
+
+#[derive(Debug)]
+struct Session {
+    login: Standing,
+    heartbeat: Heartbeat,
+    /// When the timer set looks at this session next; never later than its real deadline.
+    timer: Option<Time>,
+    events: u32,
+    dns: Vec<Text>,
+    /// Answered, but not yet handed to the socket; ascending. As long as its queue of answers may be.
+    in_flight: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Dn {
+    in_service: bool,
+    /// Who has registered it, in that order; all of them see its events in one order.
+    sessions: Vec<SessionId>,
+}
+
+/// Now, in both ways of counting.
+#[derive(Clone, Copy)]
+struct Moment {
+    now: Time,
+    utc: UtcTime,
+}
+
+/// The machine. Feed it with [`TServer::handle`], then take everything [`TServer::poll`] gives.
+#[derive(Debug)]
+pub struct TServer {
+    config: TServerConfig,
+    switch_up: bool,
+    sessions: BTreeMap<SessionId, Session>,
+    dns: BTreeMap<Text, Dn>,
+    timers: BTreeSet<(Time, SessionId)>,
+    scratch: BytesMut,
+    out: VecDeque<TServerOutput>,
+}
+
+impl TServer {
+    /// A server without sessions.
+    #[must_use]
+    pub fn new(config: TServerConfig) -> Self {
+        let dn = |dn: &DnConfig| (dn.name.clone(), Dn { in_service: dn.in_service, sessions: Vec::new() });
+        Self {
+            switch_up: config.switch_up,
+            sessions: BTreeMap::new(),
+            dns: config.dns.iter().map(dn).collect(),
+            timers: BTreeSet::new(),
+            scratch: BytesMut::new(),
+            out: VecDeque::new(),
+            config,
+        }
+    }
+
+    /// The settings it was made with, echo and role as they are now.
+    #[must_use]
+    pub fn config(&self) -> &TServerConfig {
+        &self.config
+    }
+
+    /// What to do next, in order.
+    pub fn poll(&mut self) -> Option<TServerOutput> {
+        self.out.pop_front()
+    }
+
+    /// When a tick is due.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.timers.first().map(|(time, _)| *time)
+    }
+
+    /// How many sessions there are.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// The sessions on a DN.
+    #[must_use]
+    pub fn registered(&self, dn: &Text) -> &[SessionId] {
+        self.dns.get(dn).map_or(&[], |dn| &dn.sessions)
+    }
+
+    /// The one way in. `utc` is what events carry; `now` only measures lengths.
+    pub fn handle(&mut self, now: Time, utc: UtcTime, input: TServerInput) {
+        let at = Moment { now, utc };
+        match input {
+            TServerInput::Accepted(id) => self.accepted(at, id),
+            TServerInput::Heard(id) => {
+                if let Some(session) = self.sessions.get_mut(&id) {
+                    session.heartbeat.heard(now);
+                }
+            }
+            TServerInput::Frame(id, frame) => self.frame(at, id, frame),
+            TServerInput::Flushed(id) => {
+                if let Some(session) = self.sessions.get_mut(&id) {
+                    session.in_flight.clear();
+                }
+            }
+            TServerInput::Broken(id, error) => self.close(id, error.into()),
+            TServerInput::Closed(id) => self.forget(id),
+            TServerInput::Tick => self.tick(at),
+            TServerInput::SetSwitch(up) => {
+                if std::mem::replace(&mut self.switch_up, up) != up {
+                    self.tell_all(at, &self.switch_event());
+                }
+            }
+            TServerInput::SetInService(name, in_service) => self.set_in_service(at, &name, in_service),
+            TServerInput::SetRole(role) => {
+                if std::mem::replace(&mut self.config.role, role) != role {
+                    self.tell_all(at, &EventPrimaryChanged { role }.into());
+                }
+            }
+            TServerInput::SetEcho(echo) => self.config.echo_to_sender = echo,
+        }
+    }
+
+    fn accepted(&mut self, at: Moment, id: SessionId) {
+        if self.sessions.len() >= self.config.sessions_max {
+            return self.out.push_back(TServerOutput::Close(id, CloseReason::Sessions));
+        }
+        let deadline = at.now.saturating_add(Duration::from_secs(LOGIN_SECONDS));
+        let session = Session {
+            login: Standing::Strange { deadline },
+            heartbeat: Heartbeat::new(at.now, self.config.heartbeat),
+            timer: None,
+            events: 0,
+            dns: Vec::new(),
+            in_flight: Vec::new(),
+        };
+        self.sessions.insert(id, session);
+        self.set_timer(id);
+    }
+
+    fn frame(&mut self, at: Moment, id: SessionId, frame: Frame) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.heartbeat.heard(at.now);
+        match frame {
+            Frame::Message(body) => match TMessage::decode(&body, &self.config.dialect, self.config.reading) {
+                Ok(message) => self.message(at, id, &message),
+                Err(error) => self.close(id, error.into()),
+            },
+            Frame::Poll(serial) => self.send_frame(id, &Frame::PollAnswer(serial), true),
+            Frame::PollAnswer(_) => {} // that it came is all it says
+            Frame::PollSettings(millis) => {
+                session.heartbeat.set_idle(at.now, Duration::from_millis(u64::from(millis)));
+                self.set_timer(id);
+            }
+            Frame::Reserved(_) => {} // the reader of the stream has warned
+        }
+    }
+
+    fn tick(&mut self, at: Moment) {
+        while let Some((due, id)) = self.timers.first().copied().filter(|(due, _)| *due <= at.now) {
+            self.timers.remove(&(due, id));
+            let Some(session) = self.sessions.get_mut(&id) else { continue };
+            session.timer = None;
+            if matches!(session.login, Standing::Strange { deadline } if deadline <= at.now) {
+                self.close(id, CloseReason::LoginTimeout);
+                continue;
+            }
+            match session.heartbeat.tick(at.now) {
+                Beat::Quiet => {}
+                Beat::Poll(serial) => self.send_frame(id, &Frame::Poll(serial), false),
+                Beat::Lost => {
+                    self.close(id, CloseReason::Heartbeat);
+                    continue;
+                }
+            }
+            self.set_timer(id);
+        }
+    }
+
+    /// Moves a session's timer forward if it must be; one that comes too early only looks and is set again.
+    fn set_timer(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let login = match session.login {
+            Standing::Strange { deadline } => Some(deadline),
+            Standing::Known { .. } => None,
+        };
+        let Some(due) = login.into_iter().chain(session.heartbeat.next_deadline()).min() else { return };
+        if session.timer.is_some_and(|timer| timer <= due) {
+            return;
+        }
+        if let Some(later) = session.timer.replace(due) {
+            self.timers.remove(&(later, id));
+        }
+        self.timers.insert((due, id));
+    }
+
+    /// Writes an event once and sends it to everybody on the DN but one.
+    fn fan_out(&mut self, at: Moment, dn: &Text, event: &TServerMessage, except: Option<SessionId>) {
+        let Some(dn) = self.dns.get(dn) else { return };
+        let receivers = dn.sessions.iter().filter(|id| Some(**id) != except);
+        Self::share(&mut self.scratch, &mut self.out, &mut self.sessions, &self.config, at, event, receivers.copied());
+    }
+
+    /// Tells an event to every session that has logged in.
+    fn tell_all(&mut self, at: Moment, event: &TServerMessage) {
+        let known = self.sessions.iter().filter(|(_, session)| matches!(session.login, Standing::Known { .. }));
+        let known: Vec<SessionId> = known.map(|(id, _)| *id).collect();
+        Self::share(&mut self.scratch, &mut self.out, &mut self.sessions, &self.config, at, event, known.into_iter());
+    }
+
+    fn share(
+        scratch: &mut BytesMut,
+        out: &mut VecDeque<TServerOutput>,
+        sessions: &mut BTreeMap<SessionId, Session>,
+        config: &TServerConfig,
+        at: Moment,
+        event: &TServerMessage,
+        receivers: impl Iterator<Item = SessionId>,
+    ) {
+        let mut receivers = receivers.peekable();
+        if receivers.peek().is_none() {
+            return;
+        }
+        // Every text in it came in this dialect or from the settings; one that cannot be written reaches nobody.
+        if event.encode_shared(scratch, &config.dialect, at.utc.seconds.to_u32(), at.utc.micros).is_err() {
+            return;
+        }
+        let head = scratch.split().freeze();
+        for id in receivers {
+            let Some(session) = sessions.get_mut(&id) else { continue };
+            session.events = session.events.wrapping_add(1);
+            let tail = Some(sequence_tail(session.events));
+            out.push_back(TServerOutput::Send(id, Outgoing { head: head.clone(), tail, urgent: false }));
+        }
+    }
+
+    fn set_in_service(&mut self, at: Moment, name: &Text, in_service: bool) {
+        let Some(dn) = self.dns.get_mut(name) else { return };
+        if std::mem::replace(&mut dn.in_service, in_service) == in_service {
+            return;
+        }
+        let this_dn = name.clone();
+        let event: TServerMessage = match in_service {
+            true => EventDnBackInService { this_dn }.into(),
+            false => EventDnOutOfService { this_dn }.into(),
+        };
+        self.fan_out(at, name, &event, None);
+    }
+
+    fn switch_event(&self) -> TServerMessage {
+        if self.switch_up {
+            return EventLinkConnected {}.into();
+        }
+        let code = ErrorCode::NO_SWITCH;
+        EventLinkDisconnected { code: Some(code), message: code.name().map(Text::from) }.into()
+    }
+
+    fn send(&mut self, at: Moment, id: SessionId, event: &TServerMessage) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.events = session.events.wrapping_add(1);
+        let (seconds, micros) = (at.utc.seconds.to_u32(), at.utc.micros);
+        let stamp = EventStamp { seconds, micros, sequence: Some(session.events) };
+        match event.encode(&mut self.scratch, &self.config.dialect, Some(stamp)) {
+            Ok(()) => self.send_scratch(id, false),
+            Err(error) => self.close(id, error.into()),
+        }
+    }
+
+    fn send_frame(&mut self, id: SessionId, frame: &Frame, urgent: bool) {
+        frame.encode(&mut self.scratch);
+        self.send_scratch(id, urgent);
+    }
+
+    fn send_scratch(&mut self, id: SessionId, urgent: bool) {
+        let head = self.scratch.split().freeze();
+        self.out.push_back(TServerOutput::Send(id, Outgoing { head, tail: None, urgent }));
+    }
+
+    fn close(&mut self, id: SessionId, reason: CloseReason) {
+        if self.sessions.contains_key(&id) {
+            self.forget(id);
+            self.out.push_back(TServerOutput::Close(id, reason));
+        }
+    }
+
+    /// Closing unregisters all DNs of the session.
+    fn forget(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.remove(&id) else { return };
+        if let Some(timer) = session.timer {
+            self.timers.remove(&(timer, id));
+        }
+        for name in &session.dns {
+            if let Some(dn) = self.dns.get_mut(name) {
+                dn.sessions.retain(|session| *session != id);
+            }
+        }
+    }
+}

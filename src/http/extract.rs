@@ -1,0 +1,118 @@
+//! Reading requests: bodies with an error that names the place, and how long a caller waits.
+
+use std::time::Duration;
+
+use axum::{
+    body::to_bytes,
+    extract::{FromRequest, FromRequestParts, Query, Request},
+    http::{HeaderMap, header, request::Parts},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::http::problem::Problem;
+
+/// Most bytes of a request's body.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// A JSON body; an empty one is `{}`.
+pub(super) struct JsonBody<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let too_long = |_| Problem::new("body-too-long", 413, format!("the body has more than {BODY_BYTES_MAX} bytes"));
+        let bytes = to_bytes(body, BODY_BYTES_MAX).await.map_err(too_long)?;
+        let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { need_json(&parts.headers).map(|()| &*bytes)? };
+        serde_json::from_slice(bytes).map(Self).map_err(|error| {
+            let slug = if error.is_data() { "invalid-parameter" } else { "invalid-json" };
+            let status = if error.is_data() { 422 } else { 400 };
+            Problem::new(slug, status, format!("body: {error}"))
+        })
+    }
+}
+
+/// A page of another site can post forms and plain text without being asked, but not JSON.
+fn need_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let found = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("nothing");
+    let essence = found.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    let detail = format!("Content-Type: expected application/json, found {found}");
+    Err(Problem::new("unsupported-media-type", 415, detail).hint("send -H 'content-type: application/json'"))
+}
+
+/// What a verb may be told beside its body.
+#[derive(Debug, Default)]
+pub(super) struct Manner {
+    /// How long the caller waits; `None` = the default.
+    pub wait: Option<Duration>,
+    /// Show what would be sent, and send nothing.
+    pub dry_run: bool,
+    /// Who asks, as the caller says.
+    pub asked_by: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct MannerQuery {
+    wait: Option<String>,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Manner {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let query = Query::<MannerQuery>::from_request_parts(parts, state).await;
+        let Query(query) = query.map_err(|error| Problem::new("invalid-parameter", 422, error.body_text()))?;
+        let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let asynchronous = text(header::HeaderName::from_static("prefer"))
+            .is_some_and(|prefer| prefer.split([',', ';']).any(|word| word.trim() == "respond-async"));
+        let wait = match query.wait {
+            Some(text) => Some(parse_wait(&text)?),
+            None => asynchronous.then_some(Duration::ZERO),
+        };
+        let asked_by = text(header::USER_AGENT).map_or("http", |agent| agent.split(' ').next().unwrap_or(agent));
+        let asked_by = asked_by.chars().filter(|c| !c.is_control()).take(64).collect();
+        Ok(Self { wait, dry_run: query.dry_run, asked_by })
+    }
+}
+
+/// Longest time that a caller may wait.
+const WAIT_MAX: Duration = Duration::from_secs(600);
+
+/// `0`, `500ms`, `30s`, `2m`; a bare number is seconds.
+pub(super) fn parse_wait(text: &str) -> Result<Duration, Problem> {
+    let wrong = || {
+        let detail = format!("wait: expected 0 to 600s, such as 500ms, 30s or 2m, found '{text}'");
+        Problem::new("invalid-parameter", 422, detail)
+    };
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    let wait = match text.get(digits.len()..).unwrap_or_default() {
+        "ms" => Duration::from_millis(number),
+        "" | "s" => Duration::from_secs(number),
+        "m" => Duration::from_secs(number.saturating_mul(60)),
+        _ => return Err(wrong()),
+    };
+    if wait > WAIT_MAX { Err(wrong()) } else { Ok(wait) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_read_in_their_units() {
+        assert_eq!(parse_wait("0").unwrap(), Duration::ZERO);
+        assert_eq!(parse_wait("500ms").unwrap(), Duration::from_millis(500));
+        assert_eq!(parse_wait("30s").unwrap(), Duration::from_secs(30));
+        assert_eq!(parse_wait("2m").unwrap(), Duration::from_secs(120));
+        for wrong in ["", "s", "-1", "1h", "601s", "99999999999999999999"] {
+            assert!(parse_wait(wrong).is_err(), "{wrong}");
+        }
+    }
+}

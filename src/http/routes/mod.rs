@@ -1,0 +1,110 @@
+//! The verbs, one noun a file.
+
+mod campaigns;
+mod operations;
+pub(super) use operations::all_links;
+mod people;
+mod requests;
+mod send;
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::http::Door;
+use crate::http::convert;
+use crate::http::dto::Word;
+use crate::http::extract::Manner;
+use crate::http::problem::{Problem, SILENCE_HINT};
+use crate::service::gateway::{Accepted, Order, OrderError};
+
+pub(super) fn all() -> OpenApiRouter<Door> {
+    OpenApiRouter::new()
+        .merge(campaigns::routes())
+        .merge(people::routes())
+        .merge(requests::routes())
+        .merge(send::routes())
+        .merge(operations::routes())
+}
+
+impl From<OrderError> for Problem {
+    fn from(error: OrderError) -> Self {
+        let detail = error.to_string();
+        match error {
+            OrderError::Route(route) => {
+                let slug = match route.noun {
+                    "group" => "group-not-found",
+                    "campaign" => "campaign-not-found",
+                    _ => "ocs-not-found",
+                };
+                Self::new(slug, 404, detail).hint("names and DBIDs come from the gateway's configuration")
+            }
+            OrderError::Refusal(_) | OrderError::Word { .. } | OrderError::Encode(_) => {
+                Self::new("invalid-parameter", 422, detail)
+            }
+            OrderError::Overloaded => Self::new("overloaded", 503, detail).retry_after(1),
+            OrderError::Stopping => Self::new("stopping", 503, detail).retry_after(5),
+        }
+    }
+}
+
+impl Word {
+    fn text(&self) -> String {
+        match self {
+            Self::Number(number) => number.to_string(),
+            Self::Name(name) => name.clone(),
+        }
+    }
+}
+
+/// Gives an order to the gateway and answers as the caller wishes.
+async fn order(door: &Door, order: Order, manner: Manner) -> Result<Response, Problem> {
+    if manner.dry_run {
+        let text = door.gateway.dry_run(order).await?;
+        return Ok(Json(json!({"schema": "commdn.dry_run.v1", "text": text})).into_response());
+    }
+    let accepted = door.gateway.submit(order, &manner.asked_by).await?;
+    answer(door, accepted, manner.wait).await
+}
+
+/// Waits for the end of a request: 200, its problem, or 202 when it is still open.
+///
+/// A request whose answer time has passed without one is 504 at once, though the gateway goes on to find out what
+/// became of it: the caller who waited that long wants the diagnosis.
+async fn answer(door: &Door, accepted: Accepted, wait: Option<Duration>) -> Result<Response, Problem> {
+    let wait = wait.unwrap_or_else(|| door.gateway.default_wait());
+    // Both a time-out and a gateway that stops leave the request as it stands.
+    let _ = tokio::time::timeout(wait, accepted.ended).await;
+    let number = accepted.number;
+    let standing = door.gateway.standing(number).await;
+    let standing = standing.ok_or_else(|| Problem::from(OrderError::Stopping).request(&number.to_string()))?;
+    let mut request = convert::request(door.gateway.router(), &standing.record);
+    let status = match standing.phase {
+        "ended" => match Problem::of_request(&request) {
+            Some(problem) => return Err(problem),
+            None => StatusCode::OK,
+        },
+        _ if standing.overdue && !wait.is_zero() => {
+            let detail = format!(
+                "no answer within {:.1} s; the gateway goes on to find out what became of it",
+                wait.as_secs_f64()
+            );
+            return Err(Problem::silent(detail).request(&request.request_id));
+        }
+        _ => {
+            request.hint = standing.overdue.then(|| SILENCE_HINT.to_owned());
+            StatusCode::ACCEPTED
+        }
+    };
+    let mut response = (status, Json(&request)).into_response();
+    if let Ok(location) = HeaderValue::from_str(&format!("/v1/requests/{number}")) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}

@@ -1,0 +1,53 @@
+//! Do-not-call and cancel-record.
+
+use axum::{extract::State, response::Response};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::order;
+use crate::http::Door;
+use crate::http::dto::{CancelBody, DncBody, ProblemDto, RequestDto, Word};
+use crate::http::extract::{JsonBody, Manner};
+use crate::http::problem::Problem;
+use crate::service::gateway::Order;
+
+pub(super) fn routes() -> OpenApiRouter<Door> {
+    OpenApiRouter::new().routes(routes!(add_dnc)).routes(routes!(cancel))
+}
+
+/// Put a phone, a customer or both on the do-not-call list of one OCS or of every OCS.
+#[utoipa::path(post, path = "/v1/dnc", tag = "people", request_body = DncBody,
+    responses((status = 200, body = RequestDto), (status = 202, body = RequestDto), (status = 422, body = ProblemDto),
+    (status = 504, body = ProblemDto)))]
+async fn add_dnc(
+    State(door): State<Door>,
+    manner: Manner,
+    JsonBody(body): JsonBody<DncBody>,
+) -> Result<Response, Problem> {
+    let entry = Order::DoNotCall {
+        phone: body.phone,
+        customer_id: body.customer_id,
+        scope: body.scope,
+        ocs: body.ocs.as_ref().map(Word::text),
+        note: body.reason,
+    };
+    order(&door, entry, manner).await
+}
+
+/// Cancel the records of a phone. `outcome: partial` = records on an agent's desktop were left alone.
+#[utoipa::path(post, path = "/v1/records/cancel", tag = "people", request_body = CancelBody,
+    responses((status = 200, body = RequestDto), (status = 202, body = RequestDto), (status = 404, body = ProblemDto),
+    (status = 422, body = ProblemDto), (status = 504, body = ProblemDto)))]
+async fn cancel(
+    State(door): State<Door>,
+    manner: Manner,
+    JsonBody(body): JsonBody<CancelBody>,
+) -> Result<Response, Problem> {
+    let record = Order::CancelRecord {
+        phone: body.phone,
+        customer_id: body.customer_id,
+        campaign: body.campaign.as_ref().map(Word::text),
+        scope: body.scope,
+        ocs: body.ocs.as_ref().map(Word::text),
+    };
+    order(&door, record, manner).await
+}

@@ -1,0 +1,93 @@
+//! What was asked and what became of it.
+
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::engine::RequestNumber;
+use crate::engine::Which;
+use crate::http::Door;
+use crate::http::convert;
+use crate::http::dto::{ExplainDto, Page, ProblemDto, RequestDto};
+use crate::http::problem::Problem;
+use crate::service::gateway::Standing;
+
+pub(super) fn routes() -> OpenApiRouter<Door> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show)).routes(routes!(explain))
+}
+
+/// Requests on one page.
+const PAGE_DEFAULT: usize = 50;
+const PAGE_MAX: usize = 500;
+
+#[derive(Debug, Deserialize, IntoParams)]
+struct ListQuery {
+    /// Entries of a page, 1 to 500.
+    limit: Option<usize>,
+    /// `next` of the page before.
+    after: Option<String>,
+    /// `open`, `ended` or `all`.
+    state: Option<String>,
+}
+
+/// Requests from the newest on, page by page.
+#[utoipa::path(get, path = "/v1/requests", tag = "requests", params(ListQuery),
+    responses((status = 200, body = Page<RequestDto>), (status = 422, body = ProblemDto)))]
+async fn list(State(door): State<Door>, Query(query): Query<ListQuery>) -> Result<Json<Page<RequestDto>>, Problem> {
+    let which = match query.state.as_deref() {
+        None | Some("all") => Which::All,
+        Some("open") => Which::Open,
+        Some("ended") => Which::Ended,
+        Some(other) => {
+            let detail = format!("state: expected open, ended or all, found '{other}'");
+            return Err(Problem::new("invalid-parameter", 422, detail));
+        }
+    };
+    let after = query.after.as_deref().map(|text| number(text, 422)).transpose()?;
+    let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
+    let mut records = door.gateway.requests(which, after, limit + 1).await;
+    let more = records.len() > limit;
+    records.truncate(limit);
+    let next = records.last().filter(|_| more).map(|record| record.number.to_string());
+    let items = records.iter().map(|record| convert::request(door.gateway.router(), record)).collect();
+    Ok(Json(Page { schema: "commdn.requests.v1".into(), items, next }))
+}
+
+/// One request.
+#[utoipa::path(get, path = "/v1/requests/{id}", tag = "requests", params(("id" = String, Path, description = "request_id")),
+    responses((status = 200, body = RequestDto), (status = 404, body = ProblemDto)))]
+async fn show(State(door): State<Door>, Path(id): Path<String>) -> Result<Json<RequestDto>, Problem> {
+    let standing = find(&door, &id).await?;
+    Ok(Json(convert::request(door.gateway.router(), &standing.record)))
+}
+
+/// Why a request stands or ended as it did.
+#[utoipa::path(get, path = "/v1/requests/{id}/explain", tag = "requests",
+    params(("id" = String, Path, description = "request_id")),
+    responses((status = 200, body = ExplainDto), (status = 404, body = ProblemDto)))]
+async fn explain(State(door): State<Door>, Path(id): Path<String>) -> Result<Json<ExplainDto>, Problem> {
+    let standing = find(&door, &id).await?;
+    let dialect = door.gateway.link_names().first().map(|name| door.gateway.dialect(name)).unwrap_or_default();
+    Ok(Json(convert::explain(door.gateway.router(), &standing, dialect)))
+}
+
+async fn find(door: &Door, id: &str) -> Result<Standing, Problem> {
+    let number = number(id, 404)?;
+    let missing = || {
+        Problem::new("request-not-found", 404, format!("request {id} is not known, or no longer"))
+            .hint("requests are listed at /v1/requests")
+    };
+    door.gateway.standing(number).await.ok_or_else(missing)
+}
+
+fn number(text: &str, status: u16) -> Result<RequestNumber, Problem> {
+    let wrong = || {
+        let detail = format!("expected a request id such as r019a5c3e7b2f0000, found '{text}'");
+        Problem::new(if status == 404 { "request-not-found" } else { "invalid-parameter" }, status, detail)
+    };
+    RequestNumber::parse(text).ok_or_else(wrong)
+}

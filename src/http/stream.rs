@@ -1,0 +1,161 @@
+//! Server-sent events: what changes, and every UserEvent that passes.
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::{
+    extract::{Query, State},
+    http::HeaderMap,
+    response::{
+        IntoResponse, Response, Sse,
+        sse::{Event, KeepAlive},
+    },
+};
+use futures_util::{Stream, StreamExt, stream};
+use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast::error::RecvError;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::engine::Filter;
+use crate::engine::Which;
+use crate::engine::conversation::Mask;
+use crate::http::Door;
+use crate::http::convert;
+use crate::http::dto::{SnapshotDto, TapDto};
+use crate::http::problem::Problem;
+use crate::http::routes::all_links;
+use crate::service::Numbered;
+use crate::service::Subscription;
+use crate::service::gateway::GatewayEvent;
+
+pub(super) fn routes() -> OpenApiRouter<Door> {
+    OpenApiRouter::new().routes(routes!(events)).routes(routes!(tap))
+}
+
+/// Requests that a snapshot shows.
+const SNAPSHOT_REQUESTS: usize = 200;
+
+#[derive(Debug, Deserialize, IntoParams)]
+struct StreamQuery {
+    /// For instance `type=CM_Ev* && campaign=101 && error!=0`.
+    #[serde(default)]
+    filter: String,
+    /// Tap only: phones and customer ids as they are.
+    #[serde(default)]
+    show_numbers: bool,
+}
+
+fn filter(text: &str) -> Result<Filter, Problem> {
+    Filter::parse(text).map_err(|error| Problem::new("invalid-parameter", 422, error.to_string()))
+}
+
+/// A snapshot, then what changes: `state`, `request`, `dnc`, `link`. `Last-Event-ID` goes on where one was.
+#[utoipa::path(get, path = "/v1/events", tag = "streams", params(StreamQuery),
+    responses((status = 200, content_type = "text/event-stream", body = SnapshotDto)))]
+async fn events(
+    State(door): State<Door>,
+    Query(query): Query<StreamQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let filter = filter(&query.filter)?;
+    let after = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
+    let Subscription { last, missed, live } = door.gateway.events().subscribe(after);
+    let first = match (after, missed) {
+        (Some(_), Some(missed)) => missed.iter().filter_map(|event| delta(&door, &filter, event)).collect(),
+        _ => vec![snapshot(&door, last, &filter).await],
+    };
+    let inside = door.clone();
+    let live = following(live, move |event| delta(&inside, &filter, event));
+    Ok(answer(&door, stream::iter(first).chain(live)))
+}
+
+/// Every UserEvent that passes, from now on.
+#[utoipa::path(get, path = "/v1/tap", tag = "streams", params(StreamQuery),
+    responses((status = 200, content_type = "text/event-stream", body = TapDto)))]
+async fn tap(State(door): State<Door>, Query(query): Query<StreamQuery>) -> Result<Response, Problem> {
+    let filter = filter(&query.filter)?;
+    let mask = if query.show_numbers { Mask::Show } else { Mask::Hide };
+    let Subscription { live, .. } = door.gateway.tap().subscribe(None);
+    let live = following(live, move |(number, event)| {
+        let tap = convert::tap(event, mask);
+        filter.passes(&tap).then(|| sse("tap", *number, &tap))
+    });
+    Ok(answer(&door, live))
+}
+
+async fn snapshot(door: &Door, last: u64, filter: &Filter) -> Event {
+    let router = door.gateway.router();
+    let states = door.gateway.states().await;
+    let requests = door.gateway.requests(Which::Open, None, SNAPSHOT_REQUESTS).await;
+    let shown = SnapshotDto {
+        schema: "commdn.snapshot.v1".into(),
+        campaigns: states.iter().map(|it| convert::state(router, it)).filter(|it| filter.passes(it)).collect(),
+        requests: requests.iter().map(|it| convert::request(router, it)).filter(|it| filter.passes(it)).collect(),
+        links: all_links(door),
+    };
+    sse("snapshot", last, &shown)
+}
+
+fn delta(door: &Door, filter: &Filter, (number, event): &Numbered<GatewayEvent>) -> Option<Event> {
+    let router = door.gateway.router();
+    match &**event {
+        GatewayEvent::State(state) => {
+            let state = convert::state(router, state);
+            filter.passes(&state).then(|| sse("state", *number, &state))
+        }
+        GatewayEvent::Request(record) => {
+            let request = convert::request(router, record);
+            filter.passes(&request).then(|| sse("request", *number, &request))
+        }
+        GatewayEvent::Dnc(record) => {
+            let request = convert::request(router, record);
+            filter.passes(&request).then(|| sse("dnc", *number, &request))
+        }
+        GatewayEvent::Link(name) => {
+            let snapshot = door.gateway.links().find(name).map(|entry| entry.snapshot);
+            let link = convert::link(name, snapshot.as_ref());
+            filter.passes(&link).then(|| sse("link", *number, &link))
+        }
+    }
+}
+
+fn sse(name: &str, number: u64, data: &impl Serialize) -> Event {
+    let event = Event::default().event(name).id(number.to_string());
+    event.json_data(data).unwrap_or_else(|_| Event::default().event("cut").data("an event could not be written"))
+}
+
+/// Live events as they come; a subscriber that is too slow is told so and cut off, and may resume by id.
+fn following<T: Send + Sync + 'static>(
+    live: tokio::sync::broadcast::Receiver<Numbered<T>>,
+    shown: impl Fn(&Numbered<T>) -> Option<Event> + Send + 'static,
+) -> impl Stream<Item = Event> + Send {
+    let shown = Arc::new(std::sync::Mutex::new(shown));
+    stream::unfold(Some(live), move |live| {
+        let shown = Arc::clone(&shown);
+        async move {
+            let mut live = live?;
+            loop {
+                match live.recv().await {
+                    Ok(event) => {
+                        let shown = shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                        if let Some(event) = shown(&event) {
+                            drop(shown);
+                            return Some((event, Some(live)));
+                        }
+                    }
+                    Err(RecvError::Lagged(missed)) => {
+                        let data = format!("too slow: {missed} events were missed; come back with Last-Event-ID");
+                        return Some((Event::default().event("cut").data(data), None));
+                    }
+                    Err(RecvError::Closed) => return None,
+                }
+            }
+        }
+    })
+}
+
+fn answer(door: &Door, events: impl Stream<Item = Event> + Send + 'static) -> Response {
+    let stop = door.stop.clone();
+    let events = events.map(Ok::<_, Infallible>).take_until(stop.cancelled_owned());
+    Sse::new(events).keep_alive(KeepAlive::default()).into_response()
+}

@@ -1,0 +1,403 @@
+//! One task for one link: dials, reads, writes, looks at the clock; the machine decides.
+
+use std::{
+    future::{Future, pending},
+    hash::{BuildHasher, RandomState},
+    io,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use bytes::BytesMut;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::net::client::{COMMANDS_MAX, EVENTS_MAX, LinkEvent, LinkHandle};
+use crate::net::codec::{FrameCodec, SendQueue};
+use crate::net::registry::{LinkDirectory, LinkSnapshot};
+use crate::protocol::link::{Endpoint, Jitter, Link, LinkConfig, LinkInput, LinkOutput, LossReason};
+use crate::protocol::time::Time;
+
+/// Which heartbeats are traced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AddpTrace {
+    /// None.
+    #[default]
+    Off,
+    /// Polls that we send.
+    Local,
+    /// Polls of the server that we answer.
+    Remote,
+    /// Both.
+    Both,
+}
+
+/// Settings of a link and where its T-Servers are.
+#[derive(Clone, Debug)]
+pub struct LinkSettings {
+    /// Its name in the directory and in traces.
+    pub name: String,
+    /// Host and port of the primary.
+    pub primary: String,
+    /// Host and port of the backup.
+    pub backup: Option<String>,
+    /// What the machine needs; `has_backup` is set from `backup`.
+    pub link: LinkConfig,
+    /// Longest frame that is read.
+    pub frame_bytes_max: usize,
+    /// Which heartbeats are traced.
+    pub addp_trace: AddpTrace,
+}
+
+/// Bytes read at once.
+const READ_BYTES: usize = 16 * 1024;
+/// How exactly the directory knows when bytes came last.
+const HEARD_EVERY: Duration = Duration::from_millis(100);
+
+/// Starts a link; it dials at once and until its token is cancelled or its owner drops the events.
+#[must_use]
+pub fn start_link(
+    settings: LinkSettings,
+    directory: &LinkDirectory,
+    stop: CancellationToken,
+) -> (LinkHandle, mpsc::Receiver<LinkEvent>) {
+    let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
+    let (events, outbox) = mpsc::channel(EVENTS_MAX);
+    let handle = LinkHandle { name: Arc::from(settings.name.as_str()), commands };
+    directory.add(&settings.name, handle.clone());
+    let mut config = settings.link.clone();
+    config.has_backup = settings.backup.is_some();
+    let driver = Driver {
+        codec: FrameCodec::new(settings.frame_bytes_max, config.reading),
+        link: Link::new(config),
+        socket: Socket::default(),
+        directory: directory.clone(),
+        events,
+        start: Instant::now(),
+        random: RandomState::new().hash_one(0_u8) | 1,
+        heard: None,
+        stopping: false,
+        settings,
+    };
+    tokio::spawn(driver.run(inbox, stop));
+    (handle, outbox)
+}
+
+type Dialing = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
+
+/// The connection, or the attempt to make one.
+#[derive(Default)]
+struct Socket {
+    dialing: Option<Dialing>,
+    reader: Option<OwnedReadHalf>,
+    writer: Option<OwnedWriteHalf>,
+    input: BytesMut,
+    queue: SendQueue,
+}
+
+struct Driver {
+    settings: LinkSettings,
+    codec: FrameCodec,
+    link: Link,
+    socket: Socket,
+    directory: LinkDirectory,
+    events: mpsc::Sender<LinkEvent>,
+    start: Instant,
+    random: u64,
+    heard: Option<Instant>,
+    /// The owner may not read any more: nothing waits for it.
+    stopping: bool,
+}
+
+/// What the task woke up for.
+enum Woken {
+    Stop,
+    Command(Option<LinkInput>),
+    Dialed(io::Result<TcpStream>),
+    Read(io::Result<usize>),
+    Written(io::Result<usize>),
+    Tick,
+}
+
+impl Driver {
+    async fn run(mut self, mut inbox: mpsc::Receiver<LinkInput>, stop: CancellationToken) {
+        let mut going = self.give(LinkInput::Start).await;
+        while going {
+            going = match self.wait(&mut inbox, &stop).await {
+                Woken::Stop | Woken::Command(None) => break,
+                Woken::Command(Some(command)) => {
+                    let mut going = self.give(command).await;
+                    // What came meanwhile goes out in the same write.
+                    while let Some(command) = inbox.try_recv().ok().filter(|_| going) {
+                        going = self.give(command).await;
+                    }
+                    going
+                }
+                Woken::Dialed(result) => self.dialed(result).await,
+                Woken::Read(result) => self.read(result).await,
+                Woken::Written(Ok(bytes)) if bytes > 0 => {
+                    self.socket.queue.written(bytes);
+                    true
+                }
+                Woken::Written(_) => self.give(LinkInput::Closed).await,
+                Woken::Tick => self.give(LinkInput::Tick).await,
+            };
+            if going && self.write_now().is_err() {
+                going = self.give(LinkInput::Closed).await;
+            }
+        }
+        self.stopping = true;
+        self.give(LinkInput::Stop).await;
+        self.directory.remove(&self.settings.name);
+    }
+
+    async fn wait(&mut self, inbox: &mut mpsc::Receiver<LinkInput>, stop: &CancellationToken) -> Woken {
+        let due = self.link.next_deadline().map(|time| self.start + time.0);
+        let Socket { dialing, reader, writer, input, queue } = &mut self.socket;
+        input.reserve(READ_BYTES);
+        let timer = async {
+            match due {
+                Some(due) => sleep_until(due).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => Woken::Stop,
+            command = inbox.recv() => Woken::Command(command),
+            result = dialed(dialing) => Woken::Dialed(result),
+            result = read(reader, input) => Woken::Read(result),
+            result = write(writer, queue), if !queue.is_empty() => Woken::Written(result),
+            () = timer => Woken::Tick,
+        }
+    }
+
+    async fn dialed(&mut self, result: io::Result<TcpStream>) -> bool {
+        self.socket.dialing = None;
+        match result {
+            Ok(stream) => {
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(link = %self.settings.name, %error, "no TCP_NODELAY");
+                }
+                let (reader, writer) = stream.into_split();
+                (self.socket.reader, self.socket.writer) = (Some(reader), Some(writer));
+                self.give(LinkInput::Connected).await
+            }
+            Err(error) => {
+                tracing::debug!(link = %self.settings.name, %error, "connect failed");
+                self.give(LinkInput::DialFailed).await
+            }
+        }
+    }
+
+    async fn read(&mut self, result: io::Result<usize>) -> bool {
+        if !matches!(result, Ok(bytes) if bytes > 0) {
+            return self.give(LinkInput::Closed).await;
+        }
+        let now = Instant::now();
+        if self.heard.is_none_or(|heard| now.duration_since(heard) >= HEARD_EVERY) {
+            self.heard = Some(now);
+            self.directory.change(&self.settings.name, |link| link.last_heard = Some(SystemTime::now()));
+        }
+        let mut going = self.give(LinkInput::Heard).await;
+        while going {
+            // A session that ends throws the rest of its bytes away, so this ends with it.
+            let input = match self.codec.take(&mut self.socket.input) {
+                Ok(None) => break,
+                Ok(Some(frame)) => LinkInput::Frame(frame),
+                Err(error) => LinkInput::Broken(error),
+            };
+            going = self.give(input).await;
+        }
+        going
+    }
+
+    /// Most of the time the socket takes everything at once.
+    fn write_now(&mut self) -> io::Result<()> {
+        let Socket { writer: Some(writer), queue, .. } = &mut self.socket else { return Ok(()) };
+        while !queue.is_empty() {
+            match writer.try_write(queue.next()) {
+                Ok(bytes) => queue.written(bytes),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the machine an input and does what it says; false when the owner is gone.
+    async fn give(&mut self, input: LinkInput) -> bool {
+        let mut next = Some(input);
+        while let Some(input) = next.take() {
+            let jitter = Jitter::from_random(self.next_random());
+            self.link.set_jitter(jitter);
+            self.link.handle(Time(self.start.elapsed()), input);
+            while let Some(output) = self.link.poll() {
+                let Some(event) = self.perform(output, &mut next) else { continue };
+                self.note(&event);
+                if self.stopping {
+                    let _ = self.events.try_send(event);
+                } else if self.events.send(event).await.is_err() {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Does what needs no owner, and gives what the owner must hear.
+    fn perform(&mut self, output: LinkOutput, next: &mut Option<LinkInput>) -> Option<LinkEvent> {
+        let name = &self.settings.name;
+        Some(match output {
+            LinkOutput::Dial(endpoint) => {
+                let address = self.address(endpoint).to_owned();
+                self.socket.dialing = Some(Box::pin(TcpStream::connect(address)));
+                return None;
+            }
+            LinkOutput::Send { bytes, urgent } => {
+                if let Err(full) = self.socket.queue.push([&bytes, &[]], urgent) {
+                    // The server does not read: as good as gone.
+                    tracing::warn!(link = %name, %full, "link closed");
+                    *next = Some(LinkInput::Closed);
+                }
+                return None;
+            }
+            LinkOutput::Close => {
+                // What was written last, such as a farewell, is on its way already.
+                self.socket = Socket::default();
+                return None;
+            }
+            LinkOutput::RestUntil(until) => {
+                tracing::debug!(link = %name, rest = ?until.saturating_sub(Time(self.start.elapsed())), "resting");
+                return None;
+            }
+            LinkOutput::PollSent(serial) => {
+                if matches!(self.settings.addp_trace, AddpTrace::Local | AddpTrace::Both) {
+                    tracing::info!(link = %name, serial, "poll sent");
+                }
+                return None;
+            }
+            LinkOutput::PollAnswered(serial) => {
+                if matches!(self.settings.addp_trace, AddpTrace::Remote | AddpTrace::Both) {
+                    tracing::info!(link = %name, serial, "poll answered");
+                }
+                return None;
+            }
+            LinkOutput::Ignored(what) => {
+                tracing::warn!(link = %name, %what, "ignored");
+                return None;
+            }
+            LinkOutput::AttemptFailed(endpoint, reason) => LinkEvent::AttemptFailed(endpoint, reason),
+            LinkOutput::LoggedIn(endpoint) => LinkEvent::LoggedIn(endpoint),
+            LinkOutput::Registered(dn) => LinkEvent::Registered(dn),
+            LinkOutput::NotRegistered(dn, failure) => LinkEvent::NotRegistered(dn, failure),
+            LinkOutput::Unregistered(dn) => LinkEvent::Unregistered(dn),
+            LinkOutput::Up(dns) => LinkEvent::Up(dns),
+            LinkOutput::SwitchDown => LinkEvent::SwitchDown,
+            LinkOutput::DnOutOfService(dn) => LinkEvent::DnOutOfService(dn),
+            LinkOutput::DnBackInService(dn) => LinkEvent::DnBackInService(dn),
+            LinkOutput::Acked(tag) => LinkEvent::Acked(tag),
+            LinkOutput::Failed(tag, failure) => LinkEvent::Failed(tag, failure),
+            LinkOutput::UserEvent { dn, user_data, own_copy } => LinkEvent::UserEvent { dn, user_data, own_copy },
+            LinkOutput::Lost(reason) => LinkEvent::Lost(reason),
+        })
+    }
+
+    /// Keeps directory and trace up to date.
+    fn note(&self, event: &LinkEvent) {
+        let name = &self.settings.name;
+        let change = |change: &dyn Fn(&mut LinkSnapshot)| self.directory.change(name, change);
+        let lost = |link: &mut LinkSnapshot, reason: &LossReason| link.last_loss = Some(reason.to_string());
+        match event {
+            LinkEvent::LoggedIn(endpoint) => {
+                tracing::info!(link = %name, peer = self.address(*endpoint), "logged in");
+                change(&|link| {
+                    link.logged_in = true;
+                    link.endpoint = Some(*endpoint);
+                    link.peer = Some(self.address(*endpoint).to_owned());
+                    link.since = Some(SystemTime::now());
+                });
+            }
+            LinkEvent::Up(_) => {
+                tracing::info!(link = %name, "up");
+                change(&|link| link.up = true);
+            }
+            LinkEvent::SwitchDown => {
+                tracing::warn!(link = %name, "the T-Server has no connection to its switch");
+                change(&|link| link.up = false);
+            }
+            LinkEvent::Registered(dn) => change(&|link| {
+                link.registered.push(dn.to_string());
+                link.registered.sort();
+                link.registered.dedup();
+            }),
+            LinkEvent::NotRegistered(dn, failure) => {
+                tracing::warn!(link = %name, %dn, %failure, "not registered");
+                change(&|link| link.registered.retain(|name| *name != dn.to_string()));
+            }
+            LinkEvent::Unregistered(dn) => change(&|link| link.registered.retain(|name| *name != dn.to_string())),
+            LinkEvent::Lost(reason) => {
+                tracing::warn!(link = %name, %reason, "link lost");
+                change(&|link| {
+                    (link.up, link.logged_in, link.since) = (false, false, Some(SystemTime::now()));
+                    link.registered.clear();
+                    lost(link, reason);
+                });
+            }
+            LinkEvent::AttemptFailed(endpoint, reason) => {
+                tracing::warn!(link = %name, peer = self.address(*endpoint), %reason, "no session");
+                change(&|link| lost(link, reason));
+            }
+            LinkEvent::DnOutOfService(dn) => tracing::warn!(link = %name, %dn, "DN out of service"),
+            LinkEvent::DnBackInService(dn) => tracing::info!(link = %name, %dn, "DN back in service"),
+            LinkEvent::Acked(_) | LinkEvent::Failed(..) | LinkEvent::UserEvent { .. } => {}
+        }
+    }
+
+    fn address(&self, endpoint: Endpoint) -> &str {
+        match (endpoint, &self.settings.backup) {
+            (Endpoint::Backup, Some(backup)) => backup,
+            (Endpoint::Backup, None) | (Endpoint::Primary, _) => &self.settings.primary,
+        }
+    }
+
+    /// Enough to keep many clients from dialing in step; nothing else hangs on it.
+    fn next_random(&mut self) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random
+    }
+}
+
+/// Ends with the attempt; never without one.
+async fn dialed(dialing: &mut Option<Dialing>) -> io::Result<TcpStream> {
+    match dialing {
+        Some(dialing) => dialing.await,
+        None => pending().await,
+    }
+}
+
+/// Ends when bytes came; never without a connection.
+async fn read(reader: &mut Option<OwnedReadHalf>, input: &mut BytesMut) -> io::Result<usize> {
+    match reader {
+        Some(reader) => reader.read_buf(input).await,
+        None => pending().await,
+    }
+}
+
+/// Ends when the socket took something; never without a connection.
+async fn write(writer: &mut Option<OwnedWriteHalf>, queue: &mut SendQueue) -> io::Result<usize> {
+    match writer {
+        Some(writer) => writer.write(queue.next()).await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,325 @@
+//! The configuration of a gateway: one TOML file, every key documented for the JSON Schema.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// `commdn.toml`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The gateway itself.
+    pub gateway: GatewaySection,
+    /// T-Servers, each a primary with an optional backup.
+    pub tserver: Vec<TserverSection>,
+    /// Communication DNs.
+    pub dn: Vec<DnSection>,
+    /// Outbound Contact Servers.
+    pub ocs: Vec<OcsSection>,
+    /// Our own application DBIDs.
+    pub origin: OriginSection,
+    /// Campaigns and the OCS that runs each.
+    pub campaign: Vec<CampaignSection>,
+    /// Agent groups.
+    pub group: Vec<GroupSection>,
+    /// Campaigns on groups, with the parameters that hold when a request names none.
+    pub pair: Vec<PairSection>,
+    /// The HTTP door.
+    pub http: HttpSection,
+    /// Deadlines and bounds.
+    pub limits: LimitsSection,
+    /// Logs.
+    pub telemetry: TelemetrySection,
+    /// The simulator of `demo` and `sim run`.
+    pub sim: SimSection,
+}
+
+/// `[gateway]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GatewaySection {
+    /// Application name told to the T-Server at login.
+    pub name: String,
+    /// Write `GSW_CM_AttrReferenceID` into requests; used for matching only when an OCS echoes it.
+    pub send_reference_id: bool,
+    /// Where `GSW_AUTO_COMPLETION` is written: `top` or `properties`.
+    pub auto_completion_place: String,
+}
+
+impl Default for GatewaySection {
+    fn default() -> Self {
+        Self { name: "commdn".into(), send_reference_id: false, auto_completion_place: "top".into() }
+    }
+}
+
+/// `[[tserver]]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TserverSection {
+    /// Name that `[[dn]]` refers to.
+    pub name: String,
+    /// Host and port of the primary.
+    pub primary: String,
+    /// Host and port of the backup.
+    #[serde(default)]
+    pub backup: Option<String>,
+    /// File with the application password; the password itself never stands in this file.
+    #[serde(default)]
+    pub password_file: Option<String>,
+    /// How bytes are laid out.
+    #[serde(default)]
+    pub dialect: DialectSection,
+    /// Heartbeats.
+    #[serde(default)]
+    pub heartbeat: HeartbeatSection,
+    /// Milliseconds for one attempt to connect.
+    #[serde(default = "connect_timeout_ms")]
+    pub connect_timeout_ms: u64,
+    /// Most bytes of one list that we send.
+    #[serde(default = "list_bytes_max")]
+    pub list_bytes_max: usize,
+    /// Most bytes of one frame that we take.
+    #[serde(default = "frame_bytes_max")]
+    pub frame_bytes_max: usize,
+}
+
+fn connect_timeout_ms() -> u64 {
+    4_000
+}
+fn list_bytes_max() -> usize {
+    crate::wire::limits::LIST_BYTES_DEFAULT
+}
+fn frame_bytes_max() -> usize {
+    crate::wire::limits::FRAME_BYTES_MAX
+}
+
+/// `dialect` of a `[[tserver]]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DialectSection {
+    /// `len32`, `len16_inner16` or `len16_count32`.
+    pub list_prefix: String,
+    /// `big` or `little`.
+    pub int_order: String,
+    /// `utf-8`, `iso-8859-1`, `windows-1252`, `windows-1251`, `shift_jis`, `euc-kr` or `gbk`.
+    pub charset: String,
+    /// `commdn-1`.
+    pub framing: String,
+}
+
+impl Default for DialectSection {
+    fn default() -> Self {
+        let dialect = crate::wire::Dialect::default();
+        Self {
+            list_prefix: dialect.list_prefix.name().into(),
+            int_order: dialect.int_order.name().into(),
+            charset: dialect.charset.name().into(),
+            framing: dialect.framing.name().into(),
+        }
+    }
+}
+
+/// `heartbeat` of a `[[tserver]]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct HeartbeatSection {
+    /// Seconds of silence before we poll; 0 = never.
+    pub addp_timeout_s: u32,
+    /// Seconds of silence before the T-Server polls us; 0 = never.
+    pub addp_remote_timeout_s: u32,
+    /// `off`, `local`, `remote` or `both`.
+    pub addp_trace: String,
+}
+
+impl Default for HeartbeatSection {
+    fn default() -> Self {
+        Self { addp_timeout_s: 10, addp_remote_timeout_s: 20, addp_trace: "off".into() }
+    }
+}
+
+/// `[[dn]]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DnSection {
+    /// Name of the CommDN.
+    pub name: String,
+    /// Name of its T-Server.
+    pub tserver: String,
+    /// `true`, `false` or `undefined`: the DN's option of that name.
+    #[serde(default = "undefined")]
+    pub outbound_contact_server: String,
+}
+
+fn undefined() -> String {
+    "undefined".into()
+}
+
+/// `[[ocs]]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OcsSection {
+    /// Application DBID.
+    pub dbid: i32,
+    /// Name for people.
+    pub name: String,
+    /// CommDNs it listens on; the first one that OCS uses carries our requests. Empty = every DN.
+    #[serde(default)]
+    pub dns: Vec<String>,
+    /// DBID of the backup of this OCS.
+    #[serde(default)]
+    pub pair: Option<i32>,
+}
+
+/// `[origin]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct OriginSection {
+    /// Application DBIDs that OCS accepts from us. Eight or more let distinct requests travel side by side.
+    pub pool: Vec<i32>,
+}
+
+/// `[[campaign]]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CampaignSection {
+    /// Campaign DBID.
+    pub dbid: i32,
+    /// Name for people and for `GSW_CAMPAIGN_NAME`.
+    pub name: String,
+    /// DBID of the OCS that runs it.
+    pub ocs: i32,
+}
+
+/// `[[group]]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupSection {
+    /// Agent group DBID.
+    pub dbid: i32,
+    /// Name for people.
+    pub name: String,
+}
+
+/// `[[pair]]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PairSection {
+    /// Campaign DBID.
+    pub campaign: i32,
+    /// Group DBID.
+    pub group: i32,
+    /// Dial mode, by slug or number.
+    #[serde(default)]
+    pub mode: Option<String>,
+    /// Optimisation method, by slug or number.
+    #[serde(default)]
+    pub optimize_by: Option<String>,
+    /// Goal in the unit of the method.
+    #[serde(default)]
+    pub goal: Option<i32>,
+}
+
+/// `[http]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpSection {
+    /// Address of the listener.
+    pub addr: String,
+    /// Host header values that are answered, without port; loopback names are always allowed.
+    pub allowed_hosts: Vec<String>,
+}
+
+impl Default for HttpSection {
+    fn default() -> Self {
+        Self { addr: "127.0.0.1:8080".into(), allowed_hosts: Vec::new() }
+    }
+}
+
+/// `[limits]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsSection {
+    /// Milliseconds until a request without answer is settled another way.
+    pub answer_ms: u64,
+    /// Milliseconds until an unload without answer has failed: the OCS's drain time and 30 s.
+    pub unload_ms: u64,
+    /// Milliseconds a request may wait for its turn.
+    pub lane_wait_ms: u64,
+    /// Most requests waiting for one turn.
+    pub lane_length_max: usize,
+    /// Milliseconds an answer may live: B of docs/correlation.
+    pub answer_life_ms: u64,
+    /// Milliseconds between an answer and its double: D of docs/correlation.
+    pub double_gap_ms: u64,
+    /// Milliseconds an HTTP caller waits when it says nothing else.
+    pub wait_ms: u64,
+    /// Ended requests kept in memory.
+    pub requests_kept: usize,
+    /// Events kept for subscribers that come back.
+    pub events_kept: usize,
+}
+
+impl Default for LimitsSection {
+    fn default() -> Self {
+        Self {
+            answer_ms: 10_000,
+            unload_ms: 330_000,
+            lane_wait_ms: 30_000,
+            lane_length_max: 64,
+            answer_life_ms: 30_000,
+            double_gap_ms: 2_000,
+            wait_ms: 10_500,
+            requests_kept: 10_000,
+            events_kept: 4_096,
+        }
+    }
+}
+
+/// `[telemetry]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TelemetrySection {
+    /// Filter of the log on stderr, for instance `info` or `commdn::net=debug`.
+    pub log: String,
+}
+
+impl Default for TelemetrySection {
+    fn default() -> Self {
+        Self { log: "info".into() }
+    }
+}
+
+/// `[sim]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SimSection {
+    /// Address of the simulated T-Server; loopback only.
+    pub addr: String,
+    /// File with DNs, OCSs, campaigns and lists; absent = the built-in topology.
+    pub topology: Option<String>,
+    /// Profile of the OCSs: `documented`, `strict`, `lenient`, `adversarial` or a file; absent = as the topology says.
+    pub profile: Option<String>,
+    /// Whether a sender hears its own UserEvents.
+    pub echo_to_sender: bool,
+    /// Most bytes of one list that the T-Server takes.
+    pub list_bytes_max: usize,
+}
+
+impl Default for SimSection {
+    fn default() -> Self {
+        Self {
+            addr: "127.0.0.1:0".into(),
+            topology: None,
+            profile: None,
+            echo_to_sender: true,
+            list_bytes_max: list_bytes_max(),
+        }
+    }
+}
+
+impl Config {
+    /// The JSON Schema of the file, for editors.
+    #[must_use]
+    pub fn json_schema() -> serde_json::Value {
+        schemars::schema_for!(Self).to_value()
+    }
+}

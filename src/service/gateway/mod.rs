@@ -1,0 +1,246 @@
+//! The gateway: one task owns correlator, mirror and journal; callers hold a cheap handle and talk to it by channel.
+
+mod build;
+mod core;
+mod order;
+mod outcome;
+mod raw;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+pub use build::{BuildError, start_gateway};
+pub use order::{DialingWish, Order, OrderError, Prepared, Site};
+pub use raw::{RawAnswer, RawError, RawRequest};
+
+use crate::engine::PairState;
+use crate::engine::Priority;
+use crate::engine::RequestNumber;
+use crate::engine::RequestRecord;
+use crate::engine::RequestResult;
+use crate::engine::Router;
+use crate::engine::Which;
+use crate::message::CommDnMessage;
+use crate::message::ErrorCode;
+use crate::message::RequestKind;
+use crate::net::registry::LinkDirectory;
+use crate::protocol::UtcTime;
+use crate::service::Hub;
+use crate::wire::Dialect;
+
+/// Commands of callers that may wait, in each priority; one more is refused as overloaded.
+const COMMANDS_MAX: usize = 4_096;
+
+/// Something that subscribers of `/v1/events` hear.
+#[derive(Clone, Debug)]
+pub enum GatewayEvent {
+    /// A campaign group changed.
+    State(PairState),
+    /// A request was accepted or has ended.
+    Request(Arc<RequestRecord>),
+    /// A do-not-call has ended well on at least one OCS.
+    Dnc(Arc<RequestRecord>),
+    /// A link came or went.
+    Link(String),
+}
+
+/// A UserEvent that passed.
+#[derive(Clone, Debug)]
+pub struct TapEvent {
+    /// When.
+    pub at: UtcTime,
+    /// The link it passed on.
+    pub link: Arc<str>,
+    /// True when it came, false when we sent it.
+    pub incoming: bool,
+    /// CommDN.
+    pub dn: String,
+    /// The packed list.
+    pub user_data: Bytes,
+    /// Layout of the packed list.
+    pub dialect: Dialect,
+    /// What it says, `None` for UserData that is no CommDN message.
+    pub message: Option<CommDnMessage>,
+}
+
+/// A request that was accepted.
+#[derive(Debug)]
+pub struct Accepted {
+    /// Its name.
+    pub number: RequestNumber,
+    /// Is told when it has ended.
+    pub ended: oneshot::Receiver<()>,
+}
+
+/// How a request stands, for those who wait and those who ask why.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The request.
+    pub record: Arc<RequestRecord>,
+    /// `waiting`, `live`, `settling`, `checking`, `ended`.
+    pub phase: &'static str,
+    /// Why it waits, in words.
+    pub waits_for: Option<String>,
+    /// True once the time for an answer has passed without one.
+    pub overdue: bool,
+}
+
+enum Command {
+    Submit { order: Order, asked_by: String, reply: oneshot::Sender<Result<Accepted, OrderError>> },
+    DryRun { order: Order, reply: oneshot::Sender<Result<String, OrderError>> },
+    Standing { number: RequestNumber, reply: oneshot::Sender<Option<Standing>> },
+    List { which: Which, after: Option<RequestNumber>, most: usize, reply: oneshot::Sender<Vec<RequestRecord>> },
+    States { reply: oneshot::Sender<Vec<PairState>> },
+    Raw { request: RawRequest, reply: oneshot::Sender<Result<mpsc::Receiver<RawAnswer>, RawError>> },
+}
+
+/// Speaks to the gateway. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    urgent: mpsc::Sender<Command>,
+    normal: mpsc::Sender<Command>,
+    shared: Arc<Shared>,
+}
+
+/// What may be read without asking the task.
+#[derive(Debug)]
+struct Shared {
+    router: Router,
+    links: LinkDirectory,
+    link_names: Vec<Arc<str>>,
+    link_dialects: BTreeMap<Arc<str>, Dialect>,
+    events: Hub<GatewayEvent>,
+    tap: Hub<TapEvent>,
+    wait: Duration,
+}
+
+impl Gateway {
+    /// Takes an order. The request lives on when the caller goes.
+    ///
+    /// # Errors
+    /// [`OrderError`]; nothing was sent.
+    pub async fn submit(&self, order: Order, asked_by: &str) -> Result<Accepted, OrderError> {
+        let kind = match &order {
+            Order::Campaign { kind, .. } => *kind,
+            Order::DoNotCall { .. } => RequestKind::DoNotCall,
+            Order::CancelRecord { .. } => RequestKind::CancelRecord,
+        };
+        let queue = if Priority::of(kind) == Priority::Person { &self.urgent } else { &self.normal };
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Submit { order, asked_by: asked_by.to_owned(), reply };
+        queue.try_send(command).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => OrderError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => OrderError::Stopping,
+        })?;
+        answer.await.map_err(|_| OrderError::Stopping)?
+    }
+
+    /// The UserEvent that an order would send, as log text.
+    ///
+    /// # Errors
+    /// As [`Gateway::submit`].
+    pub async fn dry_run(&self, order: Order) -> Result<String, OrderError> {
+        self.ask(|reply| Command::DryRun { order, reply }).await.ok_or(OrderError::Stopping)?
+    }
+
+    /// Stops a campaign and then unloads it, whether the caller stays or not. A campaign that is not running is
+    /// unloaded at once. The request that is handed back is the unload, or the stop when that failed.
+    ///
+    /// # Errors
+    /// As [`Gateway::submit`].
+    pub async fn complete(&self, campaign: &str, group: &str, asked_by: &str) -> Result<Accepted, OrderError> {
+        let order =
+            |kind| Order::Campaign { kind, campaign: campaign.into(), group: group.into(), wish: Box::default() };
+        let (stop, unload) = (order(RequestKind::Stop), order(RequestKind::Unload));
+        let (gateway, asked_by) = (self.clone(), asked_by.to_owned());
+        let both = tokio::spawn(async move {
+            let stopped = gateway.submit(stop, &asked_by).await?;
+            // A gateway that stops leaves the request as it stands.
+            let _ = stopped.ended.await;
+            let standing = gateway.standing(stopped.number).await.ok_or(OrderError::Stopping)?;
+            let ended = standing.record.ended.as_ref().ok_or(OrderError::Stopping)?;
+            let is_stopped = ended.result == RequestResult::Answered
+                || ended.answers.iter().any(|answer| answer.code == Some(ErrorCode::CAMPAIGN_NOT_STARTED));
+            if is_stopped {
+                return gateway.submit(unload, &asked_by).await;
+            }
+            let (told, ended) = oneshot::channel();
+            let _ = told.send(());
+            Ok(Accepted { number: stopped.number, ended })
+        });
+        both.await.map_err(|_| OrderError::Stopping)?
+    }
+
+    /// How a request stands; `None` when it is not known, or no longer.
+    pub async fn standing(&self, number: RequestNumber) -> Option<Standing> {
+        self.ask(|reply| Command::Standing { number, reply }).await.flatten()
+    }
+
+    /// Requests from the newest on.
+    pub async fn requests(&self, which: Which, after: Option<RequestNumber>, most: usize) -> Vec<RequestRecord> {
+        self.ask(|reply| Command::List { which, after, most, reply }).await.unwrap_or_default()
+    }
+
+    /// Every campaign group that was heard of.
+    pub async fn states(&self) -> Vec<PairState> {
+        self.ask(|reply| Command::States { reply }).await.unwrap_or_default()
+    }
+
+    /// Sends one request under a DBID that is not the gateway's own, and hands back what comes to that DBID.
+    ///
+    /// # Errors
+    /// [`RawError`]; nothing was sent.
+    pub async fn send_raw(&self, request: RawRequest) -> Result<mpsc::Receiver<RawAnswer>, RawError> {
+        self.ask(|reply| Command::Raw { request, reply }).await.ok_or(RawError::Stopping)?
+    }
+
+    /// What the configuration knows.
+    #[must_use]
+    pub fn router(&self) -> &Router {
+        &self.shared.router
+    }
+
+    /// The links.
+    #[must_use]
+    pub fn links(&self) -> &LinkDirectory {
+        &self.shared.links
+    }
+
+    /// Names of the configured links, in order.
+    #[must_use]
+    pub fn link_names(&self) -> &[Arc<str>] {
+        &self.shared.link_names
+    }
+
+    /// Layout of bytes on a link.
+    #[must_use]
+    pub fn dialect(&self, link: &str) -> Dialect {
+        self.shared.link_dialects.get(link).copied().unwrap_or_default()
+    }
+
+    /// State changes, requests, links.
+    #[must_use]
+    pub fn events(&self) -> &Hub<GatewayEvent> {
+        &self.shared.events
+    }
+
+    /// Every UserEvent that passes.
+    #[must_use]
+    pub fn tap(&self) -> &Hub<TapEvent> {
+        &self.shared.tap
+    }
+
+    /// How long a caller waits who says nothing else.
+    #[must_use]
+    pub fn default_wait(&self) -> Duration {
+        self.shared.wait
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        self.normal.send(command(reply)).await.ok()?;
+        answer.await.ok()
+    }
+}

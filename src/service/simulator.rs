@@ -1,0 +1,235 @@
+//! The simulator: one T-Server and several OCSs in one process, each OCS a client of the T-Server over TCP.
+
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    time::{Duration, SystemTime},
+};
+
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::ocs::{Input, Ocs, Output};
+use crate::engine::topology::Topology;
+use crate::engine::tserver::{DnConfig, TServerConfig, Tristate, used_dns};
+use crate::net::client::{LinkEvent, LinkHandle};
+use crate::net::driver::{AddpTrace, LinkSettings, start_link};
+use crate::net::listener::{TServerHandle, serve_tserver};
+use crate::net::registry::LinkDirectory;
+use crate::protocol::Time;
+use crate::protocol::UtcTime;
+use crate::protocol::link::{LinkConfig, Tag};
+use crate::protocol::profile::Profile;
+use crate::wire::Dialect;
+use crate::wire::Text;
+use crate::wire::limits::FRAME_BYTES_MAX;
+
+/// What to simulate.
+#[derive(Clone, Debug)]
+pub struct SimSettings {
+    /// Where the T-Server listens; loopback only.
+    pub addr: String,
+    /// The site.
+    pub topology: Topology,
+    /// Replaces the profiles of the topology.
+    pub profile: Option<Profile>,
+    /// Whether a sender hears its own UserEvents.
+    pub echo_to_sender: bool,
+    /// Most bytes of one list that the T-Server takes.
+    pub list_bytes_max: usize,
+}
+
+/// Why a simulator cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum SimError {
+    /// The address cannot be listened on.
+    #[error("{addr}: {error}")]
+    Listen {
+        /// Which address.
+        addr: String,
+        /// Why not.
+        error: io::Error,
+    },
+    /// A simulator is no server for a network.
+    #[error("{0}: the simulated T-Server listens on loopback addresses only")]
+    NotLoopback(SocketAddr),
+    /// A profile that is not shipped.
+    #[error("OCS {0}: its profile is not known")]
+    Profile(i32),
+}
+
+/// A running simulator.
+pub struct Simulator {
+    tserver: TServerHandle,
+    ocss: JoinSet<()>,
+    up: Vec<watch::Receiver<bool>>,
+}
+
+impl fmt::Debug for Simulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Simulator").field("addr", &self.addr()).finish_non_exhaustive()
+    }
+}
+
+/// Starts a T-Server and its OCSs. They run until the token is cancelled.
+///
+/// # Errors
+/// [`SimError`].
+pub async fn start_simulator(settings: SimSettings, stop: &CancellationToken) -> Result<Simulator, SimError> {
+    let listen = |error| SimError::Listen { addr: settings.addr.clone(), error };
+    let listener = TcpListener::bind(&settings.addr).await.map_err(listen)?;
+    let addr = listener.local_addr().map_err(listen)?;
+    if !addr.ip().is_loopback() {
+        return Err(SimError::NotLoopback(addr));
+    }
+    let dns: Vec<DnConfig> = settings.topology.comm_dns.iter().map(dn_config).collect();
+    let used: Vec<String> = used_dns(&dns).into_iter().map(|dn| dn.name.to_string()).collect();
+    let mut config = TServerConfig::new(dns);
+    config.echo_to_sender = settings.echo_to_sender;
+    config.list_bytes_max = settings.list_bytes_max;
+    let tserver = serve_tserver(listener, config, FRAME_BYTES_MAX, stop.clone()).map_err(listen)?;
+
+    let directory = LinkDirectory::new();
+    let (mut ocss, mut up) = (JoinSet::new(), Vec::new());
+    for entry in &settings.topology.ocs {
+        let config = settings.topology.ocs_config(entry.dbid, Dialect::default(), settings.profile.clone());
+        let config = config.ok_or(SimError::Profile(entry.dbid.0))?;
+        let names: Vec<&str> = used.iter().map(String::as_str).collect();
+        let link = LinkSettings {
+            name: entry.name.clone(),
+            primary: addr.to_string(),
+            backup: None,
+            link: LinkConfig::new(&entry.name, &names),
+            frame_bytes_max: FRAME_BYTES_MAX,
+            addp_trace: AddpTrace::Off,
+        };
+        let (handle, events) = start_link(link, &directory, stop.clone());
+        let (told, is_up) = watch::channel(false);
+        up.push(is_up);
+        let host = OcsHost { ocs: Ocs::new(config, used.clone()), handle, start: Instant::now(), sends: 0, up: told };
+        ocss.spawn(host.run(events));
+    }
+    Ok(Simulator { tserver, ocss, up })
+}
+
+fn dn_config(dn: &crate::engine::topology::CommDn) -> DnConfig {
+    let (outbound_contact_server, warning) = Tristate::parse(&dn.outbound_contact_server);
+    if let Some(warning) = warning {
+        tracing::warn!(dn = %dn.name, "{warning}");
+    }
+    DnConfig { in_service: dn.in_service, outbound_contact_server, ..DnConfig::new(&dn.name) }
+}
+
+impl Simulator {
+    /// Where the T-Server listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.tserver.local_addr()
+    }
+
+    /// The T-Server's controls and tap.
+    #[must_use]
+    pub fn tserver(&self) -> &TServerHandle {
+        &self.tserver
+    }
+
+    /// Waits until every OCS has registered its CommDNs.
+    pub async fn ready(&mut self) {
+        for up in &mut self.up {
+            // A host that has ended is stopping; then there is nothing to wait for.
+            let _ = up.wait_for(|up| *up).await;
+        }
+    }
+
+    /// Waits until everything has stopped.
+    pub async fn stopped(mut self) {
+        while let Some(result) = self.ocss.join_next().await {
+            if let Err(error) = result {
+                tracing::error!(%error, "OCS task failed");
+            }
+        }
+        self.tserver.stopped().await;
+    }
+}
+
+/// One OCS with its link.
+struct OcsHost {
+    ocs: Ocs,
+    handle: LinkHandle,
+    start: Instant,
+    sends: u64,
+    up: watch::Sender<bool>,
+}
+
+impl OcsHost {
+    async fn run(mut self, mut events: mpsc::Receiver<LinkEvent>) {
+        loop {
+            let due = self.ocs.next_deadline().map(|due| self.start + due.0);
+            let timer = async {
+                match due {
+                    Some(due) => sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => self.event(event),
+                    None => break, // the link has stopped
+                },
+                () = timer => self.give(Input::Tick),
+            }
+        }
+    }
+
+    fn event(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::UserEvent { dn, user_data, .. } => {
+                self.give(Input::UserEvent { dn: &dn.display(), user_data: &user_data });
+            }
+            LinkEvent::Up(_) => {
+                self.up.send_replace(true);
+            }
+            LinkEvent::Lost(_) | LinkEvent::SwitchDown => {
+                self.up.send_replace(false);
+            }
+            LinkEvent::Failed(_, failure) => tracing::warn!(ocs = self.handle.name(), %failure, "answer not sent"),
+            _ => {}
+        }
+    }
+
+    fn give(&mut self, input: Input<'_>) {
+        let utc = UtcTime::from(SystemTime::now()).seconds;
+        self.ocs.handle(Time(self.start.elapsed()), utc, input);
+        while let Some(output) = self.ocs.poll() {
+            self.perform(output);
+        }
+    }
+
+    fn perform(&mut self, output: Output) {
+        let ocs = self.handle.name();
+        match output {
+            Output::Send { dn, message } => {
+                self.sends = self.sends.wrapping_add(1);
+                let packed = match message.encode(&self.ocs.config().dialect) {
+                    Ok(packed) => packed,
+                    Err(error) => return tracing::error!(ocs, %error, "an answer cannot be packed"),
+                };
+                if let Err(error) = self.handle.distribute(Text::from(dn), packed, Tag(self.sends)) {
+                    tracing::warn!(ocs, %error, "answer not sent");
+                }
+            }
+            Output::Trace { number, level, text } => tracing::info!(ocs, number, level, "{text}"),
+            Output::Ignored(reason) => tracing::debug!(ocs, ?reason, "user event ignored"),
+            Output::Warned { origin, warning } => tracing::info!(ocs, %origin, %warning, "tolerated"),
+            Output::DncAdded { .. } => tracing::debug!(ocs, "row added to the do-not-call list"),
+        }
+    }
+}
+
+/// How long a start-up waits for the OCSs before it goes on without them.
+pub const READY_PATIENCE: Duration = Duration::from_secs(10);
