@@ -66,6 +66,9 @@ enum Happening {
     LinkUp,
 }
 
+/// A kind, and the submissions it is live for.
+type LiveInLane = (RequestKind, BTreeSet<u64>);
+
 struct World {
     dice: Dice,
     switches: Switches,
@@ -81,7 +84,7 @@ struct World {
     sent_for: BTreeMap<SendId, BTreeSet<u64>>,
     sends: BTreeMap<SendId, CommDnMessage>,
     ends: BTreeMap<u64, Outcome>,
-    lanes: BTreeMap<(AppDbid, Subject), Vec<(RequestKind, BTreeSet<u64>)>>,
+    lanes: BTreeMap<(AppDbid, Subject), Vec<LiveInLane>>,
     looked_alike: bool,
     trace: Vec<String>,
     tally: BTreeMap<String, u64>,

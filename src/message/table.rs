@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+#[allow(clippy::wildcard_imports)] // the table names every type of this room
 use crate::message::*;
 
 /// `GSW_CM_MessageType`: an open number.
@@ -41,7 +42,7 @@ macro_rules! messages {
             number: MessageType($number),
             name: $name,
             direction: Direction::$direction,
-            used: !matches!(&[$(stringify!($variant))?] as &[&str], []),
+            used: !<[&str]>::is_empty(&[$(stringify!($variant))?]),
             answered_by: &[$(MessageType($answer))?],
         }),+];
 
