@@ -66,13 +66,8 @@ enum Happening {
     LinkUp,
 }
 
-<<<<<<< HEAD
-/// A request on the wire in a lane, and the submissions it is sent for.
-type LaneEntry = (RequestKind, BTreeSet<u64>);
-=======
 /// A kind, and the submissions it is live for.
 type LiveInLane = (RequestKind, BTreeSet<u64>);
->>>>>>> b
 
 struct World {
     dice: Dice,
@@ -89,11 +84,7 @@ struct World {
     sent_for: BTreeMap<SendId, BTreeSet<u64>>,
     sends: BTreeMap<SendId, CommDnMessage>,
     ends: BTreeMap<u64, Outcome>,
-<<<<<<< HEAD
-    lanes: BTreeMap<(AppDbid, Subject), Vec<LaneEntry>>,
-=======
     lanes: BTreeMap<(AppDbid, Subject), Vec<LiveInLane>>,
->>>>>>> b
     looked_alike: bool,
     trace: Vec<String>,
     tally: BTreeMap<String, u64>,
