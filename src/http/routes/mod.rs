@@ -97,7 +97,8 @@ async fn answer(door: &Door, accepted: Accepted, wait: Option<Duration>) -> Resu
             return Err(Problem::silent(detail).request(&request.request_id));
         }
         _ => {
-            request.hint = standing.overdue.then(|| SILENCE_HINT.to_owned());
+            let waits = standing.waits_for.map(|reason| format!("it waits for {reason}"));
+            request.hint = waits.or_else(|| standing.overdue.then(|| SILENCE_HINT.to_owned()));
             StatusCode::ACCEPTED
         }
     };
