@@ -326,8 +326,8 @@ fn a_connection_that_breaks_after_sending_leaves_the_outcome_unknown() {
 fn json_gives_the_answer_as_it_came() {
     let server = canned(vec![good(200, &request("answered"))]);
     let (code, stdout, _) = against(&server, &["campaign", "start", "101", "732", "--json"]);
-    let printed: Value = serde_json::from_str(&stdout).unwrap();
-    assert_eq!((code, printed), (0, request("answered")));
+    let printed: commdn::http::dto::RequestDto = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((code, printed), (0, serde_json::from_value(request("answered")).unwrap()));
 }
 
 #[test]
@@ -629,4 +629,43 @@ fn the_schema_of_the_configuration_is_json() {
     let (code, stdout, _) = run(&["config", "schema"]);
     let schema: Value = serde_json::from_str(&stdout).unwrap();
     assert!(code == 0 && schema["properties"]["tserver"].is_object(), "{schema}");
+}
+
+#[test]
+fn a_status_that_is_not_there_yet_is_a_request() {
+    for (words, wanted) in [(&["--no-wait"][..], 0), (&[], 4)] {
+        let server = canned(vec![good(202, &request("pending"))]);
+        let (code, stdout, _) = against(&server, &[&["campaign", "status", "101", "732"], words].concat());
+        assert!(code == wanted && stdout.contains("r-1"), "{code} {stdout}");
+    }
+}
+
+#[test]
+fn decode_reads_what_tap_writes() {
+    let step = "2026-12-01T16:00:00Z @CommDN_1 app 201 -> 301 CM_ReqStartDialing campaign=101 group=732 mode=predict";
+    let passed = json!({
+        "schema": "commdn.tap.v1", "at": "", "link": "", "direction": "out", "dn": "CommDN_1", "type": 9, "name": null,
+        "origin": null, "target": null, "campaign": null, "group": null, "error": null, "step": step,
+    });
+    for input in [format!("{step}\n\n# remark\n{step}\n"), format!("{passed}\n{passed}\n")] {
+        let (code, stdout, stderr) = fed(&["decode", "--json"], input.as_str());
+        assert_eq!((code, stderr.as_str()), (0, ""), "{input}");
+        let read: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(read.len(), 2);
+        assert_eq!(
+            (&read[0]["message"]["name"], &read[1]["message"]["mode"]),
+            (&json!("CM_ReqStartDialing"), &json!("predict"))
+        );
+    }
+    let (code, _, stderr) = fed(&["decode", "--format", "tap"], "app 201 -> 301 CM_ReqDance\n");
+    assert!(code == 2 && stderr.contains("line 1:"), "{stderr}");
+}
+
+#[test]
+fn a_gateway_that_cuts_a_slow_stream_is_asked_again() {
+    let cut = format!("{LINK}event: cut\ndata: too slow\n\n");
+    let server = canned(vec![events(&cut), events(LINK)]);
+    let (code, stdout, stderr) = against(&server, &["events", "--count", "2", "--json"]);
+    assert_eq!((code, stdout.lines().count()), (0, 2));
+    assert!(stderr.contains("too slow"), "{stderr}");
 }

@@ -603,6 +603,20 @@ fn rule_10_an_older_status_settles_nothing() {
 }
 
 #[test]
+fn rule_10_settling_asks_on_no_dbid_where_an_older_answer_may_still_come() {
+    let mut talk = Talk::with(1);
+    talk.ask(read());
+    let older = talk.last();
+    let start = talk.ask(start());
+    talk.wait(15);
+    talk.answer(&older, status(5));
+    assert_eq!(talk.end(start), "open");
+    talk.wait(15);
+    assert_eq!(talk.end(start), "unknown silent");
+    assert_eq!(talk.kinds(), [RequestKind::Status, RequestKind::Start]);
+}
+
+#[test]
 fn rule_10_an_unload_is_asked_from_ten_seconds_on_and_accepted_while_it_drains() {
     let mut talk = Talk::with(3);
     let id = talk.ask(unload());

@@ -66,6 +66,9 @@ enum Happening {
     LinkUp,
 }
 
+/// A kind, and the submissions it is live for.
+type LiveInLane = (RequestKind, BTreeSet<u64>);
+
 struct World {
     dice: Dice,
     switches: Switches,
@@ -81,7 +84,7 @@ struct World {
     sent_for: BTreeMap<SendId, BTreeSet<u64>>,
     sends: BTreeMap<SendId, CommDnMessage>,
     ends: BTreeMap<u64, Outcome>,
-    lanes: BTreeMap<(AppDbid, Subject), Vec<(RequestKind, BTreeSet<u64>)>>,
+    lanes: BTreeMap<(AppDbid, Subject), Vec<LiveInLane>>,
     looked_alike: bool,
     trace: Vec<String>,
     tally: BTreeMap<String, u64>,
@@ -286,7 +289,11 @@ impl World {
         let sent = &self.sends[&cause];
         let own = self.sent_for.get(&cause).is_some_and(|ids| ids.contains(&id));
         let joined = kind == RequestKind::DoNotCall && sent.body == *body;
-        let after_look_alike = self.looked_alike && sent.body == *body && answer.result == AnswerResult::Answered;
+        // Once a look-alike has answered, the true answer may come for the next that wants the same state of the same
+        // pair (an unload and a force unload do): true of the state.
+        let same_state = sent.body.request_kind().map(RequestKind::answer) == Some(kind.answer())
+            && Subject::of(&sent.body) == Subject::of(body);
+        let after_look_alike = self.looked_alike && same_state && answer.result == AnswerResult::Answered;
         assert!(
             own || joined || after_look_alike,
             "I2: request {id} ({body:?}) was resolved by {told:?}, the answer to {sent:?}\n{}",
@@ -301,7 +308,7 @@ impl World {
 
     /// Mostly quick, sometimes as late as half of B on each way.
     fn delay(&mut self) -> u64 {
-        if self.dice.one_in(self.switches.faults) { self.dice.below(14_000) } else { 1 + self.dice.below(200) }
+        if self.dice.one_in(self.switches.faults) { self.dice.below(14_900) } else { 1 + self.dice.below(200) }
     }
 
     fn travel(&mut self, send: SendId, message: CommDnMessage) {
@@ -440,7 +447,7 @@ fn switches() -> impl Strategy<Value = Switches> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// I1, I2, I5, I6 and the snapshots of I8.
     #[test]

@@ -1,14 +1,15 @@
 //! `campaign`: load, start, stop, ... and the states of campaign groups.
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::args::{CampaignVerb, DialingArgs, PairArgs, Share, StatusArgs, WatchArgs};
-use crate::cli::client::{Client, Ctx};
-use crate::cli::exit::{CliError, Exit};
+use crate::cli::client::{self, Client, Ctx};
+use crate::cli::exit::{CliError, Exit, exit_of_outcome};
 use crate::cli::output::confirm;
+use crate::cli::request::outcome_text;
 use crate::cli::stream::{Follow, follow};
-use crate::http::dto::{DialingBody, Page, PriorityBody, ShareBody, SnapshotDto, StateDto, Word};
+use crate::http::dto::{DialingBody, Page, PriorityBody, RequestDto, ShareBody, SnapshotDto, StateDto, Word};
 
 /// Runs a verb of `campaign`.
 ///
@@ -99,7 +100,14 @@ async fn status(args: StatusArgs, client: &Client, ctx: &Ctx) -> Result<Exit, Cl
     } else if !args.cached {
         query = vec![("refresh", "true"), ("wait", wait.as_str())];
     }
-    let state: StateDto = client.get(&["v1", "campaigns", campaign, "groups", group], &query).await?;
+    let answer: Value = client.get(&["v1", "campaigns", campaign, "groups", group], &query).await?;
+    if answer.get("schema").is_some_and(|schema| schema == "commdn.request.v1") {
+        // OCS has not answered yet: the gateway tells of the request instead of the state.
+        let request: RequestDto = client::read(answer)?;
+        ctx.out.either(&request, || outcome_text(&request))?;
+        return Ok(exit_of_outcome(&request, !ctx.global.no_wait));
+    }
+    let state: StateDto = client::read(answer)?;
     ctx.out.either(&state, || table(std::slice::from_ref(&state), ctx))?;
     Ok(Exit::Done)
 }

@@ -193,10 +193,7 @@ impl Client {
             return Err(self.refused(response).await);
         }
         let bytes = response.bytes().await.map_err(|error| self.unreachable(&error, changes))?;
-        serde_json::from_slice(&bytes).map_err(|error| {
-            CliError::internal(format!("{}: the answer is not what this version expects: {error}", self.global.url))
-                .hint("is it a commdn gateway of the same version? compare `commdn version` with /version")
-        })
+        serde_json::from_slice(&bytes).map_err(|error| unexpected(&error))
     }
 
     async fn refused(&self, response: Response) -> CliError {
@@ -239,6 +236,19 @@ impl Client {
         let error = CliError::new(exit, format!("the gateway at {url} {what}"));
         if changes { error.hint("it may have taken the request: see `commdn request list`") } else { error }
     }
+}
+
+/// A document as the type it must be.
+///
+/// # Errors
+/// Exit 1 when it is another.
+pub fn read<T: DeserializeOwned>(document: serde_json::Value) -> Result<T, CliError> {
+    serde_json::from_value(document).map_err(|error| unexpected(&error))
+}
+
+fn unexpected(error: &serde_json::Error) -> CliError {
+    CliError::internal(format!("the gateway's answer is not what this version expects: {error}"))
+        .hint("is it a commdn gateway of the same version? compare `commdn version` with /version")
 }
 
 /// What `--dry-run` prints.

@@ -40,7 +40,7 @@ pub(super) fn run(args: &DecodeArgs, ctx: &Ctx) -> Result<Exit, CliError> {
     let found = match format {
         DecodeFormat::Hex => read_hex(&bytes, &dialect, reading),
         DecodeFormat::Raw => vec![read_raw(&bytes, 1, &dialect, reading)],
-        DecodeFormat::Tap => read_tap(&bytes),
+        DecodeFormat::Tap => read_tap(&bytes, &dialect),
         DecodeFormat::Tree => read_trees(&bytes, &dialect),
         DecodeFormat::Log | DecodeFormat::Auto => read_log(&bytes, &dialect, args.lenient, ctx),
     };

@@ -2,6 +2,7 @@
 
 pub mod args;
 mod campaign;
+mod check_config;
 pub mod client;
 pub mod config;
 mod decode;
@@ -98,8 +99,8 @@ async fn client_verb(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Encode(args) => text::encode(&args, ctx),
         Verb::Decode(args) => decode::run(&args, ctx),
         Verb::Kvcheck(args) => text::kvcheck(&args, ctx),
-        Verb::Config(args::ConfigVerb::Schema) => config::schema(ctx),
-        Verb::CheckConfig(args) => config::check(&args, ctx),
+        Verb::Config(args::ConfigVerb::Schema) => check_config::schema(ctx),
+        Verb::CheckConfig(args) => check_config::check(&args, ctx),
         Verb::Version => version(ctx),
         Verb::Demo(_) | Verb::Serve(_) | Verb::Sim(_) => Err(CliError::internal("no verb of a client")),
     }

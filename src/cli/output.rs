@@ -117,7 +117,8 @@ impl Output {
         table.load_style(if self.terminal { presets::UTF8_FULL_CONDENSED } else { presets::NOTHING });
         let arrangement = if self.terminal { ContentArrangement::Dynamic } else { ContentArrangement::Disabled };
         table.set_content_arrangement(arrangement).set_header(head.to_vec()).add_rows(rows);
-        let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+        let trim = |line: String| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned();
+        let lines: Vec<String> = table.lines().map(trim).collect();
         lines.join("\n")
     }
 }

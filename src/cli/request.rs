@@ -89,7 +89,8 @@ pub(crate) fn request_line(request: &RequestDto) -> String {
     if let Some(ms) = request.took_ms {
         line.push_str(&format!(" in {ms} ms"));
     }
-    if let Some(reason) = &request.reason {
+    let refused = request.answers.iter().find_map(|answer| (answer.result == "refused").then(|| error_of(answer))?);
+    if let Some(reason) = refused.or(request.detail.clone()).or(request.reason.clone()) {
         line.push_str(&format!(": {reason}"));
     }
     line.push_str(&format!(", request {}", request.request_id));
@@ -111,14 +112,20 @@ fn answer_line(answer: &AnswerDto) -> String {
     if let Some(status) = &answer.status {
         line.push_str(&format!(", {status}"));
     }
-    if let Some(code) = answer.code.filter(|code| *code != 0) {
-        let name = answer.name.as_deref().map(|name| format!(", {name}")).unwrap_or_default();
-        line.push_str(&format!(", OCS error {code}{name}"));
+    if let Some(error) = error_of(answer) {
+        line.push_str(&format!(", {error}"));
     }
     if let Some(message) = &answer.message {
         line.push_str(&format!(", \"{message}\""));
     }
     line
+}
+
+/// `OCS error 7, CM_ERROR_CAMPAIGN_ALREADY_STARTED`
+fn error_of(answer: &AnswerDto) -> Option<String> {
+    let code = answer.code.filter(|code| *code != 0)?;
+    let name = answer.name.as_deref().map(|name| format!(", {name}")).unwrap_or_default();
+    Some(format!("OCS error {code}{name}"))
 }
 
 fn show_text(request: &RequestDto) -> String {
@@ -181,7 +188,7 @@ mod tests {
             answers: vec![answered, refused],
             ..RequestDto::default()
         };
-        let wanted = "do_not_call mixed in 12 ms, request r1\n  \
+        let wanted = "do_not_call mixed in 12 ms: OCS error 10, CM_ERROR_INVALID_PARAMETER, request r1\n  \
             OCS 301 OCS_A: answered, CM_EvDoNotCallProcessed (33)\n  \
             OCS 302: refused, OCS error 10, CM_ERROR_INVALID_PARAMETER";
         assert_eq!(outcome_text(&request), wanted);

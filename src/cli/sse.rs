@@ -24,7 +24,7 @@ pub struct SseParser {
     id: Option<String>,
 }
 
-/// An event longer than [`EVENT_BYTES_MAX`].
+/// An event longer than `EVENT_BYTES_MAX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an event of more than {EVENT_BYTES_MAX} bytes")]
 pub struct TooLong;

@@ -98,6 +98,10 @@ pub(crate) async fn follow(
         while let Some(Ok(part)) = bytes.next().await {
             let events = parser.push(&part).map_err(|error| CliError::internal(error.to_string()))?;
             for event in events {
+                if event.event == "cut" {
+                    ctx.out.note(&event.data); // the gateway's last words on this stream; it ends now
+                    continue;
+                }
                 for line in lines(&event)? {
                     ctx.out.line(&line)?;
                     left -= 1;

@@ -7,6 +7,7 @@ use crate::cli::client::Ctx;
 use crate::cli::config::read_bytes;
 use crate::cli::decode::hex;
 use crate::cli::exit::{CliError, Exit};
+use crate::engine::conversation::{Step, parse_step};
 use crate::http::dto::TapDto;
 use crate::wire::logtext::{COMMDN_HEADER, Reader, Verdict, check, read_tree};
 use crate::wire::{Dialect, Reading, TkvList};
@@ -122,32 +123,33 @@ pub(crate) fn read_trees(bytes: &[u8], dialect: &Dialect) -> Vec<Read> {
 }
 
 /// What `tap` wrote: conversation steps, as text or as NDJSON.
-pub(crate) fn read_tap(bytes: &[u8]) -> Vec<Read> {
+pub(crate) fn read_tap(bytes: &[u8], dialect: &Dialect) -> Vec<Read> {
     let text = String::from_utf8_lossy(bytes);
     let mut found = Vec::new();
     for (at, line) in text.lines().enumerate() {
         let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let place = |why: String| CliError::usage(format!("line {}: {why}", at + 1));
         let step = if line.starts_with('{') {
-            serde_json::from_str::<TapDto>(line).map(|passed| passed.step).map_err(|error| place(error.to_string()))
+            serde_json::from_str::<TapDto>(line).map(|passed| passed.step).map_err(|error| error.to_string())
         } else {
             Ok(line.to_owned())
         };
-        found.push(step.and_then(|step| read_step(&step).map_err(place)).map(|tree| Found {
-            line: at + 1,
-            place: None,
-            verdict: None,
-            tree,
-        }));
+        match step.and_then(|step| read_step(&step, dialect)) {
+            Ok(Some(tree)) => found.push(Ok(Found { line: at + 1, place: None, verdict: None, tree })),
+            Ok(None) => {} // an empty line, a comment, or a step without message
+            Err(why) => found.push(Err(CliError::usage(format!("line {}: {why}", at + 1)))),
+        }
     }
     found
 }
 
-fn read_step(step: &str) -> Result<TkvList, String> {
-    Err(format!("expected a conversation step, found '{step}'"))
+/// The message of a step, packed as its sender would. A tap without `--show-numbers` hides phones: they stay hidden.
+fn read_step(step: &str, dialect: &Dialect) -> Result<Option<TkvList>, String> {
+    let message = match parse_step(step).map_err(|error| error.to_string())? {
+        Some(Step::Message(step)) => step.message,
+        Some(Step::Wait(_) | Step::Trigger(..) | Step::Profile(_)) | None => return Ok(None),
+    };
+    let packed = message.encode(dialect).map_err(|error| error.to_string())?;
+    TkvList::decode(&packed, dialect, Reading::Tolerant).map(Some).map_err(|error| error.to_string())
 }
 
 /// Runs `encode`.

@@ -12,8 +12,8 @@ use crate::message::ErrorCode;
 /// A problem on its way out.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Problem {
-    /// The body.
-    pub body: ProblemDto,
+    /// The body; boxed, since a problem travels in many results.
+    pub body: Box<ProblemDto>,
     /// Seconds after which another try makes sense.
     pub retry_after_s: Option<u32>,
 }
@@ -70,13 +70,13 @@ impl Problem {
     #[must_use]
     pub(super) fn new(slug: &str, status: u16, detail: impl Into<String>) -> Self {
         Self {
-            body: ProblemDto {
+            body: Box::new(ProblemDto {
                 problem_type: format!("/problems/{slug}"),
                 title: slug.replace('-', " "),
                 status,
                 detail: detail.into(),
                 ..ProblemDto::default()
-            },
+            }),
             retry_after_s: None,
         }
     }

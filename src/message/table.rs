@@ -2,7 +2,13 @@
 
 use std::fmt;
 
-use crate::message::*;
+use crate::message::top::Top;
+use crate::message::{
+    Body, CampaignLoaded, CampaignSchedule, CampaignStatus, CampaignUnloaded, CancelRecord, Dialing,
+    DialingModeChanged, DialingPriority, DialingStarted, DialingStopped, DoNotCall, DoNotCallProcessed, ErrorCode,
+    ErrorEvent, FieldError, Fields, ForceUnloadCampaign, GetCampaignStatus, LoadCampaign, Pair, PairEvent,
+    RecordCanceled, SetDialingMode, StartDialing, StopDialing, UnloadCampaign,
+};
 
 /// `GSW_CM_MessageType`: an open number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,13 +41,15 @@ pub struct Row {
 }
 
 macro_rules! messages {
+    (@used $variant:ident) => { true };
+    (@used) => { false };
     ($($number:literal $name:literal $direction:ident $(= $variant:ident)? $(answered_by $answer:literal)?;)+) => {
         /// Every type of the vendor page, by number.
         pub const TABLE: &[Row] = &[$(Row {
             number: MessageType($number),
             name: $name,
             direction: Direction::$direction,
-            used: !matches!(&[$(stringify!($variant))?] as &[&str], []),
+            used: messages!(@used $($variant)?),
             answered_by: &[$(MessageType($answer))?],
         }),+];
 

@@ -345,7 +345,10 @@ impl Driver {
             }
             LinkEvent::Unregistered(dn) => change(&|link| link.registered.retain(|name| *name != dn.to_string())),
             LinkEvent::Lost(reason) => {
-                tracing::warn!(link = %name, %reason, "link lost");
+                match reason {
+                    LossReason::Stopped => tracing::info!(link = %name, "stopped"),
+                    _ => tracing::warn!(link = %name, %reason, "link lost"),
+                }
                 change(&|link| {
                     (link.up, link.logged_in, link.since) = (false, false, Some(SystemTime::now()));
                     link.registered.clear();

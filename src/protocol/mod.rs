@@ -7,6 +7,7 @@ pub mod link;
 pub mod profile;
 pub mod requester;
 pub mod responder;
+mod subject;
 pub mod time;
 
 pub use time::{Time, UtcSeconds, UtcTime};

@@ -14,12 +14,11 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::json;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::http::Door;
 use crate::http::convert;
-use crate::http::dto::Word;
+use crate::http::dto::{DryRunDto, Word};
 use crate::http::extract::Manner;
 use crate::http::problem::{Problem, SILENCE_HINT};
 use crate::service::gateway::{Accepted, Order, OrderError};
@@ -67,7 +66,7 @@ impl Word {
 async fn order(door: &Door, order: Order, manner: Manner) -> Result<Response, Problem> {
     if manner.dry_run {
         let text = door.gateway.dry_run(order).await?;
-        return Ok(Json(json!({"schema": "commdn.dry_run.v1", "text": text})).into_response());
+        return Ok(Json(DryRunDto { schema: "commdn.dry_run.v1".into(), text }).into_response());
     }
     let accepted = door.gateway.submit(order, &manner.asked_by).await?;
     answer(door, accepted, manner.wait).await

@@ -21,7 +21,8 @@ use crate::protocol::requester::config::DnAddress;
 use crate::protocol::requester::echo::{EchoFact, Proof};
 use crate::protocol::requester::io::{Output, Progress, Standing};
 use crate::protocol::requester::outcome::Why;
-use crate::protocol::requester::table::{Cover, OcsIx, Place};
+use crate::protocol::requester::shadow::Cover;
+use crate::protocol::requester::table::{OcsIx, Place};
 
 /// An event that passed rule 2.
 pub(super) struct Addressed<'e> {

@@ -15,7 +15,7 @@ use crate::protocol::requester::event::Addressed;
 use crate::protocol::requester::io::{Output, Progress};
 use crate::protocol::requester::job::{Flight, Step, Timer, Want};
 use crate::protocol::requester::outcome::{AnswerResult, OcsAnswer, Outcome, UnknownReason, Why};
-use crate::protocol::requester::table::{Cover, Shadow};
+use crate::protocol::requester::shadow::{Cover, Shadow};
 use crate::protocol::requester::{after, bump};
 
 impl Requester {

@@ -21,6 +21,7 @@ mod own;
 mod restore;
 mod send;
 mod settle;
+mod shadow;
 mod submit;
 mod table;
 mod view;
@@ -43,7 +44,8 @@ use crate::message::RequestKind;
 use crate::protocol::Time;
 use crate::protocol::correlate::Subject;
 use job::{Flight, Job, Lane, Timer, Want};
-use table::{Live, OcsIx, OwnFrames, Place, Shadows};
+use shadow::Shadows;
+use table::{Live, OcsIx, OwnFrames, Place};
 
 /// The application side of the protocol, for one gateway.
 #[derive(Clone, Debug)]

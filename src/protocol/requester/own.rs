@@ -8,7 +8,8 @@ use crate::protocol::requester::after;
 use crate::protocol::requester::config::DnAddress;
 use crate::protocol::requester::io::{Alarm, Output, Standing};
 use crate::protocol::requester::job::Timer;
-use crate::protocol::requester::table::{Asked, Cover, OcsIx, Place, Shadow};
+use crate::protocol::requester::shadow::{Cover, Shadow};
+use crate::protocol::requester::table::{Asked, OcsIx, Place};
 
 impl Requester {
     pub(super) fn own_or_forged(&mut self, now: Time, address: &DnAddress, message: &CommDnMessage) -> Standing {

@@ -10,8 +10,9 @@ use crate::protocol::requester::after;
 use crate::protocol::requester::io::{JournalMark, JournalRow, Output, SendId};
 use crate::protocol::requester::job::{Flight, Leg, SendNote, Step, Timer, Waiter};
 use crate::protocol::requester::outcome::{NotSent, Outcome, RefusedBy};
+use crate::protocol::requester::shadow::{Cover, Shadow};
 use crate::protocol::requester::submit::is_urgent;
-use crate::protocol::requester::table::{Asked, Cover, Place, Shadow};
+use crate::protocol::requester::table::{Asked, Place};
 
 impl Requester {
     /// Marked rows first: they are on the wire already, whatever waits comes behind them.

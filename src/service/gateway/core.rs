@@ -390,7 +390,10 @@ impl Core {
     fn note(&mut self, number: RequestNumber, text: String, frame: Option<(String, Bytes)>) {
         let Some(since) = self.accepted.get(&number).copied() else { return };
         let after = self.now().saturating_sub(since);
-        self.journal.step(number, Step { after, text, frame });
+        let told = |step: &Step| step.text == text; // an answer of one OCS is told when it comes, and again at the end
+        if !self.journal.get(number).is_some_and(|record| record.steps.iter().any(told)) {
+            self.journal.step(number, Step { after, text, frame });
+        }
     }
 
     /// A frame with the DN of the OCS it came from; copied, since it shares the link's read buffer.

@@ -93,7 +93,7 @@ enum Command {
     Standing { number: RequestNumber, reply: oneshot::Sender<Option<Standing>> },
     List { which: Which, after: Option<RequestNumber>, most: usize, reply: oneshot::Sender<Vec<RequestRecord>> },
     States { reply: oneshot::Sender<Vec<PairState>> },
-    Raw { request: RawRequest, reply: oneshot::Sender<Result<mpsc::Receiver<RawAnswer>, RawError>> },
+    Raw { request: Box<RawRequest>, reply: oneshot::Sender<Result<mpsc::Receiver<RawAnswer>, RawError>> },
 }
 
 /// Speaks to the gateway. Cheap to clone.
@@ -193,7 +193,7 @@ impl Gateway {
     /// # Errors
     /// [`RawError`]; nothing was sent.
     pub async fn send_raw(&self, request: RawRequest) -> Result<mpsc::Receiver<RawAnswer>, RawError> {
-        self.ask(|reply| Command::Raw { request, reply }).await.ok_or(RawError::Stopping)?
+        self.ask(|reply| Command::Raw { request: Box::new(request), reply }).await.ok_or(RawError::Stopping)?
     }
 
     /// What the configuration knows.

@@ -1,9 +1,17 @@
 //! The words of the command line: nouns then verbs, global flags.
 
-use std::path::PathBuf;
+mod offline;
+mod run;
+mod values;
+
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+pub use offline::{CheckConfigArgs, DecodeArgs, DecodeFormat, DialectArgs, EncodeArgs, EncodeOutput, KvcheckArgs};
+pub use run::{DemoArgs, GatewayArgs, RunArgs, ServeArgs, SimArgs, SimRunArgs};
+pub use values::{DbidList, Scope, Share, origin_list};
+use values::{duration, share};
 
 /// What every `--help` says about compatibility.
 pub const CLAIM: &str = "T-Server-style and semantically compatible with the CommDN API, tested against its own \
@@ -175,90 +183,6 @@ pub enum ConfigVerb {
     Schema,
 }
 
-/// Flags of the long-running verbs.
-#[derive(Clone, Debug, Default, Args)]
-pub struct RunArgs {
-    /// Configuration file
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Filter of the log on stderr, for instance info or commdn::net=debug
-    #[arg(long, value_name = "FILTER")]
-    pub log: Option<String>,
-    /// Most bytes of one list
-    #[arg(long, value_name = "N")]
-    pub list_bytes_max: Option<usize>,
-}
-
-/// Flags of the gateway.
-#[derive(Clone, Debug, Default, Args)]
-pub struct GatewayArgs {
-    /// Address of the HTTP API; port 0 is allowed [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDR")]
-    pub http: Option<String>,
-    /// Our own application DBIDs: 201-208 or 201,203,205-207
-    #[arg(long, value_name = "LIST", value_parser = origin_list)]
-    pub origin: Option<DbidList>,
-}
-
-/// Flags of the simulator.
-#[derive(Clone, Debug, Default, Args)]
-pub struct SimArgs {
-    /// DNs, OCSs, campaigns and lists [default: the built-in topology]
-    #[arg(long, value_name = "FILE")]
-    pub topology: Option<PathBuf>,
-    /// documented, strict, lenient, adversarial or a file
-    #[arg(long, value_name = "NAME|FILE")]
-    pub profile: Option<String>,
-    /// A sender does not hear its own UserEvents
-    #[arg(long)]
-    pub no_echo: bool,
-}
-
-/// `demo`
-#[derive(Clone, Debug, Default, Args)]
-pub struct DemoArgs {
-    /// Flags of the long-running verbs.
-    #[command(flatten)]
-    pub run: RunArgs,
-    /// Flags of the gateway.
-    #[command(flatten)]
-    pub gateway: GatewayArgs,
-    /// Flags of the simulator.
-    #[command(flatten)]
-    pub sim: SimArgs,
-    /// Address on which the simulated T-Server listens [default: 127.0.0.1:0]
-    #[arg(long, value_name = "ADDR")]
-    pub tserver: Option<String>,
-}
-
-/// `serve`
-#[derive(Clone, Debug, Default, Args)]
-pub struct ServeArgs {
-    /// Flags of the long-running verbs.
-    #[command(flatten)]
-    pub run: RunArgs,
-    /// Flags of the gateway.
-    #[command(flatten)]
-    pub gateway: GatewayArgs,
-    /// The T-Server to dial, instead of the first one configured
-    #[arg(long, value_name = "ADDR")]
-    pub tserver: Option<String>,
-}
-
-/// `sim run`
-#[derive(Clone, Debug, Default, Args)]
-pub struct SimRunArgs {
-    /// Flags of the long-running verbs.
-    #[command(flatten)]
-    pub run: RunArgs,
-    /// Flags of the simulator.
-    #[command(flatten)]
-    pub sim: SimArgs,
-    /// Address on which the simulated T-Server listens [default: 127.0.0.1:7000]
-    #[arg(long, value_name = "ADDR")]
-    pub tserver: Option<String>,
-}
-
 /// A campaign on a group.
 #[derive(Clone, Debug, Args)]
 pub struct PairArgs {
@@ -384,29 +308,6 @@ pub struct RecordCancelArgs {
     pub ocs: Option<String>,
 }
 
-/// `GSW_CHAIN_ATTR`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub enum Scope {
-    /// Every record of the chains that contain a match.
-    #[value(alias = "all-chain", alias = "AllChain")]
-    AllChain,
-    /// The matching records only.
-    #[value(alias = "record-only", alias = "RecordOnly")]
-    RecordOnly,
-}
-
-impl Scope {
-    /// The word of the HTTP API.
-    #[must_use]
-    pub fn word(self) -> String {
-        match self {
-            Self::AllChain => "all_chain".into(),
-            Self::RecordOnly => "record_only".into(),
-        }
-    }
-}
-
 /// `request list`
 #[derive(Clone, Debug, Args)]
 pub struct RequestListArgs {
@@ -479,179 +380,6 @@ pub struct SendArgs {
     pub dn: Option<String>,
 }
 
-/// How bytes are laid out, for the offline verbs.
-#[derive(Clone, Debug, Default, Args)]
-pub struct DialectArgs {
-    /// len32, len16_inner16 or len16_count32
-    #[arg(long, value_name = "WORD")]
-    pub list_prefix: Option<crate::wire::dialect::ListPrefix>,
-    /// big or little
-    #[arg(long, value_name = "WORD")]
-    pub int_order: Option<crate::wire::dialect::IntOrder>,
-    /// utf-8, iso-8859-1, windows-1252, windows-1251, shift_jis, euc-kr or gbk
-    #[arg(long, value_name = "WORD")]
-    pub charset: Option<crate::wire::Charset>,
-}
-
-/// `encode`
-#[derive(Clone, Debug, Args)]
-pub struct EncodeArgs {
-    /// File with list text or a log; - is stdin
-    #[arg(value_name = "FILE", default_value = "-")]
-    pub file: PathBuf,
-    /// What to write
-    #[arg(long, value_enum, default_value = "hex")]
-    pub output: EncodeOutput,
-    /// Map typographic quotes and blanks of web copies back
-    #[arg(long)]
-    pub lenient: bool,
-    /// How bytes are laid out.
-    #[command(flatten)]
-    pub dialect: DialectArgs,
-}
-
-/// What `encode` writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum EncodeOutput {
-    /// One line of hexadecimal digits a list.
-    Hex,
-    /// The bytes.
-    Raw,
-}
-
-/// `decode`
-#[derive(Clone, Debug, Args)]
-pub struct DecodeArgs {
-    /// File with hex, tap lines, list text or a log; - is stdin
-    #[arg(value_name = "FILE", default_value = "-")]
-    pub file: PathBuf,
-    /// What the file holds
-    #[arg(long, value_enum, default_value = "auto")]
-    pub format: DecodeFormat,
-    /// Map typographic quotes and blanks of web copies of a log back
-    #[arg(long)]
-    pub lenient: bool,
-    /// Refuse what the tables do not foresee
-    #[arg(long)]
-    pub strict: bool,
-    /// How bytes are laid out.
-    #[command(flatten)]
-    pub dialect: DialectArgs,
-}
-
-/// What `decode` reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum DecodeFormat {
-    /// Look at the file.
-    Auto,
-    /// Hexadecimal digits; an empty line, or a complete list, ends a list.
-    Hex,
-    /// The bytes of one list.
-    Raw,
-    /// A log of T-Server, OCS or URS.
-    Log,
-    /// What `tap` writes, as text or NDJSON.
-    Tap,
-    /// List text as `decode` writes it.
-    Tree,
-}
-
-/// `kvcheck`
-#[derive(Clone, Debug, Args)]
-pub struct KvcheckArgs {
-    /// The log; - is stdin
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-    /// Map typographic quotes and blanks of web copies back
-    #[arg(long)]
-    pub lenient: bool,
-    /// How bytes are laid out.
-    #[command(flatten)]
-    pub dialect: DialectArgs,
-}
-
-/// `check-config`
-#[derive(Clone, Debug, Args)]
-pub struct CheckConfigArgs {
-    /// The configuration file; - is stdin
-    #[arg(value_name = "FILE", default_value = "commdn.toml")]
-    pub file: PathBuf,
-}
-
-/// DBIDs as `--origin` takes them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DbidList(pub Vec<i32>);
-
-/// Most DBIDs that one list may name, so that a mistyped range asks for no memory.
-const DBIDS_MAX: usize = 4_096;
-
-/// Reads `201-208`, `299` or `201,203,205-207`.
-///
-/// # Errors
-/// What was found and what is wanted, in words.
-pub fn origin_list(text: &str) -> Result<DbidList, String> {
-    let mut list = Vec::new();
-    for part in text.split(',').map(str::trim) {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let number = |word: &str| word.trim().parse::<i32>().ok().filter(|dbid| *dbid > 0);
-        let (Some(first), Some(last)) = (number(first), number(last)) else {
-            return Err(format!("expected DBIDs above 0 like 201-208 or 201,203, found '{part}'"));
-        };
-        if first > last {
-            return Err(format!("expected a range from low to high, found '{part}'"));
-        }
-        for dbid in first..=last {
-            if list.len() >= DBIDS_MAX {
-                return Err(format!("expected at most {DBIDS_MAX} DBIDs"));
-            }
-            list.push(dbid);
-        }
-    }
-    Ok(DbidList(list))
-}
-
-/// A share of `--priority`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Share {
-    /// `general`, `campaign_rescheduled` or `campaign_call_back`.
-    pub kind: &'static str,
-    /// 0 to 3.
-    pub priority: Option<i32>,
-    /// Records taken in one turn.
-    pub n_records: Option<i32>,
-}
-
-fn share(text: &str) -> Result<Share, String> {
-    const KINDS: [&str; 3] = ["general", "campaign_rescheduled", "campaign_call_back"];
-    let wanted = || format!("expected KIND=PRIORITY:RECORDS, for instance general=1:2, found '{text}'");
-    let (kind, numbers) = text.split_once('=').ok_or_else(wanted)?;
-    let kind = kind.replace('-', "_");
-    let kind = KINDS.into_iter().find(|known| *known == kind);
-    let kind = kind.ok_or_else(|| format!("expected the kind {}, found '{text}'", KINDS.join(", ")))?;
-    let (priority, n_records) = numbers.split_once(':').unwrap_or((numbers, ""));
-    let number = |word: &str| match word {
-        "" => Ok(None),
-        word => word.parse::<i32>().map(Some).map_err(|_| wanted()),
-    };
-    let share = Share { kind, priority: number(priority)?, n_records: number(n_records)? };
-    if share.priority.is_none() && share.n_records.is_none() { Err(wanted()) } else { Ok(share) }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
-    let number: u64 = digits.parse().map_err(|_| format!("expected a time like 500ms, 45s or 2m, found '{text}'"))?;
-    let millis = match text.get(digits.len()..).unwrap_or_default() {
-        "ms" => Some(number),
-        "" | "s" => number.checked_mul(1_000),
-        "m" => number.checked_mul(60_000),
-        "h" => number.checked_mul(3_600_000),
-        unit => return Err(format!("expected the unit ms, s, m or h, found '{unit}'")),
-    };
-    let day = 86_400_000;
-    let millis = millis.filter(|millis| *millis <= day);
-    millis.map(Duration::from_millis).ok_or_else(|| format!("expected at most 24h, found '{text}'"))
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -693,36 +421,6 @@ mod tests {
     #[test]
     fn the_tree_is_sound() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn origin_lists_are_numbers_and_ranges() {
-        assert_eq!(origin_list("201-203").unwrap().0, [201, 202, 203]);
-        assert_eq!(origin_list("299").unwrap().0, [299]);
-        assert_eq!(origin_list("201, 205-206").unwrap().0, [201, 205, 206]);
-        for bad in ["", "0", "208-201", "a", "1-2-3", "1-2147483647", "-5"] {
-            assert!(origin_list(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn times_have_a_unit_and_a_limit() {
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("45"), Ok(Duration::from_secs(45)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        for bad in ["", "s", "-1s", "1.5s", "3d", "25h", "99999999999999999999s"] {
-            assert!(duration(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_share_names_its_kind_and_its_numbers() {
-        let general = Share { kind: "general", priority: Some(1), n_records: Some(2) };
-        assert_eq!(share("general=1:2"), Ok(general));
-        assert_eq!(share("campaign-call-back=:2").unwrap().n_records, Some(2));
-        for bad in ["general", "general=", "personal=1:2", "general=x:2"] {
-            assert!(share(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]

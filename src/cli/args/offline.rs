@@ -1,0 +1,107 @@
+//! Words of the verbs that need no gateway: `encode`, `decode`, `kvcheck`, `check-config`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::wire::Charset;
+use crate::wire::dialect::{IntOrder, ListPrefix};
+
+/// How bytes are laid out, for the offline verbs.
+#[derive(Clone, Debug, Default, Args)]
+pub struct DialectArgs {
+    /// len32, len16_inner16 or len16_count32
+    #[arg(long, value_name = "WORD")]
+    pub list_prefix: Option<ListPrefix>,
+    /// big or little
+    #[arg(long, value_name = "WORD")]
+    pub int_order: Option<IntOrder>,
+    /// utf-8, iso-8859-1, windows-1252, windows-1251, shift_jis, euc-kr or gbk
+    #[arg(long, value_name = "WORD")]
+    pub charset: Option<Charset>,
+}
+
+/// `encode`
+#[derive(Clone, Debug, Args)]
+pub struct EncodeArgs {
+    /// File with list text or a log; - is stdin
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub file: PathBuf,
+    /// What to write
+    #[arg(long, value_enum, default_value = "hex")]
+    pub output: EncodeOutput,
+    /// Map typographic quotes and blanks of web copies back
+    #[arg(long)]
+    pub lenient: bool,
+    /// How bytes are laid out.
+    #[command(flatten)]
+    pub dialect: DialectArgs,
+}
+
+/// What `encode` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EncodeOutput {
+    /// One line of hexadecimal digits a list.
+    Hex,
+    /// The bytes.
+    Raw,
+}
+
+/// `decode`
+#[derive(Clone, Debug, Args)]
+pub struct DecodeArgs {
+    /// File with hex, tap lines, list text or a log; - is stdin
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub file: PathBuf,
+    /// What the file holds
+    #[arg(long, value_enum, default_value = "auto")]
+    pub format: DecodeFormat,
+    /// Map typographic quotes and blanks of web copies of a log back
+    #[arg(long)]
+    pub lenient: bool,
+    /// Refuse what the tables do not foresee
+    #[arg(long)]
+    pub strict: bool,
+    /// How bytes are laid out.
+    #[command(flatten)]
+    pub dialect: DialectArgs,
+}
+
+/// What `decode` reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DecodeFormat {
+    /// Look at the file.
+    Auto,
+    /// Hexadecimal digits; an empty line, or a complete list, ends a list.
+    Hex,
+    /// The bytes of one list.
+    Raw,
+    /// A log of T-Server, OCS or URS.
+    Log,
+    /// What `tap` writes, as text or NDJSON.
+    Tap,
+    /// List text as `decode` writes it.
+    Tree,
+}
+
+/// `kvcheck`
+#[derive(Clone, Debug, Args)]
+pub struct KvcheckArgs {
+    /// The log; - is stdin
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Map typographic quotes and blanks of web copies back
+    #[arg(long)]
+    pub lenient: bool,
+    /// How bytes are laid out.
+    #[command(flatten)]
+    pub dialect: DialectArgs,
+}
+
+/// `check-config`
+#[derive(Clone, Debug, Args)]
+pub struct CheckConfigArgs {
+    /// The configuration file; - is stdin
+    #[arg(value_name = "FILE", default_value = "commdn.toml")]
+    pub file: PathBuf,
+}

@@ -1,0 +1,91 @@
+//! Words of `demo`, `serve` and `sim run`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::args::{DbidList, origin_list};
+
+/// Flags of the long-running verbs.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RunArgs {
+    /// Configuration file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Filter of the log on stderr, for instance info or commdn::net=debug
+    #[arg(long, value_name = "FILTER")]
+    pub log: Option<String>,
+    /// Most bytes of one list
+    #[arg(long, value_name = "N")]
+    pub list_bytes_max: Option<usize>,
+}
+
+/// Flags of the gateway.
+#[derive(Clone, Debug, Default, Args)]
+pub struct GatewayArgs {
+    /// Address of the HTTP API; port 0 is allowed [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub http: Option<String>,
+    /// Our own application DBIDs: 201-208 or 201,203,205-207
+    #[arg(long, value_name = "LIST", value_parser = origin_list)]
+    pub origin: Option<DbidList>,
+}
+
+/// Flags of the simulator.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SimArgs {
+    /// DNs, OCSs, campaigns and lists [default: the built-in topology]
+    #[arg(long, value_name = "FILE")]
+    pub topology: Option<PathBuf>,
+    /// documented, strict, lenient, adversarial or a file
+    #[arg(long, value_name = "NAME|FILE")]
+    pub profile: Option<String>,
+    /// A sender does not hear its own UserEvents
+    #[arg(long)]
+    pub no_echo: bool,
+}
+
+/// `demo`
+#[derive(Clone, Debug, Default, Args)]
+pub struct DemoArgs {
+    /// Flags of the long-running verbs.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Flags of the gateway.
+    #[command(flatten)]
+    pub gateway: GatewayArgs,
+    /// Flags of the simulator.
+    #[command(flatten)]
+    pub sim: SimArgs,
+    /// Address on which the simulated T-Server listens [default: 127.0.0.1:0]
+    #[arg(long, value_name = "ADDR")]
+    pub tserver: Option<String>,
+}
+
+/// `serve`
+#[derive(Clone, Debug, Default, Args)]
+pub struct ServeArgs {
+    /// Flags of the long-running verbs.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Flags of the gateway.
+    #[command(flatten)]
+    pub gateway: GatewayArgs,
+    /// The T-Server to dial, instead of the first one configured
+    #[arg(long, value_name = "ADDR")]
+    pub tserver: Option<String>,
+}
+
+/// `sim run`
+#[derive(Clone, Debug, Default, Args)]
+pub struct SimRunArgs {
+    /// Flags of the long-running verbs.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Flags of the simulator.
+    #[command(flatten)]
+    pub sim: SimArgs,
+    /// Address on which the simulated T-Server listens [default: 127.0.0.1:7000]
+    #[arg(long, value_name = "ADDR")]
+    pub tserver: Option<String>,
+}

@@ -1,0 +1,164 @@
+//! Rule 6: shadows stand in for what is no longer live, so that its late or doubled events cannot fit another.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::message::CommDnMessage;
+use crate::message::Message;
+use crate::message::Pair;
+use crate::message::RequestKind;
+use crate::protocol::Time;
+use crate::protocol::correlate::{self, Fit, fit};
+use crate::protocol::requester::echo::EchoKnowledge;
+use crate::protocol::requester::table::{Asked, Family, Index, Key, Lookup, Place, lookup};
+
+/// What of an ended request is still to be expected.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Cover {
+    /// Everything rule 3 allows.
+    Full,
+    /// The double of this answer. Assumed: compared by what it says, not byte by byte, since the other member of an
+    /// OCS pair may say it with its own DBID.
+    Equal(Arc<CommDnMessage>),
+    /// A CM_EvError of its kind; never counts when an address is chosen.
+    Errors,
+    /// The stop on the way of an answered unload.
+    Draining,
+}
+
+/// Stands in for a request that is no longer live.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Shadow {
+    pub(super) place: Place,
+    pub(super) asked: Asked,
+    pub(super) cover: Cover,
+    pub(super) until: Time,
+    /// When it was laid, to tell how late doubles come.
+    pub(super) since: Time,
+}
+
+impl Shadow {
+    /// Whether the event can belong to what this stands for.
+    pub(super) fn fits(&self, event: &Message, echo: &EchoKnowledge) -> bool {
+        match &self.cover {
+            Cover::Full => fit(&self.asked.body, event).is_possible(),
+            Cover::Equal(answer) => {
+                let unnamed = !echo.names_subject(self.asked.kind) && event.message_type() == self.asked.kind.answer();
+                unnamed || answer.body == *event
+            }
+            Cover::Errors => correlate::is_error_event(event) && fit(&self.asked.body, event).is_possible(),
+            Cover::Draining => matches!(fit(&self.asked.body, event), Fit::Draining { .. }),
+        }
+    }
+
+    fn keys(&self) -> impl Iterator<Item = Key> {
+        let read = self.asked.kind == RequestKind::Status;
+        let frame = match &self.cover {
+            Cover::Equal(answer) => match lookup(&answer.body) {
+                Lookup::Anything(code) => Some(Key::ErrorFrame(code)),
+                Lookup::Keys(_) | Lookup::Nothing => None,
+            },
+            Cover::Full | Cover::Errors | Cover::Draining => None,
+        };
+        let errors = matches!(self.cover, Cover::Full | Cover::Errors) && !read;
+        let keys = self.asked.keys().into_iter().flatten();
+        keys.filter(move |key| errors || !matches!(key, Key::Errors(_))).chain(frame)
+    }
+}
+
+/// All shadows.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shadows {
+    all: BTreeMap<u64, Shadow>,
+    index: Index,
+    next: u64,
+}
+
+impl Shadows {
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) fn insert(&mut self, shadow: Shadow) -> u64 {
+        let number = self.next;
+        self.next = self.next.saturating_add(1);
+        for key in shadow.keys() {
+            self.index.0.insert((shadow.place, key, number));
+        }
+        self.all.insert(number, shadow);
+        number
+    }
+
+    pub(super) fn remove(&mut self, number: u64) -> Option<Shadow> {
+        let shadow = self.all.remove(&number)?;
+        for key in shadow.keys() {
+            self.index.0.remove(&(shadow.place, key, number));
+        }
+        Some(shadow)
+    }
+
+    pub(super) fn until(&self, number: u64) -> Option<Time> {
+        self.all.get(&number).map(|shadow| shadow.until)
+    }
+
+    pub(super) fn extend(&mut self, number: u64, until: Time) {
+        if let Some(shadow) = self.all.get_mut(&number) {
+            shadow.until = shadow.until.max(until);
+        }
+    }
+
+    fn under(&self, place: Place, key: Key) -> impl Iterator<Item = (u64, &Shadow)> {
+        self.index.under(place, key).filter_map(|number| Some((number, self.all.get(&number)?)))
+    }
+
+    /// A shadow of a mutating request that the event could belong to (rule 7).
+    pub(super) fn fitting(&self, place: Place, event: &Message, echo: &EchoKnowledge) -> Option<&Shadow> {
+        let fits = |shadow: &Shadow| shadow.asked.kind.is_mutating() && shadow.fits(event, echo);
+        match lookup(event) {
+            Lookup::Keys(keys) => {
+                let mut found = keys.into_iter().flatten().flat_map(|key| self.under(place, key));
+                found.find(|(_, shadow)| fits(shadow)).map(|(_, shadow)| shadow)
+            }
+            Lookup::Anything(code) => {
+                let meant = Family::ALL
+                    .into_iter()
+                    .filter(|(family, kind)| correlate::error_can_mean(*kind, *family == Family::Sequence, code));
+                let any = meant.filter_map(|(family, _)| self.under(place, Key::Errors(family)).next()).next();
+                let same = || self.under(place, Key::ErrorFrame(code)).find(|(_, shadow)| fits(shadow));
+                any.or_else(same).map(|(_, shadow)| shadow)
+            }
+            Lookup::Nothing => None,
+        }
+    }
+
+    /// A shadow of a read of this pair.
+    pub(super) fn of_read(&self, place: Place, pair: Pair) -> Option<&Shadow> {
+        let mut reads = self.under(place, Key::Pair(pair)).map(|(_, shadow)| shadow);
+        reads.find(|shadow| shadow.asked.kind == RequestKind::Status)
+    }
+
+    /// Shadows of mutating requests about a pair.
+    pub(super) fn of_pair(&self, place: Place, pair: Pair) -> impl Iterator<Item = &Shadow> {
+        let all = self.under(place, Key::Pair(pair)).map(|(_, shadow)| shadow);
+        all.filter(|shadow| shadow.asked.kind.is_mutating())
+    }
+
+    pub(super) fn has_kind(&self, place: Place, kind: RequestKind) -> bool {
+        self.under(place, Key::Kind(kind)).next().is_some()
+    }
+
+    /// Shadows about the same person.
+    pub(super) fn of_person(&self, place: Place, asked: &Asked) -> impl Iterator<Item = &Shadow> {
+        let key = asked.keys().into_iter().flatten().find(|key| matches!(key, Key::Phone(..) | Key::Customer(..)));
+        self.under(place, key.unwrap_or(Key::Kind(asked.kind))).map(|(_, shadow)| shadow)
+    }
+
+    /// The full shadow of an equal request.
+    pub(super) fn twin(&self, place: Place, asked: &Asked) -> Option<u64> {
+        let specific = |key: &Key| !matches!(key, Key::Kind(_) | Key::Errors(_) | Key::All);
+        let key = asked.keys().into_iter().flatten().find(specific)?;
+        let mut found = self.under(place, key);
+        found
+            .find(|(_, shadow)| shadow.cover == Cover::Full && shadow.asked.body == asked.body)
+            .map(|(number, _)| number)
+    }
+}
