@@ -1,5 +1,6 @@
 //! Campaign control through the door.
 
+use commdn::engine::topology::{DEMO, Topology};
 use serde_json::{Value, json};
 
 use crate::site::{Reply, Site, renewals};
@@ -58,15 +59,30 @@ async fn what_the_state_forbids_is_a_conflict_with_code_slug_and_hint() {
     let kept = site.get(&format!("/v1/requests/{}", again.str("request_id"))).await.with(200);
     assert_eq!((&kept["outcome"], &kept["reason"]), (&json!("refused"), &json!("ocs_error")));
 
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn modes_that_do_not_fit_are_refused() {
+    let site = Site::demo().await;
+    site.post(&renewals("/load")).await.outcome("answered");
+    site.post(&renewals("/start")).await.outcome("answered");
     let preview = site.put_json(&renewals("/mode"), json!({"mode": "preview"})).await;
-    preview.problem(422, "invalid-campaign-mode");
+    assert_eq!(preview.problem(422, "invalid-campaign-mode")["code"], 11);
     // Another predictive campaign on the same group excludes this one.
     site.post("/v1/campaigns/Survey/groups/732/load").await.outcome("answered");
-    let clash = site.post("/v1/campaigns/Survey/groups/Team%20A/start").await.problem(422, "invalid-campaign-mode");
-    assert_eq!(clash["code"], 11);
+    let clash = site.post("/v1/campaigns/survey/groups/Team%20A/start").await.problem(422, "invalid-campaign-mode");
+    assert_eq!((&clash["code"], &clash["ocs"]), (&json!(11), &json!(301)));
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn what_ocs_has_not_configured_or_disabled_is_told_as_it_says() {
+    let site = Site::demo().await;
     let not_configured = site.post("/v1/campaigns/102/groups/732/load").await;
     assert_eq!(not_configured.problem(404, "campaign-not-in-group")["code"], 9);
-    site.post("/v1/campaigns/104/groups/732/load").await.problem(409, "wrong-configuration");
+    let disabled = site.post("/v1/campaigns/104/groups/732/load").await;
+    assert_eq!(disabled.problem(409, "wrong-configuration")["code"], 16);
     site.stop().await;
 }
 
@@ -104,7 +120,8 @@ async fn the_list_has_every_configured_pair_with_what_is_known() {
     site.post("/v1/campaigns/Winback/groups/Team%20B/load").await.outcome("answered");
     let list = site.get("/v1/campaigns").await.with(200);
     let items = list["items"].as_array().unwrap();
-    let pairs: Vec<_> = items.iter().map(|it| (it["campaign"].as_i64().unwrap(), it["group"].as_i64().unwrap())).collect();
+    let pairs: Vec<_> =
+        items.iter().map(|it| (it["campaign"].as_i64().unwrap(), it["group"].as_i64().unwrap())).collect();
     assert_eq!(pairs, [(101, 732), (101, 733), (102, 733), (103, 732), (104, 732)]);
     assert_eq!((&items[2]["status"], &items[2]["ocs"]), (&json!("active"), &json!(302)));
     assert_eq!((&list["next"], &list["schema"]), (&Value::Null, &json!("commdn.campaigns.v1")));
@@ -136,10 +153,10 @@ async fn parameters_that_ocs_would_refuse_are_refused_here_and_nothing_is_sent()
 
 #[tokio::test]
 async fn a_licence_that_lacks_the_mode_is_forbidden() {
-    let site = Site::demo().await;
+    let text = DEMO.replace("modes=1-5,8,9,11", "modes=1");
+    let site = Site::start(&Topology::parse(&text).unwrap(), None, |_| {}).await;
     site.post(&renewals("/load")).await.outcome("answered");
-    let body = json!({"mode": "power", "optimize_by": "busy_factor", "goal": 80, "allow_undocumented": true});
-    let refused = site.post_json(&renewals("/start"), body).await.problem(403, "licence-violation");
-    assert_eq!(refused["code"], 15);
+    let refused = site.post_json(&renewals("/start"), json!({"mode": "preview"})).await;
+    assert_eq!(refused.problem(403, "licence-violation")["code"], 15);
     site.stop().await;
 }

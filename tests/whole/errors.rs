@@ -30,7 +30,11 @@ async fn bodies_that_cannot_be_read_are_named_with_their_place() {
     raw(&site, "/v1/dnc", json, vec![b'"', 0xff, b'"']).await.problem(400, "invalid-json");
     let unknown = site.post_json("/v1/dnc", json!({"phone": CANARY_PHONE, "fone": "1"})).await;
     let unknown = unknown.problem(422, "invalid-parameter");
-    assert!(unknown.str("detail").contains("fone") && unknown.str("detail").contains("customer_id"), "{}", unknown.text);
+    assert!(
+        unknown.str("detail").contains("fone") && unknown.str("detail").contains("customer_id"),
+        "{}",
+        unknown.text
+    );
     for body in [json!({"goal": "80"}), json!({"mode": []}), json!({"auto_completion": 1}), json!([]), json!("x")] {
         site.post_json(&renewals("/load"), body).await.problem(422, "invalid-parameter");
     }
@@ -42,7 +46,9 @@ async fn bodies_that_cannot_be_read_are_named_with_their_place() {
 #[tokio::test]
 async fn a_page_cannot_post_a_form_and_a_body_has_a_limit() {
     let site = Site::demo().await;
-    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonx"] {
+    for kind in
+        ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonx"]
+    {
         let reply = raw(&site, "/v1/dnc", kind, "{\"phone\":\"5\"}").await.problem(415, "unsupported-media-type");
         assert!(reply.str("detail").contains("application/json"), "{}", reply.text);
     }
@@ -170,7 +176,9 @@ async fn no_error_body_repeats_a_phone_or_a_customer_id() {
             reply.with(status);
         }
     }
-    for torn in [format!("{{\"phone\":\"{CANARY_PHONE}"), format!("{CANARY_PHONE}"), format!("{{\"phone\":{CANARY_PHONE}}}")] {
+    for torn in
+        [format!("{{\"phone\":\"{CANARY_PHONE}"), format!("{CANARY_PHONE}"), format!("{{\"phone\":{CANARY_PHONE}}}")]
+    {
         silent_about_people(&raw(&site, "/v1/dnc", "application/json", torn).await);
     }
     // Refused by OCS, and shown again.
