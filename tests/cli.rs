@@ -97,7 +97,7 @@ fn events(body: &str) -> String {
 fn request(outcome: &str) -> Value {
     json!({
         "schema": "commdn.request.v1", "request_id": "r-1", "kind": "start", "outcome": outcome, "why": "exact",
-        "reason": null, "took_ms": 12, "answers": [{
+        "reason": null, "tserver_code": null, "took_ms": 12, "answers": [{
             "ocs": 301, "ocs_name": "OCS_A", "result": "answered", "event": "CM_EvDialingStarted", "type": 21, "code": 0,
             "name": "CM_ERROR_NO", "message": null, "status": "running", "status_id": 5, "why": "exact", "took_ms": 12,
         }],

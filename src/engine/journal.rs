@@ -96,6 +96,8 @@ pub struct Ended {
     pub reason: Option<&'static str>,
     /// The same in words.
     pub detail: Option<String>,
+    /// Code of the T-Server's EventError, when it refused the request.
+    pub tserver_code: Option<i32>,
     /// What each OCS said.
     pub answers: Vec<RecordedAnswer>,
 }
@@ -257,6 +259,7 @@ mod tests {
             why: None,
             reason: None,
             detail: None,
+            tserver_code: None,
             answers: Vec::new(),
         }
     }

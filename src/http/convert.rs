@@ -42,6 +42,7 @@ pub(super) fn request(router: &Router, record: &RequestRecord) -> RequestDto {
         why: ended.and_then(|ended| ended.why).map(str::to_owned),
         reason: ended.and_then(|ended| ended.reason).map(str::to_owned),
         detail: ended.and_then(|ended| ended.detail.clone()),
+        tserver_code: ended.and_then(|ended| ended.tserver_code),
         took_ms: ended.map(|ended| millis(ended.took)),
         answers: ended.map_or_else(Vec::new, |ended| ended.answers.iter().map(|it| answer(router, it)).collect()),
         campaign: record.pair.map(|pair| pair.campaign.0),

@@ -139,6 +139,8 @@ pub struct RequestDto {
     pub reason: Option<String>,
     /// The same in words.
     pub detail: Option<String>,
+    /// Code of the T-Server's EventError, when it refused the request.
+    pub tserver_code: Option<i32>,
     /// Milliseconds from acceptance to outcome.
     pub took_ms: Option<u64>,
     /// One entry for each OCS that answered or should have.

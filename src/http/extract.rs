@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{
     body::to_bytes,
-    extract::{FromRequest, FromRequestParts, Query, Request},
+    extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::{HeaderMap, header, request::Parts},
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -28,8 +28,47 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         serde_json::from_slice(bytes).map(Self).map_err(|error| {
             let slug = if error.is_data() { "invalid-parameter" } else { "invalid-json" };
             let status = if error.is_data() { 422 } else { 400 };
-            Problem::new(slug, status, format!("body: {error}"))
+            Problem::new(slug, status, format!("body: {}", without_values(&error.to_string())))
         })
+    }
+}
+
+/// The words of an error without the value that was found: it may be a phone. Names of fields that are not known are
+/// kept as long as they look like names.
+fn without_values(error: &str) -> String {
+    let Some((found, wanted)) = error.rsplit_once(", expected ") else { return error.to_owned() };
+    let kind = found.split(['`', '"']).next().unwrap_or_default().trim_end();
+    let name = found.strip_prefix("unknown field `").and_then(|rest| rest.strip_suffix('`'));
+    let is_name = |name: &&str| name.len() <= 40 && name.chars().all(|c| c.is_ascii_alphabetic() || c == '_');
+    match name.filter(is_name) {
+        Some(_) => error.to_owned(),
+        None => format!("{kind}, expected {wanted}"),
+    }
+}
+
+/// A query string; one that cannot be read is a problem document.
+pub(super) struct Asked<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        let Query(query) = query.map_err(|error| Problem::new("invalid-parameter", 422, error.body_text()))?;
+        Ok(Self(query))
+    }
+}
+
+/// The names in a path; bytes that are no text are a problem document.
+pub(super) struct Place<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Place<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<T>::from_request_parts(parts, state).await;
+        let Path(names) = path.map_err(|error| Problem::new("invalid-parameter", 400, error.body_text()))?;
+        Ok(Self(names))
     }
 }
 
@@ -66,8 +105,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Manner {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let query = Query::<MannerQuery>::from_request_parts(parts, state).await;
-        let Query(query) = query.map_err(|error| Problem::new("invalid-parameter", 422, error.body_text()))?;
+        let Asked(query) = Asked::<MannerQuery>::from_request_parts(parts, state).await?;
         let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let asynchronous = text(header::HeaderName::from_static("prefer"))
             .is_some_and(|prefer| prefer.split([',', ';']).any(|word| word.trim() == "respond-async"));
@@ -104,6 +142,21 @@ pub(super) fn parse_wait(text: &str) -> Result<Duration, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_names_what_was_found_but_never_the_value() {
+        let shown = |text: &str| {
+            let error = serde_json::from_str::<crate::http::dto::DncBody>(text).unwrap_err();
+            without_values(&error.to_string())
+        };
+        assert_eq!(shown(r#"{"phone":4915}"#), "invalid type: integer, expected a string at line 1 column 13");
+        assert_eq!(
+            shown(r#""a`, expected \"b""#).split(" at ").next(),
+            Some("invalid type: string, expected struct DncBody")
+        );
+        assert!(shown(r#"{"fone":1}"#).starts_with("unknown field `fone`, expected one of `phone`"));
+        assert!(shown(r#"{"+4915":1}"#).starts_with("unknown field, expected"));
+    }
 
     #[test]
     fn waits_are_read_in_their_units() {

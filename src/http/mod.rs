@@ -72,12 +72,18 @@ pub async fn serve(
         .with_state(Door { gateway, stop: stop.clone() })
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi))
         .fallback(no_such_page)
+        .method_not_allowed_fallback(no_such_method)
         .layer(middleware::from_fn_with_state(guard, guard::check));
     axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
 async fn no_such_page(uri: axum::http::Uri) -> impl IntoResponse {
     Problem::new("not-found", 404, format!("there is nothing at {}", uri.path())).hint("the API is described at /docs")
+}
+
+async fn no_such_method(method: axum::http::Method, uri: axum::http::Uri) -> impl IntoResponse {
+    let detail = format!("{method} is not answered at {}", uri.path());
+    Problem::new("method-not-allowed", 405, detail).hint("the header Allow has what is; the API is described at /docs")
 }
 
 #[cfg(test)]

@@ -108,6 +108,12 @@ impl Problem {
         Self::new("ocs-silent", 504, detail).hint(SILENCE_HINT)
     }
 
+    /// Answers that could have been another request's, or a state that is not the one that was asked for.
+    #[must_use]
+    pub(super) fn unclear(detail: impl Into<String>) -> Self {
+        Self::new("ocs-silent", 504, detail).hint("see /v1/requests/{id}/explain, and ask for the campaign's state")
+    }
+
     /// The problem of a request that ended badly, `None` when it ended well or is still open.
     #[must_use]
     pub(super) fn of_request(request: &RequestDto) -> Option<Self> {
@@ -138,7 +144,7 @@ impl Problem {
     fn of_reason(request: &RequestDto) -> Self {
         let reason = request.reason.as_deref().unwrap_or("silent");
         let detail = request.detail.clone().unwrap_or_else(|| reason.replace('_', " "));
-        match reason {
+        let mut problem = match reason {
             "overloaded" => Self::new("overloaded", 503, detail).retry_after(1),
             "superseded" => Self::new("superseded", 409, detail).hint("a stop or force unload came after it"),
             "not_sent" => Self::new("not-sent", 503, detail)
@@ -148,8 +154,12 @@ impl Problem {
                 .hint("check that the T-Server runs and that its address and application name are right"),
             "link_timeout" => Self::new("link-timeout", 504, detail)
                 .hint("the T-Server did not confirm the request in time; it may have reached OCS"),
+            "not_in_effect" | "ambiguous" => Self::unclear(detail),
+            "invalid_parameter" => Self::new("invalid-parameter", 422, detail),
             _ => Self::silent(detail),
-        }
+        };
+        problem.body.tserver_code = request.tserver_code;
+        problem
     }
 }
 

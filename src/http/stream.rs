@@ -3,7 +3,7 @@
 use std::{convert::Infallible, sync::Arc};
 
 use axum::{
-    extract::{Query, State},
+    extract::State,
     http::HeaderMap,
     response::{
         IntoResponse, Response, Sse,
@@ -22,6 +22,7 @@ use crate::engine::conversation::Mask;
 use crate::http::Door;
 use crate::http::convert;
 use crate::http::dto::{SnapshotDto, TapDto};
+use crate::http::extract::Asked;
 use crate::http::problem::Problem;
 use crate::http::routes::all_links;
 use crate::service::Numbered;
@@ -54,7 +55,7 @@ fn filter(text: &str) -> Result<Filter, Problem> {
     responses((status = 200, content_type = "text/event-stream", body = SnapshotDto)))]
 async fn events(
     State(door): State<Door>,
-    Query(query): Query<StreamQuery>,
+    Asked(query): Asked<StreamQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let filter = filter(&query.filter)?;
@@ -72,7 +73,7 @@ async fn events(
 /// Every UserEvent that passes, from now on.
 #[utoipa::path(get, path = "/v1/tap", tag = "streams", params(StreamQuery),
     responses((status = 200, content_type = "text/event-stream", body = TapDto)))]
-async fn tap(State(door): State<Door>, Query(query): Query<StreamQuery>) -> Result<Response, Problem> {
+async fn tap(State(door): State<Door>, Asked(query): Asked<StreamQuery>) -> Result<Response, Problem> {
     let filter = filter(&query.filter)?;
     let mask = if query.show_numbers { Mask::Show } else { Mask::Hide };
     let Subscription { live, .. } = door.gateway.tap().subscribe(None);

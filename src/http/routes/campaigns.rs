@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use super::{answer, order};
 use crate::http::Door;
 use crate::http::convert;
 use crate::http::dto::{DialingBody, Page, PriorityBody, ProblemDto, RequestDto, ShareBody, StateDto, Word};
-use crate::http::extract::{JsonBody, Manner};
+use crate::http::extract::{Asked, JsonBody, Manner, Place};
 use crate::http::problem::Problem;
 use crate::message::{DialingPriority, Pair, PriorityShare, RequestKind};
 use crate::service::gateway::{DialingWish, Order, OrderError};
@@ -31,7 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
         .routes(routes!(complete))
 }
 
-type Place = Path<(String, String)>;
+type Pairing = Place<(String, String)>;
 
 /// Last known state of every configured campaign group.
 #[utoipa::path(get, path = "/v1/campaigns", tag = "campaigns", responses((status = 200, body = Page<StateDto>)))]
@@ -61,8 +61,8 @@ struct StateQuery {
     responses((status = 200, body = StateDto), (status = 404, body = ProblemDto), (status = 504, body = ProblemDto)))]
 async fn state(
     State(door): State<Door>,
-    Path((campaign, group)): Place,
-    Query(query): Query<StateQuery>,
+    Place((campaign, group)): Pairing,
+    Asked(query): Asked<StateQuery>,
     manner: Manner,
 ) -> Result<Response, Problem> {
     let router = door.gateway.router();
@@ -89,7 +89,7 @@ async fn state(
     (status = 409, body = ProblemDto), (status = 504, body = ProblemDto)))]
 async fn load(
     State(door): State<Door>,
-    Path(place): Place,
+    Place(place): Pairing,
     manner: Manner,
     JsonBody(body): JsonBody<DialingBody>,
 ) -> Result<Response, Problem> {
@@ -103,7 +103,7 @@ async fn load(
     (status = 409, body = ProblemDto), (status = 422, body = ProblemDto), (status = 504, body = ProblemDto)))]
 async fn start(
     State(door): State<Door>,
-    Path(place): Place,
+    Place(place): Pairing,
     manner: Manner,
     JsonBody(body): JsonBody<DialingBody>,
 ) -> Result<Response, Problem> {
@@ -117,7 +117,7 @@ async fn start(
     (status = 409, body = ProblemDto), (status = 422, body = ProblemDto), (status = 504, body = ProblemDto)))]
 async fn set_mode(
     State(door): State<Door>,
-    Path(place): Place,
+    Place(place): Pairing,
     manner: Manner,
     JsonBody(body): JsonBody<DialingBody>,
 ) -> Result<Response, Problem> {
@@ -129,7 +129,11 @@ async fn set_mode(
     params(("campaign" = String, Path, description = "DBID or name"), ("group" = String, Path, description = "DBID or name")),
     responses((status = 200, body = RequestDto), (status = 202, body = RequestDto), (status = 409, body = ProblemDto),
     (status = 504, body = ProblemDto)))]
-async fn stop(State(door): State<Door>, Path((campaign, group)): Place, manner: Manner) -> Result<Response, Problem> {
+async fn stop(
+    State(door): State<Door>,
+    Place((campaign, group)): Pairing,
+    manner: Manner,
+) -> Result<Response, Problem> {
     order(&door, control(RequestKind::Stop, campaign, group), manner).await
 }
 
@@ -138,7 +142,11 @@ async fn stop(State(door): State<Door>, Path((campaign, group)): Place, manner: 
     params(("campaign" = String, Path, description = "DBID or name"), ("group" = String, Path, description = "DBID or name")),
     responses((status = 200, body = RequestDto), (status = 202, body = RequestDto), (status = 409, body = ProblemDto),
     (status = 504, body = ProblemDto)))]
-async fn unload(State(door): State<Door>, Path((campaign, group)): Place, manner: Manner) -> Result<Response, Problem> {
+async fn unload(
+    State(door): State<Door>,
+    Place((campaign, group)): Pairing,
+    manner: Manner,
+) -> Result<Response, Problem> {
     order(&door, control(RequestKind::Unload, campaign, group), manner).await
 }
 
@@ -149,7 +157,7 @@ async fn unload(State(door): State<Door>, Path((campaign, group)): Place, manner
     (status = 504, body = ProblemDto)))]
 async fn force_unload(
     State(door): State<Door>,
-    Path((campaign, group)): Place,
+    Place((campaign, group)): Pairing,
     manner: Manner,
 ) -> Result<Response, Problem> {
     order(&door, control(RequestKind::ForceUnload, campaign, group), manner).await
@@ -162,7 +170,7 @@ async fn force_unload(
     (status = 504, body = ProblemDto)))]
 async fn complete(
     State(door): State<Door>,
-    Path((campaign, group)): Place,
+    Place((campaign, group)): Pairing,
     manner: Manner,
 ) -> Result<Response, Problem> {
     if manner.dry_run {

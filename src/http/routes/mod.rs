@@ -85,16 +85,18 @@ async fn answer(door: &Door, accepted: Accepted, wait: Option<Duration>) -> Resu
     let standing = standing.ok_or_else(|| Problem::from(OrderError::Stopping).request(&number.to_string()))?;
     let mut request = convert::request(door.gateway.router(), &standing.record);
     let status = match standing.phase {
+        // Who does not wait is always told where to look, however fast the answer was.
+        "ended" if wait.is_zero() && !request.answers.is_empty() => StatusCode::ACCEPTED,
         "ended" => match Problem::of_request(&request) {
             Some(problem) => return Err(problem),
             None => StatusCode::OK,
         },
         _ if standing.overdue && !wait.is_zero() => {
-            let detail = format!(
-                "no answer within {:.1} s; the gateway goes on to find out what became of it",
-                wait.as_secs_f64()
-            );
-            return Err(Problem::silent(detail).request(&request.request_id));
+            let what = if standing.suspect { "no clear answer" } else { "no answer" };
+            let seconds = wait.as_secs_f64();
+            let detail = format!("{what} within {seconds:.1} s; the gateway goes on to find out what became of it");
+            let problem = if standing.suspect { Problem::unclear(detail) } else { Problem::silent(detail) };
+            return Err(problem.request(&request.request_id));
         }
         _ => {
             let waits = standing.waits_for.map(|reason| format!("it waits for {reason}"));

@@ -1,9 +1,6 @@
 //! What was asked and what became of it.
 
-use axum::{
-    Json,
-    extract::{Path, Query, State},
-};
+use axum::{Json, extract::State};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -13,6 +10,7 @@ use crate::engine::Which;
 use crate::http::Door;
 use crate::http::convert;
 use crate::http::dto::{ExplainDto, Page, ProblemDto, RequestDto};
+use crate::http::extract::{Asked, Place};
 use crate::http::problem::Problem;
 use crate::service::gateway::Standing;
 
@@ -37,7 +35,7 @@ struct ListQuery {
 /// Requests from the newest on, page by page.
 #[utoipa::path(get, path = "/v1/requests", tag = "requests", params(ListQuery),
     responses((status = 200, body = Page<RequestDto>), (status = 422, body = ProblemDto)))]
-async fn list(State(door): State<Door>, Query(query): Query<ListQuery>) -> Result<Json<Page<RequestDto>>, Problem> {
+async fn list(State(door): State<Door>, Asked(query): Asked<ListQuery>) -> Result<Json<Page<RequestDto>>, Problem> {
     let which = match query.state.as_deref() {
         None | Some("all") => Which::All,
         Some("open") => Which::Open,
@@ -60,7 +58,7 @@ async fn list(State(door): State<Door>, Query(query): Query<ListQuery>) -> Resul
 /// One request.
 #[utoipa::path(get, path = "/v1/requests/{id}", tag = "requests", params(("id" = String, Path, description = "request_id")),
     responses((status = 200, body = RequestDto), (status = 404, body = ProblemDto)))]
-async fn show(State(door): State<Door>, Path(id): Path<String>) -> Result<Json<RequestDto>, Problem> {
+async fn show(State(door): State<Door>, Place(id): Place<String>) -> Result<Json<RequestDto>, Problem> {
     let standing = find(&door, &id).await?;
     Ok(Json(convert::request(door.gateway.router(), &standing.record)))
 }
@@ -69,7 +67,7 @@ async fn show(State(door): State<Door>, Path(id): Path<String>) -> Result<Json<R
 #[utoipa::path(get, path = "/v1/requests/{id}/explain", tag = "requests",
     params(("id" = String, Path, description = "request_id")),
     responses((status = 200, body = ExplainDto), (status = 404, body = ProblemDto)))]
-async fn explain(State(door): State<Door>, Path(id): Path<String>) -> Result<Json<ExplainDto>, Problem> {
+async fn explain(State(door): State<Door>, Place(id): Place<String>) -> Result<Json<ExplainDto>, Problem> {
     let standing = find(&door, &id).await?;
     let dialect = door.gateway.link_names().first().map(|name| door.gateway.dialect(name)).unwrap_or_default();
     Ok(Json(convert::explain(door.gateway.router(), &standing, dialect)))

@@ -221,14 +221,18 @@ impl Core {
     fn standing(&self, number: RequestNumber) -> Option<Standing> {
         let record = Arc::new(self.journal.get(number)?.clone());
         if record.ended.is_some() {
-            return Some(Standing { record, phase: "ended", waits_for: None, overdue: false });
+            return Some(Standing { record, phase: "ended", waits_for: None, overdue: false, suspect: false });
         }
         let view = self.requester.inspect(RequestId(number.0));
         let (phase, waits_for) = view.as_ref().map_or(("waiting", None), |view| phase_words(view.phase));
         let waited = self.accepted.get(&number).map_or(Duration::ZERO, |since| self.now().saturating_sub(*since));
-        let sent = view.as_ref().is_some_and(|view| !matches!(view.phase, RequestPhase::Waiting(_)));
-        let overdue = sent && record.kind != RequestKind::Unload && waited >= self.answer;
-        Some(Standing { record, phase, waits_for: waits_for.map(str::to_owned), overdue })
+        let legs = || view.iter().flat_map(|view| &view.legs);
+        let expects =
+            view.as_ref().is_some_and(|view| matches!(view.phase, RequestPhase::Live | RequestPhase::Settling));
+        let silent = expects && legs().all(|leg| leg.answer.is_none());
+        let overdue = silent && record.kind != RequestKind::Unload && waited >= self.answer;
+        let suspect = legs().any(|leg| leg.suspect);
+        Some(Standing { record, phase, waits_for: waits_for.map(str::to_owned), overdue, suspect })
     }
 
     fn link_event(&mut self, link: LinkId, event: LinkEvent) {

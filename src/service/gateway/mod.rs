@@ -83,8 +83,10 @@ pub struct Standing {
     pub phase: &'static str,
     /// Why it waits, in words.
     pub waits_for: Option<String>,
-    /// True once the time for an answer has passed without one.
+    /// True once the time for an answer has passed and no OCS has given one.
     pub overdue: bool,
+    /// An event came that could be its answer or another request's.
+    pub suspect: bool,
 }
 
 enum Command {

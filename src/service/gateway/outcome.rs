@@ -27,7 +27,15 @@ pub(super) fn ended(outcome: &Outcome, at: UtcTime, took: Duration) -> Ended {
         why: outcome.why().map(crate::protocol::requester::Why::slug),
         reason,
         detail,
+        tserver_code: tserver_code(outcome),
         answers: outcome.answers().iter().map(recorded).collect(),
+    }
+}
+
+fn tserver_code(outcome: &Outcome) -> Option<i32> {
+    match outcome {
+        Outcome::Refused { by: RefusedBy::NotSent(NotSent::TServer(code)), .. } => Some(*code),
+        _ => None,
     }
 }
 

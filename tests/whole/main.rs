@@ -1,0 +1,15 @@
+//! The whole stack from outside: simulator, gateway and HTTP door on sockets of port 0, and the program itself.
+//! Nothing sleeps and no time is measured; the guards only turn a test that would hang into one that fails.
+#![cfg(feature = "app")]
+
+mod site;
+mod stream;
+
+mod control;
+mod errors;
+mod people;
+mod profiles;
+mod program;
+mod requests;
+mod silence;
+mod streams;
