@@ -33,6 +33,10 @@ impl Stream {
 
     /// The next event; `None` when the stream has ended.
     pub(crate) async fn next(&mut self) -> Option<Item> {
+        guard(self.following()).await
+    }
+
+    async fn following(&mut self) -> Option<Item> {
         loop {
             if let Some(end) = self.rest.find("\n\n") {
                 let block: String = self.rest.drain(..end + 2).collect();
@@ -41,7 +45,7 @@ impl Stream {
                     None => continue, // a comment that keeps the connection alive
                 }
             }
-            let part = guard(self.response.chunk()).await.unwrap()?;
+            let part = self.response.chunk().await.unwrap()?;
             self.rest.push_str(std::str::from_utf8(&part).unwrap());
         }
     }
