@@ -194,6 +194,7 @@ def running(bench, desk):
     bench.equal("sequence, unload when running", [22, 20], [c.first(one, TYPE) for one in answers])
     desk.fields("sequence, unload when running", unload, answers[-1])
     code(bench, desk, "sequence, status after unload", ask(STATUS), "27/13")
+    hear(bench, desk, "the item is unloaded with its sequence", 20, 101, mark)
     code(bench, desk, "sequence, load to force", ask(LOAD, tree), "19")
     code(bench, desk, "sequence, start to force", ask(START), "21")
     code(bench, desk, "sequence, force unload when running", ask(FORCE), "20")
