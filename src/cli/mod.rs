@@ -28,6 +28,7 @@ use crate::cli::args::{Cli, SimVerb, Verb};
 use crate::cli::client::Ctx;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
+use crate::wire::dialect::CLAIM;
 
 /// Runs the program.
 #[must_use]
@@ -111,7 +112,7 @@ fn version(ctx: &Ctx) -> Result<Exit, CliError> {
         schema: "commdn.version.v1".into(),
         version: env!("CARGO_PKG_VERSION").into(),
         framing: crate::wire::Dialect::default().framing.name().into(),
-        compatibility: args::CLAIM.into(),
+        compatibility: CLAIM.into(),
     };
     ctx.out.either(&version, || {
         format!("commdn {}\nframing {}\n{}", version.version, version.framing, version.compatibility)

@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn kind_and_id_stand_in_the_json_line() {
         let line = event_json(&event("link", r#"{"schema":"commdn.link.v1"}"#)).unwrap();
-        assert_eq!(line, r#"{"event":"link","id":"7","schema":"commdn.link.v1"}"#);
+        assert_eq!(line, r#"{"schema":"commdn.link.v1","event":"link","id":"7"}"#);
     }
 
     #[test]

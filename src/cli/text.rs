@@ -239,6 +239,13 @@ pub(super) fn kvcheck(args: &KvcheckArgs, ctx: &Ctx) -> Result<Exit, CliError> {
     if report.lists == 0 {
         ctx.out.note("no printed list that states its length was found; a copy of a web page may need --lenient");
     }
+    if !args.lenient && report.agree < report.lists {
+        let more = check(&bytes, &args.dialect.dialect(), true).agree.saturating_sub(report.agree);
+        if more > 0 {
+            ctx.out
+                .hint(&format!("{more} more lists agree with --lenient, which undoes what a web page did to quotes"));
+        }
+    }
     Ok(if report.disagree == 0 { Exit::Done } else { Exit::Missed })
 }
 

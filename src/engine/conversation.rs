@@ -210,7 +210,6 @@ impl fmt::Display for Step {
                         write!(f, "record_taken {} {record_id} {pair} {held}", quote(list))
                     }
                     Internal::RecordBack { list, record_id } => write!(f, "record_back {} {record_id}", quote(list)),
-                    Internal::ItemBegin(group) => write!(f, "item_begin {group}"),
                     Internal::ItemEnd(group) => write!(f, "item_end {group}"),
                     Internal::Restart => f.write_str("restart"),
                 }
@@ -261,13 +260,12 @@ fn read_trigger(words: &[&str]) -> Result<Internal, StepError> {
         ["record_back", list, id] => {
             Internal::RecordBack { list: unquote(list)?, record_id: read_int("a record id", id)? }
         }
-        ["item_begin", group] => Internal::ItemBegin(GroupDbid(read_int("a group", group)?)),
         ["item_end", group] => Internal::ItemEnd(GroupDbid(read_int("a group", group)?)),
         ["restart"] => Internal::Restart,
         other => {
             const WANTED: &str = "set_inactive, clear_inactive, depleted or call_ended PAIR, record_taken LIST ID PAIR call|desktop, \
                                   record_back LIST ID, \
-                                  item_begin or item_end GROUP, or restart";
+                                  item_end GROUP, or restart";
             return Err(expected(WANTED, &other.join(" ")));
         }
     })

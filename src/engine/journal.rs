@@ -61,6 +61,8 @@ pub struct RequestRecord {
     pub accepted_at: UtcTime,
     /// What happened, in order.
     pub steps: Vec<Step>,
+    /// An unload that OCS has accepted while calls are still open.
+    pub draining: bool,
     /// How it ended, `None` while it is open.
     pub ended: Option<Ended>,
 }
@@ -191,6 +193,13 @@ impl Journal {
         }
     }
 
+    /// Notes that an unload was accepted and calls are still open.
+    pub fn draining(&mut self, number: RequestNumber) {
+        if let Some(record) = self.records.get_mut(&number) {
+            record.draining = true;
+        }
+    }
+
     /// Ends a request. The first end counts.
     pub fn end(&mut self, number: RequestNumber, ended: Ended) -> Option<&RequestRecord> {
         let record = self.records.get_mut(&number).filter(|record| record.ended.is_none())?;
@@ -237,6 +246,7 @@ mod tests {
             warnings: Vec::new(),
             accepted_at: UtcTime::default(),
             steps: Vec::new(),
+            draining: false,
             ended: None,
         }
     }

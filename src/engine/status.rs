@@ -62,7 +62,7 @@ impl ChangedBy {
 #[derive(Clone, Debug, Default)]
 pub struct StatusMirror {
     pairs: BTreeMap<(AppDbid, Pair), PairState>,
-    /// Events about pairs beyond [`PAIRS_MAX`].
+    /// Events about pairs beyond the limit.
     pub refused: u64,
 }
 

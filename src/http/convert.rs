@@ -38,7 +38,7 @@ pub(super) fn request(router: &Router, record: &RequestRecord) -> RequestDto {
         schema: "commdn.request.v1".into(),
         request_id: record.number.to_string(),
         kind: record.kind.slug().into(),
-        outcome: ended.map_or("pending", |ended| ended.result.slug()).into(),
+        outcome: ended.map_or(if record.draining { "draining" } else { "pending" }, |it| it.result.slug()).into(),
         why: ended.and_then(|ended| ended.why).map(str::to_owned),
         reason: ended.and_then(|ended| ended.reason).map(str::to_owned),
         detail: ended.and_then(|ended| ended.detail.clone()),

@@ -131,7 +131,11 @@ impl Problem {
     fn of_refusal(answer: &AnswerDto) -> Self {
         let code = answer.code.map(ErrorCode);
         let (slug, status) = of_code(code);
-        let words = code.map_or_else(|| "error without a code".to_owned(), ErrorCode::words);
+        let words = match code {
+            Some(_) if slug != "ocs-error" => slug.replace('-', " "),
+            Some(code) => code.words(),
+            None => "error without a code".to_owned(),
+        };
         let mut problem = Self::new(slug, status, words);
         problem.body.ocs = Some(answer.ocs);
         problem.body.code = answer.code;

@@ -201,12 +201,14 @@ open_number! {
 }
 
 impl ErrorCode {
-    /// What the code says in words, as our simulator writes it in `GSW_CM_AttrErrorMessage`.
+    /// The lower-case words of the name, as our simulator writes them in `GSW_CM_AttrErrorMessage`.
     #[must_use]
     pub fn words(self) -> String {
-        match self.slug() {
-            Some(slug) => slug.replace('_', " "),
-            None => format!("error {}", self.0),
+        let Some(name) = self.name() else { return format!("error {}", self.0) };
+        match name.strip_prefix("CM_ERROR_") {
+            Some(words) => words.to_lowercase().replace('_', " "),
+            // 16 and 17 are written in one word with capitals.
+            None => self.slug().unwrap_or(name).replace('_', " "),
         }
     }
 }
@@ -306,5 +308,8 @@ mod tests {
     #[test]
     fn error_words_are_the_lower_case_words_of_the_name() {
         assert_eq!(ErrorCode::CAMPAIGN_NOT_LOADED.words(), "campaign not loaded");
+        assert_eq!(ErrorCode::GROUP_CAMP_NOT_FOUND.words(), "group camp not found");
+        assert_eq!(ErrorCode::WRONG_CONFIGURATION.words(), "wrong configuration");
+        assert_eq!(ErrorCode(99).words(), "error 99");
     }
 }

@@ -4,6 +4,11 @@ use std::{fmt, str::FromStr};
 
 use crate::wire::Charset;
 
+/// What README, `--help`, `version` and the API say about compatibility.
+pub const CLAIM: &str = "T-Server-style and semantically compatible with the CommDN API, tested against its own \
+    simulator and published material; not byte-compatible with the TCP framing of a Genesys T-Server, which is not \
+    public. The dialect is where that can be changed.";
+
 /// How the bytes of lists, ints and strings are laid out. Codec and link take it; no other room looks inside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Dialect {

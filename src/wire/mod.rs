@@ -1,7 +1,7 @@
 //! Floor 1: bytes to TKVList, frames and T-Server messages, and back; UserEvents in printed logs.
 //!
-//! [`ListView`](crate::wire::ListView) reads a packed list in place, [`ListWriter`](crate::wire::ListWriter) packs one,
-//! [`TkvList`](crate::wire::TkvList) is the tree for building and keeping; [`logtext`](crate::wire::logtext) is print.
+//! [`ListView`] reads a packed list in place, [`ListWriter`] packs one,
+//! [`TkvList`] is the tree for building and keeping; [`logtext`] is print.
 
 pub mod dialect;
 mod frame;

@@ -4,6 +4,7 @@ mod offline;
 mod run;
 mod values;
 
+use crate::wire::dialect::CLAIM;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -12,11 +13,6 @@ pub use offline::{CheckConfigArgs, DecodeArgs, DecodeFormat, DialectArgs, Encode
 pub use run::{DemoArgs, GatewayArgs, RunArgs, ServeArgs, SimArgs, SimRunArgs};
 pub use values::{DbidList, Scope, Share, origin_list};
 use values::{duration, share};
-
-/// What every `--help` says about compatibility.
-pub const CLAIM: &str = "T-Server-style and semantically compatible with the CommDN API, tested against its own \
-    simulator and published material; not byte-compatible with the TCP framing of a Genesys T-Server, which is not \
-    public. The dialect is where that can be changed.";
 
 /// The open stack for the Genesys Communication DN API.
 #[derive(Debug, Parser)]

@@ -220,7 +220,6 @@ fn every_other_step_prints_as_it_is_read() {
         "trigger clear_inactive 101-732",
         "trigger depleted 101-732",
         "trigger call_ended 101-732",
-        "trigger item_begin 732",
         "trigger 302 item_end 732",
     ] {
         assert_eq!(parse_step(line).unwrap().unwrap().to_string(), line);

@@ -267,8 +267,16 @@ impl Ocs {
     /// Works off what is due, in the order of time.
     pub(super) fn run_timers(&mut self, now: Time) {
         loop {
-            let due = self.pairs.iter().filter_map(|(pair, runtime)| Some((runtime.deadline?, *pair)));
-            let Some((at, pair)) = due.min().filter(|(at, _)| *at <= now) else { return };
+            let pair = self.pairs.iter().filter_map(|(pair, runtime)| Some((runtime.deadline?, *pair))).min();
+            let sequence = self.sequences.iter().filter_map(|(group, it)| Some((it.due()?, *group))).min();
+            if let Some((at, group)) =
+                sequence.filter(|(at, _)| *at <= now && pair.is_none_or(|(first, _)| *at < first))
+            {
+                self.now = self.now.max(at);
+                self.sequence_due(group);
+                continue;
+            }
+            let Some((at, pair)) = pair.filter(|(at, _)| *at <= now) else { return };
             // The next timer counts from this one, however late the tick is.
             self.now = self.now.max(at);
             let Some(runtime) = self.pairs.get_mut(&pair) else { return };

@@ -81,8 +81,6 @@ pub enum Internal {
         /// Which record.
         record_id: i32,
     },
-    /// The item in turn of the group's sequence is due: it is loaded and started.
-    ItemBegin(GroupDbid),
     /// The running item has reached its end: it is stopped and unloaded, the next one is in turn.
     ItemEnd(GroupDbid),
     /// OCS starts anew; calling lists and do-not-call entries are kept.
@@ -112,6 +110,8 @@ pub struct Ocs {
     /// The time of the input, or of the timer that is being worked off.
     now: Time,
     utc: UtcSeconds,
+    /// The time at which that was the calendar's.
+    utc_at: Time,
 }
 
 impl Ocs {
@@ -136,12 +136,13 @@ impl Ocs {
             ignored: BTreeMap::new(),
             now: Time::ZERO,
             utc: UtcSeconds::default(),
+            utc_at: Time::ZERO,
         }
     }
 
     /// One input. Timers that are due are worked off first. Drain [`Ocs::poll`] after every call.
     pub fn handle(&mut self, now: Time, utc: UtcSeconds, input: Input<'_>) {
-        self.utc = utc;
+        (self.utc, self.utc_at) = (utc, now);
         self.run_timers(now);
         self.now = now;
         match input {
@@ -153,6 +154,12 @@ impl Ocs {
         self.outbox.release(now);
     }
 
+    /// The calendar's seconds at the time being worked on, which a late timer puts before the input's.
+    fn utc_now(&self) -> i64 {
+        let behind = i64::try_from(self.utc_at.saturating_sub(self.now).as_secs()).unwrap_or(i64::MAX);
+        self.utc.0.saturating_sub(behind)
+    }
+
     /// The next thing to do.
     pub fn poll(&mut self) -> Option<Output> {
         self.outbox.poll()
@@ -162,7 +169,8 @@ impl Ocs {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
         let timers = self.pairs.values().filter_map(|runtime| runtime.deadline);
-        timers.chain(self.outbox.next_due()).min()
+        let sequences = self.sequences.values().filter_map(Sequence::due);
+        timers.chain(sequences).chain(self.outbox.next_due()).min()
     }
 
     /// What it is configured with, calling lists as they are now.
@@ -261,7 +269,6 @@ impl Ocs {
             Internal::CallEnded(pair) => self.call_ended(pair),
             Internal::RecordTaken { list, record_id, pair, held } => self.record_taken(&list, record_id, pair, held),
             Internal::RecordBack { list, record_id } => self.record_back(&list, record_id),
-            Internal::ItemBegin(group) => self.item_begin(group),
             Internal::ItemEnd(group) => self.item_end(group),
             Internal::Restart => {
                 self.sequences.clear();

@@ -61,7 +61,7 @@ impl Ocs {
     }
 
     pub(super) fn check_licence(&self, mode: DialMode) -> Result<(), ErrorCode> {
-        if mode.is_documented() && !self.config.licensed_modes.contains(&mode) {
+        if !self.config.licensed_modes.contains(&mode) {
             return Err(ErrorCode::LICENSE_VIOLATION);
         }
         Ok(())

@@ -1,6 +1,9 @@
-//! Sequences of a group (specification 5.7): requests with campaign 0, and the seam for running the items.
+//! Sequences of a group (specification 5.7): requests with campaign 0, and the items in their turn.
 //!
-//! When an item is due and when it ends is told from outside ([`super::Internal::ItemBegin`], `ItemEnd`).
+//! An item begins after `startTime` and its own pause, and ends at `stopAtTime`. What dialing will report (contacts,
+//! dials) is told from outside: [`super::Internal::ItemEnd`], [`super::Internal::Depleted`].
+
+use std::time::Duration;
 
 use crate::engine::ocs::campaign::{Request, wrap};
 use crate::engine::ocs::{Asker, Ocs};
@@ -18,6 +21,7 @@ use crate::message::Pair;
 use crate::message::PairEvent;
 use crate::message::RequestKind;
 use crate::message::ScheduleItem;
+use crate::protocol::Time;
 use crate::protocol::lifecycle::{Emit, Outcome, PairState, SequenceState};
 
 /// The sequence of a group.
@@ -30,9 +34,16 @@ pub(super) struct Sequence {
     /// The item that has been loaded by the sequence.
     item: Option<Pair>,
     last_requester: Option<AppDbid>,
+    /// While running: when the item in turn begins, or the loaded one ends.
+    due: Option<Time>,
 }
 
 impl Sequence {
+    /// When a timer of it is due.
+    pub(super) fn due(&self) -> Option<Time> {
+        self.due
+    }
+
     fn item_in_turn(&self) -> Option<&ScheduleItem> {
         self.schedule.in_order().get(self.position).map(|(_, item)| *item)
     }
@@ -66,7 +77,8 @@ impl Ocs {
             let schedule = schedule.ok_or(ErrorCode::CAMPAIGN_SCHEDULE_NOT_FOUND)?;
             self.check_schedule(group, schedule)?;
             let schedule = schedule.clone();
-            self.sequences.insert(group, Sequence { state, schedule, position: 0, item: None, last_requester: None });
+            self.sequences
+                .insert(group, Sequence { state, schedule, position: 0, item: None, last_requester: None, due: None });
         }
         if request.kind == RequestKind::SetMode {
             self.set_item_mode(group, request)?;
@@ -74,6 +86,7 @@ impl Ocs {
         let Some(sequence) = self.sequences.get_mut(&group) else { return Ok(()) };
         sequence.last_requester = Some(asker.requester.origin);
         sequence.state = next;
+        sequence.due = sequence.due.filter(|_| next == SequenceState::Running);
         if state == SequenceState::Running && next != SequenceState::Running {
             self.end_item(group, request.kind == RequestKind::ForceUnload);
         }
@@ -84,7 +97,27 @@ impl Ocs {
         for event in answers {
             self.answer(asker, event);
         }
+        if state != SequenceState::Running && next == SequenceState::Running {
+            self.await_item(group);
+        }
         Ok(())
+    }
+
+    /// Sets the time at which the item in turn begins: not before `startTime`, and after its own pause.
+    fn await_item(&mut self, group: GroupDbid) {
+        let (now, utc) = (self.now, self.utc_now());
+        let Some(sequence) = self.sequences.get_mut(&group) else { return };
+        let start = i64::from(sequence.schedule.start_time.unwrap_or(0));
+        let minutes = sequence.item_in_turn().and_then(|item| item.sleep_before_next_start_minutes).unwrap_or(0);
+        let seconds = start.saturating_sub(utc).max(0).saturating_add(i64::from(minutes.max(0)) * 60);
+        sequence.due = Some(now + Duration::from_secs(seconds.unsigned_abs()));
+    }
+
+    /// A timer of a sequence is due.
+    pub(super) fn sequence_due(&mut self, group: GroupDbid) {
+        let Some(sequence) = self.sequences.get_mut(&group) else { return };
+        sequence.due = None;
+        if sequence.item.is_some() { self.item_end(group) } else { self.item_begin(group) }
     }
 
     /// A bad schedule first, then each item's campaign and group.
@@ -158,7 +191,7 @@ impl Ocs {
     }
 
     /// Loads and starts the item in turn. An item that cannot be loaded or started is skipped.
-    pub(super) fn item_begin(&mut self, group: GroupDbid) {
+    fn item_begin(&mut self, group: GroupDbid) {
         let Some(sequence) = self.sequences.get(&group) else { return };
         if sequence.state != SequenceState::Running || sequence.item.is_some() {
             return;
@@ -166,7 +199,9 @@ impl Ocs {
         let Some(item) = sequence.item_in_turn().copied() else { return };
         let Some(pair) = item.campaign.map(|campaign| Pair { campaign, group }) else { return };
         let (dialing, last) = (self.item_dialing(pair, &item), sequence.last_requester);
-        if !self.item_can_start(pair, &dialing) {
+        let stop_at = item.stop_at_time.filter(|stop| *stop != 0).map(i64::from);
+        let left = stop_at.map(|stop| stop.saturating_sub(self.utc_now()));
+        if left.is_some_and(|seconds| seconds <= 0) || !self.item_can_start(pair, &dialing) {
             return self.next_item(group);
         }
         self.enter(pair, PairState::Active, false);
@@ -176,6 +211,7 @@ impl Ocs {
         }
         if let Some(sequence) = self.sequences.get_mut(&group) {
             sequence.item = Some(pair);
+            sequence.due = left.map(|seconds| self.now + Duration::from_secs(seconds.unsigned_abs()));
         }
         self.tell_item(pair, last, 19, GroupCampStatus::ACTIVE);
         self.enter(pair, PairState::Running, false);
@@ -226,9 +262,9 @@ impl Ocs {
     /// After the last item the sequence is unloaded.
     fn next_item(&mut self, group: GroupDbid) {
         let Some(sequence) = self.sequences.get_mut(&group) else { return };
-        sequence.position += 1;
+        (sequence.position, sequence.due) = (sequence.position + 1, None);
         if sequence.item_in_turn().is_some() {
-            return;
+            return self.await_item(group);
         }
         let last = sequence.last_requester;
         let event = self.sequence_event(group, emit(20, GroupCampStatus::NOT_LOADED));

@@ -29,6 +29,11 @@ impl World {
         Self::with(profile, |_| {})
     }
 
+    /// OCS 301 of the demo with a licence for every mode, the undocumented ones too.
+    fn licensed(profile: &str) -> Self {
+        Self::with(profile, |config| config.licensed_modes = (1..=11).map(DialMode).collect())
+    }
+
     /// OCS 301 of the demo, changed.
     fn with(profile: &str, change: impl FnOnce(&mut OcsConfig)) -> Self {
         let profile = Profile::shipped(profile);
@@ -192,7 +197,7 @@ fn every_pair_of_modes_clashes_or_shares_a_group_as_the_table_says() {
     for first in all {
         for second in all {
             let dialing = |mode| Dialing::new(DialMode(mode), OptimizeBy::BUSY_FACTOR, 80);
-            let mut world = World::new("documented");
+            let mut world = World::licensed("documented");
             world.ask(LoadCampaign::new(pair(), Dialing::default()));
             world.ask(LoadCampaign::new(Pair::new(103, 732), Dialing::default()));
             assert_eq!(types(&world.ask(StartDialing::new(pair(), dialing(first)))), [21]);
@@ -210,7 +215,7 @@ fn every_mode_change_while_running_is_allowed_or_not_as_the_table_says() {
         for from in all {
             for to in all {
                 let dialing = |mode| Dialing::new(DialMode(mode), OptimizeBy::BUSY_FACTOR, 80);
-                let mut world = World::new(profile);
+                let mut world = World::licensed(profile);
                 world.ask(LoadCampaign::new(pair(), Dialing::default()));
                 world.ask(StartDialing::new(pair(), dialing(from)));
                 let sent = world.ask(SetDialingMode::new(pair(), dialing(to)));
@@ -254,7 +259,7 @@ fn method_and_goal_count_only_with_modes_that_use_them() {
         (6, 0, 0, "documented", None),
         (6, 0, 0, "strict", Some(10)),
     ] {
-        let mut world = World::new(profile);
+        let mut world = World::licensed(profile);
         world.ask(LoadCampaign::new(pair(), PREDICT));
         let sent = world.ask(StartDialing::new(pair(), Dialing::new(DialMode(mode), OptimizeBy(method), goal)));
         assert_eq!(

@@ -99,8 +99,8 @@ async fn answer(door: &Door, accepted: Accepted, wait: Option<Duration>) -> Resu
             return Err(problem.request(&request.request_id));
         }
         _ => {
-            let waits_for = standing.waits_for.map(|reason| format!("it waits for {reason}"));
-            request.hint = waits_for.or(standing.overdue.then(|| SILENCE_HINT.to_owned()));
+            let waits = standing.waits_for.map(|reason| format!("it waits for {reason}"));
+            request.hint = waits.or_else(|| standing.overdue.then(|| SILENCE_HINT.to_owned()));
             StatusCode::ACCEPTED
         }
     };

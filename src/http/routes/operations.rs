@@ -6,7 +6,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::http::Door;
 use crate::http::convert;
 use crate::http::dto::{LinkDto, Page, ReadyDto, VersionDto};
-use crate::wire::dialect::Framing;
+use crate::wire::dialect::{CLAIM, Framing};
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new()
@@ -15,10 +15,6 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
         .routes(routes!(readyz))
         .routes(routes!(version))
 }
-
-/// What is claimed about the wire, in the words of the documents.
-pub(crate) const COMPATIBILITY: &str = "T-Server-style and semantically compatible with the CommDN API; not byte-compatible \
-    with the TCP framing of a Genesys T-Server, which is not public";
 
 pub(crate) fn all_links(door: &Door) -> Vec<LinkDto> {
     let directory = door.gateway.links();
@@ -51,6 +47,6 @@ async fn version() -> Json<VersionDto> {
         schema: "commdn.version.v1".into(),
         version: env!("CARGO_PKG_VERSION").into(),
         framing: Framing::default().name().into(),
-        compatibility: COMPATIBILITY.into(),
+        compatibility: CLAIM.into(),
     })
 }

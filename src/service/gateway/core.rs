@@ -180,6 +180,7 @@ impl Core {
             warnings: advice.iter().map(ToString::to_string).collect(),
             accepted_at: Self::utc(),
             steps: Vec::new(),
+            draining: false,
             ended: None,
         });
         self.accepted.insert(number, self.now());
@@ -357,6 +358,7 @@ impl Core {
                 (outcome::describe(&answer), frame)
             }
             Progress::AcceptedDraining { ocs } => {
+                self.journal.draining(number);
                 (format!("OCS {ocs} accepted the unload; calls are still open"), None)
             }
             Progress::Checking => ("the link was lost; what became of it is being found out".to_owned(), None),
