@@ -177,7 +177,7 @@ async fn no_error_body_repeats_a_phone_or_a_customer_id() {
         }
     }
     for torn in
-        [format!("{{\"phone\":\"{CANARY_PHONE}"), format!("{CANARY_PHONE}"), format!("{{\"phone\":{CANARY_PHONE}}}")]
+        [format!("{{\"phone\":\"{CANARY_PHONE}"), CANARY_PHONE.to_owned(), format!("{{\"phone\":{CANARY_PHONE}}}")]
     {
         silent_about_people(&raw(&site, "/v1/dnc", "application/json", torn).await);
     }
