@@ -89,19 +89,43 @@ impl fmt::Display for Warning {
     }
 }
 
-/// One list being read; nested lists share the warnings.
+/// What reading a message needs beside its bytes: the pairs of the lists that are open, and the warnings so far.
+#[derive(Debug, Default)]
+pub struct Sheet<'a> {
+    /// Walked once; a nested list's pairs stand behind those of the list that it is in.
+    pairs: Vec<(&'a [u8], ValueView<'a>)>,
+    /// Which tolerances were used.
+    pub warnings: Vec<Warning>,
+}
+
+/// One list being read; nested lists share the sheet.
 #[derive(Debug)]
 pub struct Fields<'a, 'w> {
     list: ListView<'a>,
-    path: String,
+    sheet: &'w mut Sheet<'a>,
+    /// Where the pairs of this list begin on the sheet.
+    first: usize,
+    path: Option<&'w Step<'w>>,
     reading: Reading,
-    warnings: &'w mut Vec<Warning>,
+}
+
+/// A key on the way from the top.
+#[derive(Debug)]
+struct Step<'w> {
+    above: Option<&'w Step<'w>>,
+    key: &'w str,
 }
 
 impl<'a, 'w> Fields<'a, 'w> {
     /// The top list of UserData.
-    pub fn new(list: ListView<'a>, reading: Reading, warnings: &'w mut Vec<Warning>) -> Self {
-        Self { list, path: String::new(), reading, warnings }
+    pub fn new(list: ListView<'a>, reading: Reading, sheet: &'w mut Sheet<'a>) -> Self {
+        Self::open(list, reading, sheet, None)
+    }
+
+    fn open(list: ListView<'a>, reading: Reading, sheet: &'w mut Sheet<'a>, path: Option<&'w Step<'w>>) -> Self {
+        let first = sheet.pairs.len();
+        sheet.pairs.extend(&list);
+        Self { list, sheet, first, path, reading }
     }
 
     /// The list itself, for keys that are not known beforehand.
@@ -164,8 +188,12 @@ impl<'a, 'w> Fields<'a, 'w> {
     ) -> Result<Option<T>, FieldError> {
         let Some(value) = self.find(key)? else { return Ok(None) };
         let ValueView::List(list) = value else { return Err(self.wrong(key, "list", &value)) };
-        let path = self.path_of(key);
-        read(&mut Fields { list, path, reading: self.reading, warnings: self.warnings }).map(Some)
+        let step = Step { above: self.path, key };
+        let mut inner = Fields::open(list, self.reading, self.sheet, Some(&step));
+        let result = read(&mut inner);
+        let first = inner.first;
+        self.sheet.pairs.truncate(first);
+        result.map(Some)
     }
 
     /// Reads one list under `GSW_CM_AttrProperties`.
@@ -189,12 +217,13 @@ impl<'a, 'w> Fields<'a, 'w> {
     /// Notes a tolerance.
     pub fn warn(&mut self, key: &str, kind: WarningKind) {
         let path = self.path_of(key);
-        self.warnings.push(Warning { path, kind });
+        self.sheet.warnings.push(Warning { path, kind });
     }
 
     fn find(&mut self, key: &str) -> Result<Option<ValueView<'a>>, FieldError> {
-        let mut exact = self.list.iter().filter(|(name, _)| *name == key.as_bytes());
-        if let Some((_, value)) = exact.next() {
+        let pairs = self.sheet.pairs.get(self.first..).unwrap_or_default();
+        let mut exact = pairs.iter().filter(|(name, _)| *name == key.as_bytes());
+        if let Some((_, value)) = exact.next().copied() {
             if exact.next().is_some() {
                 if self.reading == Reading::Strict {
                     return Err(self.error(key, FieldErrorKind::Duplicate));
@@ -206,7 +235,7 @@ impl<'a, 'w> Fields<'a, 'w> {
         if self.reading == Reading::Strict {
             return Ok(None);
         }
-        let other_case = self.list.iter().find(|(name, _)| name.eq_ignore_ascii_case(key.as_bytes()));
+        let other_case = pairs.iter().find(|(name, _)| name.eq_ignore_ascii_case(key.as_bytes())).copied();
         if other_case.is_some() {
             self.warn(key, WarningKind::KeyCase);
         }
@@ -218,7 +247,8 @@ impl<'a, 'w> Fields<'a, 'w> {
     }
 
     fn path_of(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}/{key}", self.path) }
+        let above = std::iter::successors(self.path, |step| step.above);
+        above.fold(key.to_owned(), |path, step| format!("{}/{path}", step.key))
     }
 }
 
@@ -244,9 +274,9 @@ mod tests {
     ) -> (T, Vec<&'static str>) {
         let bytes = tree.encode(&Dialect::default()).unwrap();
         let view = ListView::parse(&bytes, &Dialect::default(), Reading::Tolerant).unwrap();
-        let mut warnings = Vec::new();
-        let result = with(&mut Fields::new(view, reading, &mut warnings));
-        (result, warnings.iter().map(|warning| warning.kind.name()).collect())
+        let mut sheet = Sheet::default();
+        let result = with(&mut Fields::new(view, reading, &mut sheet));
+        (result, sheet.warnings.iter().map(|warning| warning.kind.name()).collect())
     }
 
     #[test]
