@@ -32,33 +32,62 @@ fn main() {
         prost_bytes.len(),
         pack_bytes.len()
     );
-    println!("peers: prost {} (list of key and value), rmp-serde {} (the same)\n", version("prost"), version("rmp-serde"));
+    println!(
+        "peers: prost {} (list of key and value), rmp-serde {} (the same)\n",
+        version("prost"),
+        version("rmp-serde")
+    );
 
-    let decode = in_turns(ROUNDS, CALLS, &mut [
-        ("checked view", Box::new(|| {
-            black_box(ListView::parse(black_box(&packed), &dialect, Reading::Tolerant).unwrap());
-        })),
-        ("view + routing keys", Box::new(|| {
-            let view = ListView::parse(black_box(&packed), &dialect, Reading::Tolerant).unwrap();
-            black_box(Envelope::of(view).unwrap());
-        })),
-        ("view + routing keys, strict", Box::new(|| {
-            let view = ListView::parse(black_box(&packed), &dialect, Reading::Strict).unwrap();
-            black_box(Envelope::of(view).unwrap());
-        })),
-        ("typed message", Box::new(|| {
-            black_box(CommDnMessage::decode(black_box(&packed), &dialect, Reading::Tolerant).unwrap());
-        })),
-        ("owned tree", Box::new(|| {
-            black_box(TkvList::decode(black_box(&packed), &dialect, Reading::Tolerant).unwrap());
-        })),
-        ("rmp-serde", Box::new(|| {
-            black_box(rmp_serde::from_slice::<sample::PackList>(black_box(&pack_bytes)).unwrap());
-        })),
-        ("prost", Box::new(|| {
-            black_box(sample::ProstList::decode(black_box(&prost_bytes[..])).unwrap());
-        })),
-    ]);
+    let decode = in_turns(
+        ROUNDS,
+        CALLS,
+        &mut [
+            (
+                "checked view",
+                Box::new(|| {
+                    black_box(ListView::parse(black_box(&packed), &dialect, Reading::Tolerant).unwrap());
+                }),
+            ),
+            (
+                "view + routing keys",
+                Box::new(|| {
+                    let view = ListView::parse(black_box(&packed), &dialect, Reading::Tolerant).unwrap();
+                    black_box(Envelope::of(view).unwrap());
+                }),
+            ),
+            (
+                "view + routing keys, strict",
+                Box::new(|| {
+                    let view = ListView::parse(black_box(&packed), &dialect, Reading::Strict).unwrap();
+                    black_box(Envelope::of(view).unwrap());
+                }),
+            ),
+            (
+                "typed message",
+                Box::new(|| {
+                    black_box(CommDnMessage::decode(black_box(&packed), &dialect, Reading::Tolerant).unwrap());
+                }),
+            ),
+            (
+                "owned tree",
+                Box::new(|| {
+                    black_box(TkvList::decode(black_box(&packed), &dialect, Reading::Tolerant).unwrap());
+                }),
+            ),
+            (
+                "rmp-serde",
+                Box::new(|| {
+                    black_box(rmp_serde::from_slice::<sample::PackList>(black_box(&pack_bytes)).unwrap());
+                }),
+            ),
+            (
+                "prost",
+                Box::new(|| {
+                    black_box(sample::ProstList::decode(black_box(&prost_bytes[..])).unwrap());
+                }),
+            ),
+        ],
+    );
     let [view, routed, strict, typed, tree_ns, pack, prost] = decode[..] else { unreachable!() };
     println!("decode");
     line("checked view", view, prost, "");
@@ -71,33 +100,52 @@ fn main() {
 
     let (mut ours, mut theirs, mut pack_out) = (BytesMut::new(), BytesMut::new(), Vec::new());
     let (mut tree_out, mut memcpy) = (BytesMut::new(), BytesMut::new());
-    let encode = in_turns(ROUNDS, CALLS, &mut [
-        ("typed message", Box::new(|| {
-            ours.clear();
-            black_box(&message).encode_into(&mut ours, &dialect).unwrap();
-            black_box(&ours);
-        })),
-        ("owned tree", Box::new(|| {
-            tree_out.clear();
-            black_box(&tree).encode_into(&mut tree_out, &dialect).unwrap();
-            black_box(&tree_out);
-        })),
-        ("memcpy", Box::new(|| {
-            memcpy.clear();
-            memcpy.extend_from_slice(black_box(&packed));
-            black_box(&memcpy);
-        })),
-        ("rmp-serde", Box::new(|| {
-            pack_out.clear();
-            rmp_serde::encode::write(&mut pack_out, black_box(&pack_list)).unwrap();
-            black_box(&pack_out);
-        })),
-        ("prost", Box::new(|| {
-            theirs.clear();
-            black_box(&prost_list).encode(&mut theirs).unwrap();
-            black_box(&theirs);
-        })),
-    ]);
+    let encode = in_turns(
+        ROUNDS,
+        CALLS,
+        &mut [
+            (
+                "typed message",
+                Box::new(|| {
+                    ours.clear();
+                    black_box(&message).encode_into(&mut ours, &dialect).unwrap();
+                    black_box(&ours);
+                }),
+            ),
+            (
+                "owned tree",
+                Box::new(|| {
+                    tree_out.clear();
+                    black_box(&tree).encode_into(&mut tree_out, &dialect).unwrap();
+                    black_box(&tree_out);
+                }),
+            ),
+            (
+                "memcpy",
+                Box::new(|| {
+                    memcpy.clear();
+                    memcpy.extend_from_slice(black_box(&packed));
+                    black_box(&memcpy);
+                }),
+            ),
+            (
+                "rmp-serde",
+                Box::new(|| {
+                    pack_out.clear();
+                    rmp_serde::encode::write(&mut pack_out, black_box(&pack_list)).unwrap();
+                    black_box(&pack_out);
+                }),
+            ),
+            (
+                "prost",
+                Box::new(|| {
+                    theirs.clear();
+                    black_box(&prost_list).encode(&mut theirs).unwrap();
+                    black_box(&theirs);
+                }),
+            ),
+        ],
+    );
     let [typed, tree_ns, memcpy, pack, prost] = encode[..] else { unreachable!() };
     println!("\nencode into a reused buffer");
     line("typed message", typed, prost, "row 3: must <= 0.20, aim 0.10");

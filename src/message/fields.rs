@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::message::keys;
+use crate::message::sheet::{Found, Part, Sheet, Slot};
 use crate::wire::ListView;
 use crate::wire::Reading;
 use crate::wire::Text;
@@ -89,22 +90,12 @@ impl fmt::Display for Warning {
     }
 }
 
-/// What reading a message needs beside its bytes: the pairs of the lists that are open, and the warnings so far.
-#[derive(Debug, Default)]
-pub struct Sheet<'a> {
-    /// Walked once; a nested list's pairs stand behind those of the list that it is in.
-    pairs: Vec<(&'a [u8], ValueView<'a>)>,
-    /// Which tolerances were used.
-    pub warnings: Vec<Warning>,
-}
-
 /// One list being read; nested lists share the sheet.
 #[derive(Debug)]
 pub struct Fields<'a, 'w> {
     list: ListView<'a>,
     sheet: &'w mut Sheet<'a>,
-    /// Where the pairs of this list begin on the sheet.
-    first: usize,
+    part: Part,
     path: Option<&'w Step<'w>>,
     reading: Reading,
 }
@@ -123,9 +114,8 @@ impl<'a, 'w> Fields<'a, 'w> {
     }
 
     fn open(list: ListView<'a>, reading: Reading, sheet: &'w mut Sheet<'a>, path: Option<&'w Step<'w>>) -> Self {
-        let first = sheet.pairs.len();
-        sheet.pairs.extend(&list);
-        Self { list, sheet, first, path, reading }
+        let part = sheet.open(list);
+        Self { list, sheet, part, path, reading }
     }
 
     /// The list itself, for keys that are not known beforehand.
@@ -138,8 +128,13 @@ impl<'a, 'w> Fields<'a, 'w> {
     ///
     /// # Errors
     /// [`FieldError`] for another kind of value.
+    #[inline]
     pub fn int(&mut self, key: &str) -> Result<Option<i32>, FieldError> {
-        let Some(value) = self.find(key)? else { return Ok(None) };
+        self.int_in(key, Slot::of(key.as_bytes()))
+    }
+
+    fn int_in(&mut self, key: &str, slot: Slot) -> Result<Option<i32>, FieldError> {
+        let Some(value) = self.find(key, slot)? else { return Ok(None) };
         match value {
             ValueView::Int(number) => Ok(Some(number)),
             ValueView::Str(text) if self.reading == Reading::Tolerant => match decimal(text.bytes) {
@@ -166,7 +161,7 @@ impl<'a, 'w> Fields<'a, 'w> {
     /// # Errors
     /// [`FieldError`] for another kind of value.
     pub fn text(&mut self, key: &str) -> Result<Option<Text>, FieldError> {
-        let Some(value) = self.find(key)? else { return Ok(None) };
+        let Some(value) = self.find(key, Slot::of(key.as_bytes()))? else { return Ok(None) };
         match value {
             ValueView::Str(text) => Ok(Some(text.to_text())),
             ValueView::Int(number) if self.reading == Reading::Tolerant => {
@@ -186,13 +181,13 @@ impl<'a, 'w> Fields<'a, 'w> {
         key: &str,
         read: impl FnOnce(&mut Fields<'a, '_>) -> Result<T, FieldError>,
     ) -> Result<Option<T>, FieldError> {
-        let Some(value) = self.find(key)? else { return Ok(None) };
+        let Some(value) = self.find(key, Slot::of(key.as_bytes()))? else { return Ok(None) };
         let ValueView::List(list) = value else { return Err(self.wrong(key, "list", &value)) };
         let step = Step { above: self.path, key };
         let mut inner = Fields::open(list, self.reading, self.sheet, Some(&step));
         let result = read(&mut inner);
-        let first = inner.first;
-        self.sheet.pairs.truncate(first);
+        let part = inner.part;
+        self.sheet.close(&part);
         result.map(Some)
     }
 
@@ -220,26 +215,18 @@ impl<'a, 'w> Fields<'a, 'w> {
         self.sheet.warnings.push(Warning { path, kind });
     }
 
-    fn find(&mut self, key: &str) -> Result<Option<ValueView<'a>>, FieldError> {
-        let pairs = self.sheet.pairs.get(self.first..).unwrap_or_default();
-        let mut exact = pairs.iter().filter(|(name, _)| *name == key.as_bytes());
-        if let Some((_, value)) = exact.next().copied() {
-            if exact.next().is_some() {
-                if self.reading == Reading::Strict {
-                    return Err(self.error(key, FieldErrorKind::Duplicate));
-                }
-                self.warn(key, WarningKind::DuplicateKey);
-            }
-            return Ok(Some(value));
-        }
-        if self.reading == Reading::Strict {
-            return Ok(None);
-        }
-        let other_case = pairs.iter().find(|(name, _)| name.eq_ignore_ascii_case(key.as_bytes())).copied();
-        if other_case.is_some() {
-            self.warn(key, WarningKind::KeyCase);
-        }
-        Ok(other_case.map(|(_, value)| value))
+    fn find(&mut self, key: &str, slot: Slot) -> Result<Option<ValueView<'a>>, FieldError> {
+        let strict = self.reading == Reading::Strict;
+        let (value, tolerance) = match self.sheet.find(&mut self.part, key, slot) {
+            Found::Exact(value) => return Ok(Some(value)),
+            Found::Nothing => return Ok(None),
+            Found::Several(_) if strict => return Err(self.error(key, FieldErrorKind::Duplicate)),
+            Found::Several(value) => (value, WarningKind::DuplicateKey),
+            Found::OtherCase(_) if strict => return Ok(None),
+            Found::OtherCase(value) => (value, WarningKind::KeyCase),
+        };
+        self.warn(key, tolerance);
+        Ok(Some(value))
     }
 
     fn wrong(&self, key: &str, wanted: &'static str, found: &ValueView<'_>) -> FieldError {

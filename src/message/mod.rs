@@ -16,6 +16,7 @@ mod pair_request;
 mod priority;
 mod schedule;
 mod set_dialing_mode;
+mod sheet;
 mod start_dialing;
 mod stop_dialing;
 mod table;
@@ -33,7 +34,7 @@ pub use dialing::{AutoCompletion, AutoCompletionPlace, Dialing};
 pub use do_not_call::{DoNotCall, DoNotCallProcessed};
 pub use enums::{ChainAttr, ChainScope, DialMode, ErrorCode, GroupCampStatus, OptimizeBy};
 pub use error_event::ErrorEvent;
-pub use fields::{FieldError, FieldErrorKind, Fields, Sheet, Warning, WarningKind};
+pub use fields::{FieldError, FieldErrorKind, Fields, Warning, WarningKind};
 pub use force_unload::ForceUnloadCampaign;
 pub use ids::{AppDbid, CampaignDbid, CustomerId, GroupDbid, Pair, Phone, Target};
 pub use load_campaign::{CampaignLoaded, LoadCampaign};
@@ -41,6 +42,7 @@ pub use pair_event::PairEvent;
 pub use priority::{DialingPriority, PriorityShare};
 pub use schedule::{CampaignSchedule, ITEMS_MAX, ScheduleItem, ScheduleProblem};
 pub use set_dialing_mode::{DialingModeChanged, SetDialingMode};
+pub use sheet::Sheet;
 pub use start_dialing::{DialingStarted, StartDialing};
 pub use stop_dialing::{DialingStopped, StopDialing};
 pub use table::{Direction, Message, MessageType, RequestKind, Row, TABLE};
@@ -206,7 +208,11 @@ impl Envelope {
                 });
             }
         }
-        Some(Self { message_type: MessageType(message_type?), origin: AppDbid(origin?), target: target.map(Target::from) })
+        Some(Self {
+            message_type: MessageType(message_type?),
+            origin: AppDbid(origin?),
+            target: target.map(Target::from),
+        })
     }
 
     fn read(fields: &mut Fields<'_, '_>) -> Result<Self, FieldError> {

@@ -1,6 +1,6 @@
 //! `campaign_schedule`: a sequence of campaigns on one group (vendor page, "User Event Attributes for campaign_schedule").
 
-use std::{fmt, io::Write};
+use std::fmt;
 
 use crate::message::CampaignDbid;
 use crate::message::DialMode;
@@ -216,11 +216,27 @@ struct ItemKey {
 impl ItemKey {
     fn new(number: i32) -> Self {
         let mut key = Self { bytes: [0; 24], length: 0 };
-        let mut room = &mut key.bytes[..];
-        // The longest number has 11 characters, so it always fits.
-        let _ = write!(room, "{}{number}", keys::SCHEDULE_ITEM_PREFIX);
-        let left = room.len();
-        key.length = key.bytes.len().saturating_sub(left);
+        let mut digits = [0; 10];
+        let mut rest = number.unsigned_abs();
+        let mut used = 0_usize;
+        for place in digits.iter_mut().rev() {
+            // One digit of a number is below 10, so that the conversion cannot fail.
+            *place = b'0'.saturating_add(u8::try_from(rest % 10).unwrap_or_default());
+            rest /= 10;
+            used = used.saturating_add(1);
+            if rest == 0 {
+                break;
+            }
+        }
+        let sign: &[u8] = if number < 0 { b"-" } else { b"" };
+        let digits = digits.get(digits.len().saturating_sub(used)..).unwrap_or_default();
+        for part in [keys::SCHEDULE_ITEM_PREFIX.as_bytes(), sign, digits] {
+            let end = key.length.saturating_add(part.len());
+            if let Some(place) = key.bytes.get_mut(key.length..end) {
+                place.copy_from_slice(part);
+                key.length = end;
+            }
+        }
         key
     }
 
@@ -285,7 +301,14 @@ mod tests {
             assert_eq!(item_number(key.as_bytes()).map(|(_, number)| number), Some(number));
         }
         assert_eq!(ItemKey::new(12).as_bytes(), b"scheduleItem-12");
-        for key in [&b"scheduleItem-"[..], b"scheduleItem-01", b"scheduleItem-+1", b"scheduleItem-x", b"scheduleItem--0", b"Item-1"] {
+        for key in [
+            &b"scheduleItem-"[..],
+            b"scheduleItem-01",
+            b"scheduleItem-+1",
+            b"scheduleItem-x",
+            b"scheduleItem--0",
+            b"Item-1",
+        ] {
             assert_eq!(item_number(key), None);
         }
     }

@@ -217,6 +217,7 @@ pub struct Pairs<'a> {
 impl<'a> Iterator for Pairs<'a> {
     type Item = (&'a [u8], ValueView<'a>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
         let (code, key, rest) = pair_head(self.rest)?;
@@ -229,13 +230,17 @@ impl<'a> Iterator for Pairs<'a> {
         let (bytes, rest) = scalar(rest)?;
         self.rest = rest;
         let value = match code {
-            0 => ValueView::Str(StrView { bytes, charset: self.dialect.charset }),
             1 => ValueView::Int(int(bytes, self.dialect.int_order)?),
+            0 => ValueView::Str(StrView { bytes, charset: self.dialect.charset }),
             2 => ValueView::Binary(bytes),
             4 => ValueView::Unicode(bytes),
             code => ValueView::Opaque { code, bytes },
         };
         Some((key, value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
     }
 }
 

@@ -79,7 +79,8 @@ impl<'b> ListWriter<'b> {
         let room = out.capacity().saturating_sub(start).clamp(least, most);
         out.resize(start.saturating_add(room), 0);
         let end = start.saturating_add(2);
-        let mut writer = ListWriter { out, end, dialect: *dialect, count: 0, depth: 1, pairs_left: PAIRS_MAX, error: None };
+        let mut writer =
+            ListWriter { out, end, dialect: *dialect, count: 0, depth: 1, pairs_left: PAIRS_MAX, error: None };
         fill(&mut writer);
         let (end, count, error) = (writer.end, writer.count, writer.error.take());
         let bytes = end.saturating_sub(start);
