@@ -78,8 +78,8 @@ impl CancelRecord {
 
 impl Body for CancelRecord {
     fn read(fields: &mut Fields<'_, '_>) -> Result<Self, FieldError> {
-        let missing = fields.error(keys::PROPERTIES, FieldErrorKind::Missing("list cancel_record"));
-        fields.property(keys::CANCEL_RECORD, Self::read_list)?.ok_or(missing)
+        let list = fields.property(keys::CANCEL_RECORD, Self::read_list)?;
+        list.ok_or_else(|| fields.error(keys::PROPERTIES, FieldErrorKind::Missing("list cancel_record")))
     }
 
     fn top(&self) -> Top<'_> {

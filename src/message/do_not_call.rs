@@ -60,8 +60,8 @@ impl DoNotCall {
 
 impl Body for DoNotCall {
     fn read(fields: &mut Fields<'_, '_>) -> Result<Self, FieldError> {
-        let missing = fields.error(keys::PROPERTIES, FieldErrorKind::Missing("list do_not_call"));
-        fields.property(keys::DO_NOT_CALL, Self::read_list)?.ok_or(missing)
+        let list = fields.property(keys::DO_NOT_CALL, Self::read_list)?;
+        list.ok_or_else(|| fields.error(keys::PROPERTIES, FieldErrorKind::Missing("list do_not_call")))
     }
 
     fn top(&self) -> Top<'_> {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::message::keys;
+use crate::message::sheet::{Found, Part, Sheet, Slot};
 use crate::wire::ListView;
 use crate::wire::Reading;
 use crate::wire::Text;
@@ -89,19 +90,32 @@ impl fmt::Display for Warning {
     }
 }
 
-/// One list being read; nested lists share the warnings.
+/// One list being read; nested lists share the sheet.
 #[derive(Debug)]
 pub struct Fields<'a, 'w> {
     list: ListView<'a>,
-    path: String,
+    sheet: &'w mut Sheet<'a>,
+    part: Part,
+    path: Option<&'w Step<'w>>,
     reading: Reading,
-    warnings: &'w mut Vec<Warning>,
+}
+
+/// A key on the way from the top.
+#[derive(Debug)]
+struct Step<'w> {
+    above: Option<&'w Step<'w>>,
+    key: &'w str,
 }
 
 impl<'a, 'w> Fields<'a, 'w> {
     /// The top list of UserData.
-    pub fn new(list: ListView<'a>, reading: Reading, warnings: &'w mut Vec<Warning>) -> Self {
-        Self { list, path: String::new(), reading, warnings }
+    pub fn new(list: ListView<'a>, reading: Reading, sheet: &'w mut Sheet<'a>) -> Self {
+        Self::open(list, reading, sheet, None)
+    }
+
+    fn open(list: ListView<'a>, reading: Reading, sheet: &'w mut Sheet<'a>, path: Option<&'w Step<'w>>) -> Self {
+        let part = sheet.open(list);
+        Self { list, sheet, part, path, reading }
     }
 
     /// The list itself, for keys that are not known beforehand.
@@ -114,8 +128,13 @@ impl<'a, 'w> Fields<'a, 'w> {
     ///
     /// # Errors
     /// [`FieldError`] for another kind of value.
+    #[inline]
     pub fn int(&mut self, key: &str) -> Result<Option<i32>, FieldError> {
-        let Some(value) = self.find(key)? else { return Ok(None) };
+        self.int_in(key, Slot::of(key.as_bytes()))
+    }
+
+    fn int_in(&mut self, key: &str, slot: Slot) -> Result<Option<i32>, FieldError> {
+        let Some(value) = self.find(key, slot)? else { return Ok(None) };
         match value {
             ValueView::Int(number) => Ok(Some(number)),
             ValueView::Str(text) if self.reading == Reading::Tolerant => match decimal(text.bytes) {
@@ -142,7 +161,7 @@ impl<'a, 'w> Fields<'a, 'w> {
     /// # Errors
     /// [`FieldError`] for another kind of value.
     pub fn text(&mut self, key: &str) -> Result<Option<Text>, FieldError> {
-        let Some(value) = self.find(key)? else { return Ok(None) };
+        let Some(value) = self.find(key, Slot::of(key.as_bytes()))? else { return Ok(None) };
         match value {
             ValueView::Str(text) => Ok(Some(text.to_text())),
             ValueView::Int(number) if self.reading == Reading::Tolerant => {
@@ -162,10 +181,14 @@ impl<'a, 'w> Fields<'a, 'w> {
         key: &str,
         read: impl FnOnce(&mut Fields<'a, '_>) -> Result<T, FieldError>,
     ) -> Result<Option<T>, FieldError> {
-        let Some(value) = self.find(key)? else { return Ok(None) };
+        let Some(value) = self.find(key, Slot::of(key.as_bytes()))? else { return Ok(None) };
         let ValueView::List(list) = value else { return Err(self.wrong(key, "list", &value)) };
-        let path = self.path_of(key);
-        read(&mut Fields { list, path, reading: self.reading, warnings: self.warnings }).map(Some)
+        let step = Step { above: self.path, key };
+        let mut inner = Fields::open(list, self.reading, self.sheet, Some(&step));
+        let result = read(&mut inner);
+        let part = inner.part;
+        self.sheet.close(&part);
+        result.map(Some)
     }
 
     /// Reads one list under `GSW_CM_AttrProperties`.
@@ -189,28 +212,21 @@ impl<'a, 'w> Fields<'a, 'w> {
     /// Notes a tolerance.
     pub fn warn(&mut self, key: &str, kind: WarningKind) {
         let path = self.path_of(key);
-        self.warnings.push(Warning { path, kind });
+        self.sheet.warnings.push(Warning { path, kind });
     }
 
-    fn find(&mut self, key: &str) -> Result<Option<ValueView<'a>>, FieldError> {
-        let mut exact = self.list.iter().filter(|(name, _)| *name == key.as_bytes());
-        if let Some((_, value)) = exact.next() {
-            if exact.next().is_some() {
-                if self.reading == Reading::Strict {
-                    return Err(self.error(key, FieldErrorKind::Duplicate));
-                }
-                self.warn(key, WarningKind::DuplicateKey);
-            }
-            return Ok(Some(value));
-        }
-        if self.reading == Reading::Strict {
-            return Ok(None);
-        }
-        let other_case = self.list.iter().find(|(name, _)| name.eq_ignore_ascii_case(key.as_bytes()));
-        if other_case.is_some() {
-            self.warn(key, WarningKind::KeyCase);
-        }
-        Ok(other_case.map(|(_, value)| value))
+    fn find(&mut self, key: &str, slot: Slot) -> Result<Option<ValueView<'a>>, FieldError> {
+        let strict = self.reading == Reading::Strict;
+        let (value, tolerance) = match self.sheet.find(&mut self.part, key, slot) {
+            Found::Exact(value) => return Ok(Some(value)),
+            Found::Nothing => return Ok(None),
+            Found::Several(_) if strict => return Err(self.error(key, FieldErrorKind::Duplicate)),
+            Found::Several(value) => (value, WarningKind::DuplicateKey),
+            Found::OtherCase(_) if strict => return Ok(None),
+            Found::OtherCase(value) => (value, WarningKind::KeyCase),
+        };
+        self.warn(key, tolerance);
+        Ok(Some(value))
     }
 
     fn wrong(&self, key: &str, wanted: &'static str, found: &ValueView<'_>) -> FieldError {
@@ -218,7 +234,8 @@ impl<'a, 'w> Fields<'a, 'w> {
     }
 
     fn path_of(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}/{key}", self.path) }
+        let above = std::iter::successors(self.path, |step| step.above);
+        above.fold(key.to_owned(), |path, step| format!("{}/{path}", step.key))
     }
 }
 
@@ -244,9 +261,9 @@ mod tests {
     ) -> (T, Vec<&'static str>) {
         let bytes = tree.encode(&Dialect::default()).unwrap();
         let view = ListView::parse(&bytes, &Dialect::default(), Reading::Tolerant).unwrap();
-        let mut warnings = Vec::new();
-        let result = with(&mut Fields::new(view, reading, &mut warnings));
-        (result, warnings.iter().map(|warning| warning.kind.name()).collect())
+        let mut sheet = Sheet::default();
+        let result = with(&mut Fields::new(view, reading, &mut sheet));
+        (result, sheet.warnings.iter().map(|warning| warning.kind.name()).collect())
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod pair_request;
 mod priority;
 mod schedule;
 mod set_dialing_mode;
+mod sheet;
 mod start_dialing;
 mod stop_dialing;
 mod table;
@@ -41,6 +42,7 @@ pub use pair_event::PairEvent;
 pub use priority::{DialingPriority, PriorityShare};
 pub use schedule::{CampaignSchedule, ITEMS_MAX, ScheduleItem, ScheduleProblem};
 pub use set_dialing_mode::{DialingModeChanged, SetDialingMode};
+pub use sheet::Sheet;
 pub use start_dialing::{DialingStarted, StartDialing};
 pub use stop_dialing::{DialingStopped, StopDialing};
 pub use table::{Direction, Message, MessageType, RequestKind, Row, TABLE};
@@ -53,6 +55,7 @@ use crate::wire::EncodeError;
 use crate::wire::ListView;
 use crate::wire::ListWriter;
 use crate::wire::Reading;
+use crate::wire::ValueView;
 use top::Top;
 
 /// A message body: reads itself from the top list and says what it has to write there.
@@ -144,8 +147,8 @@ impl CommDnMessage {
     /// # Errors
     /// As [`CommDnMessage::decode`], but for the list itself.
     pub fn read(list: ListView<'_>, reading: Reading) -> Result<Decoded, MessageError> {
-        let mut warnings = Vec::new();
-        let mut fields = Fields::new(list, reading, &mut warnings);
+        let mut sheet = Sheet::default();
+        let mut fields = Fields::new(list, reading, &mut sheet);
         let envelope = Envelope::read(&mut fields).map_err(MessageError::Envelope)?;
         let in_body = |error| MessageError::Body { envelope, error };
         let body = Message::read(envelope.message_type, &mut fields).map_err(in_body)?;
@@ -154,7 +157,8 @@ impl CommDnMessage {
             Some(target) => target,
             None => fields.required_int(keys::TARGET_APP_ID).map(Target::from).map_err(in_body)?,
         };
-        Ok(Decoded { message: Self { origin: envelope.origin, target, reference_id, body }, warnings })
+        let message = Self { origin: envelope.origin, target, reference_id, body };
+        Ok(Decoded { message, warnings: sheet.warnings })
     }
 
     /// Packs the message.
@@ -182,6 +186,35 @@ impl CommDnMessage {
 }
 
 impl Envelope {
+    /// The routing keys of a checked list, without reading the rest: ints under their exact names, the first of each.
+    /// `None` where type or sender cannot be told so; [`CommDnMessage::read`] then says why, or finds them tolerantly.
+    #[must_use]
+    pub fn of(list: ListView<'_>) -> Option<Self> {
+        let (mut message_type, mut origin, mut target) = (None, None, None);
+        for (key, value) in &list {
+            let ValueView::Int(number) = value else { continue };
+            let place = match key {
+                _ if key == keys::MESSAGE_TYPE.as_bytes() => &mut message_type,
+                _ if key == keys::ORIGIN_APP_ID.as_bytes() => &mut origin,
+                _ if key == keys::TARGET_APP_ID.as_bytes() => &mut target,
+                _ => continue,
+            };
+            place.get_or_insert(number);
+            if let (Some(message_type), Some(origin), Some(target)) = (message_type, origin, target) {
+                return Some(Self {
+                    message_type: MessageType(message_type),
+                    origin: AppDbid(origin),
+                    target: Some(Target::from(target)),
+                });
+            }
+        }
+        Some(Self {
+            message_type: MessageType(message_type?),
+            origin: AppDbid(origin?),
+            target: target.map(Target::from),
+        })
+    }
+
     fn read(fields: &mut Fields<'_, '_>) -> Result<Self, FieldError> {
         Ok(Self {
             message_type: MessageType(fields.required_int(keys::MESSAGE_TYPE)?),

@@ -2,6 +2,7 @@
 
 use crate::message::fields::{FieldError, Fields};
 use crate::message::keys;
+use crate::message::top::put;
 use crate::wire::ListWriter;
 
 /// Shares of the record kinds; an absent one stays as it is.
@@ -51,11 +52,8 @@ impl DialingPriority {
         for (key, share) in shares {
             let Some(share) = share else { continue };
             writer.list(key.as_bytes(), |writer| {
-                for (key, value) in [(keys::PRIORITY, share.priority), (keys::N_RECORDS, share.n_records)] {
-                    if let Some(value) = value {
-                        writer.int(key.as_bytes(), value);
-                    }
-                }
+                put(writer, keys::PRIORITY, share.priority);
+                put(writer, keys::N_RECORDS, share.n_records);
             });
         }
     }

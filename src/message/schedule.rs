@@ -8,6 +8,7 @@ use crate::message::GroupCampStatus;
 use crate::message::OptimizeBy;
 use crate::message::fields::{FieldError, Fields};
 use crate::message::keys;
+use crate::message::top::put;
 use crate::wire::ListWriter;
 use crate::wire::Text;
 
@@ -137,15 +138,15 @@ impl CampaignSchedule {
     pub(super) fn read(fields: &mut Fields<'_, '_>) -> Result<Self, FieldError> {
         let mut numbers = Vec::new();
         for (key, _) in &fields.list() {
-            if let Some(number) = item_number(key)
-                && !numbers.contains(&number)
+            if let Some((key, number)) = item_number(key)
+                && !numbers.contains(&(key, number))
             {
-                numbers.push(number);
+                numbers.push((key, number));
             }
         }
         let mut items = Vec::with_capacity(numbers.len());
-        for number in numbers {
-            if let Some(item) = fields.nested(&item_key(number), ScheduleItem::read)? {
+        for (key, number) in numbers {
+            if let Some(item) = fields.nested(key, ScheduleItem::read)? {
                 items.push((number, item));
             }
         }
@@ -161,13 +162,10 @@ impl CampaignSchedule {
         if let Some(description) = &self.description {
             writer.text(keys::DESCRIPTION.as_bytes(), description);
         }
-        for (key, value) in [(keys::START_TIME, self.start_time), (keys::N_ITEMS, self.n_items)] {
-            if let Some(value) = value {
-                writer.int(key.as_bytes(), value);
-            }
-        }
+        put(writer, keys::START_TIME, self.start_time);
+        put(writer, keys::N_ITEMS, self.n_items);
         for (number, item) in &self.items {
-            writer.list(item_key(*number).as_bytes(), |writer| item.write(writer));
+            writer.list(ItemKey::new(*number).as_bytes(), |writer| item.write(writer));
         }
     }
 }
@@ -188,22 +186,15 @@ impl ScheduleItem {
     }
 
     fn write(&self, writer: &mut ListWriter<'_>) {
-        let pairs = [
-            (keys::ITEM_CAMPAIGN_DBID, self.campaign.map(|campaign| campaign.0)),
-            (keys::ITEM_DIAL_MODE, self.mode.map(|mode| mode.0)),
-            (keys::ITEM_OPT_METHOD, self.optimize_by.map(|method| method.0)),
-            (keys::ITEM_OPT_METHOD_VALUE, self.goal),
-            (keys::ITEM_STOP_AT_TIME, self.stop_at_time),
-            (keys::ITEM_STOP_AT_CONTACTS, self.stop_at_contacts),
-            (keys::ITEM_STOP_AT_DIALS, self.stop_at_dials),
-            (keys::ITEM_SLEEP_BEFORE_NEXT_START, self.sleep_before_next_start_minutes),
-            (keys::ITEM_STATUS, self.status.map(|status| status.0)),
-        ];
-        for (key, value) in pairs {
-            if let Some(value) = value {
-                writer.int(key.as_bytes(), value);
-            }
-        }
+        put(writer, keys::ITEM_CAMPAIGN_DBID, self.campaign.map(|campaign| campaign.0));
+        put(writer, keys::ITEM_DIAL_MODE, self.mode.map(|mode| mode.0));
+        put(writer, keys::ITEM_OPT_METHOD, self.optimize_by.map(|method| method.0));
+        put(writer, keys::ITEM_OPT_METHOD_VALUE, self.goal);
+        put(writer, keys::ITEM_STOP_AT_TIME, self.stop_at_time);
+        put(writer, keys::ITEM_STOP_AT_CONTACTS, self.stop_at_contacts);
+        put(writer, keys::ITEM_STOP_AT_DIALS, self.stop_at_dials);
+        put(writer, keys::ITEM_SLEEP_BEFORE_NEXT_START, self.sleep_before_next_start_minutes);
+        put(writer, keys::ITEM_STATUS, self.status.map(|status| status.0));
     }
 }
 
@@ -216,15 +207,51 @@ impl fmt::Display for CampaignSchedule {
     }
 }
 
-fn item_key(number: i32) -> String {
-    format!("{}{number}", keys::SCHEDULE_ITEM_PREFIX)
+/// `scheduleItem-` and a number, in place.
+struct ItemKey {
+    bytes: [u8; 24],
+    length: usize,
 }
 
-/// The number behind `scheduleItem-`, without leading zeros or sign, so that it prints back to the same key.
-fn item_number(key: &[u8]) -> Option<i32> {
-    let digits = std::str::from_utf8(key.strip_prefix(keys::SCHEDULE_ITEM_PREFIX.as_bytes())?).ok()?;
-    let number = digits.parse().ok()?;
-    (item_key(number).as_bytes() == key).then_some(number)
+impl ItemKey {
+    fn new(number: i32) -> Self {
+        let mut key = Self { bytes: [0; 24], length: 0 };
+        let mut digits = [0; 10];
+        let mut rest = number.unsigned_abs();
+        let mut used = 0_usize;
+        for place in digits.iter_mut().rev() {
+            // One digit of a number is below 10, so that the conversion cannot fail.
+            *place = b'0'.saturating_add(u8::try_from(rest % 10).unwrap_or_default());
+            rest /= 10;
+            used = used.saturating_add(1);
+            if rest == 0 {
+                break;
+            }
+        }
+        let sign: &[u8] = if number < 0 { b"-" } else { b"" };
+        let digits = digits.get(digits.len().saturating_sub(used)..).unwrap_or_default();
+        for part in [keys::SCHEDULE_ITEM_PREFIX.as_bytes(), sign, digits] {
+            let end = key.length.saturating_add(part.len());
+            if let Some(place) = key.bytes.get_mut(key.length..end) {
+                place.copy_from_slice(part);
+                key.length = end;
+            }
+        }
+        key
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+/// The key as text and the number behind `scheduleItem-`, without leading zeros or plus sign: it prints back to the same.
+fn item_number(key: &[u8]) -> Option<(&str, i32)> {
+    let key = std::str::from_utf8(key).ok()?;
+    let number = key.strip_prefix(keys::SCHEDULE_ITEM_PREFIX)?;
+    let digits = number.strip_prefix('-').unwrap_or(number);
+    let odd = number.starts_with('+') || (digits.starts_with('0') && number != "0");
+    if odd { None } else { Some((key, number.parse().ok()?)) }
 }
 
 #[cfg(test)]
@@ -269,8 +296,19 @@ mod tests {
 
     #[test]
     fn only_plain_numbers_name_an_item() {
-        assert_eq!(item_number(b"scheduleItem-12"), Some(12));
-        for key in [&b"scheduleItem-"[..], b"scheduleItem-01", b"scheduleItem-+1", b"scheduleItem-x", b"Item-1"] {
+        for number in [12, 0, -5, i32::MIN, i32::MAX] {
+            let key = ItemKey::new(number);
+            assert_eq!(item_number(key.as_bytes()).map(|(_, number)| number), Some(number));
+        }
+        assert_eq!(ItemKey::new(12).as_bytes(), b"scheduleItem-12");
+        for key in [
+            &b"scheduleItem-"[..],
+            b"scheduleItem-01",
+            b"scheduleItem-+1",
+            b"scheduleItem-x",
+            b"scheduleItem--0",
+            b"Item-1",
+        ] {
             assert_eq!(item_number(key), None);
         }
     }

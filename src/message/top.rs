@@ -38,30 +38,25 @@ impl Top<'_> {
 
     /// Writes the keys behind `GSW_CM_AttrTargetAppID`.
     pub(super) fn write(&self, writer: &mut ListWriter<'_>, reference_id: Option<i32>) {
-        let ints = [
-            (keys::CAMPAIGN_ID, self.campaign.map(|campaign| campaign.0)),
-            (keys::GROUP_ID, self.group.map(|group| group.0)),
-            (keys::DIAL_MODE, self.dialing.mode.map(|mode| mode.0)),
-            (keys::OPTIMIZE_BY, self.dialing.optimize_by.map(|method| method.0)),
-            (keys::OPTIMIZE_GOAL, self.dialing.goal),
-            (keys::GROUP_CAMP_STATUS, self.status.map(|status| status.0)),
-            (keys::ERROR, self.error.map(|error| error.0)),
-        ];
-        for (key, value) in ints {
-            optional_int(writer, key, value);
-        }
+        put(writer, keys::CAMPAIGN_ID, self.campaign.map(|campaign| campaign.0));
+        put(writer, keys::GROUP_ID, self.group.map(|group| group.0));
+        put(writer, keys::DIAL_MODE, self.dialing.mode.map(|mode| mode.0));
+        put(writer, keys::OPTIMIZE_BY, self.dialing.optimize_by.map(|method| method.0));
+        put(writer, keys::OPTIMIZE_GOAL, self.dialing.goal);
+        put(writer, keys::GROUP_CAMP_STATUS, self.status.map(|status| status.0));
+        put(writer, keys::ERROR, self.error.map(|error| error.0));
         if let Some(text) = self.error_message {
             writer.text(keys::ERROR_MESSAGE.as_bytes(), text);
         }
-        optional_int(writer, keys::REFERENCE_ID, reference_id);
+        put(writer, keys::REFERENCE_ID, reference_id);
         let auto = |place| self.auto_completion.filter(|auto| auto.place == place).map(|auto| i32::from(auto.on));
-        optional_int(writer, keys::AUTO_COMPLETION, auto(AutoCompletionPlace::Top));
+        put(writer, keys::AUTO_COMPLETION, auto(AutoCompletionPlace::Top));
         let inside = auto(AutoCompletionPlace::Properties);
         if inside.is_none() && !self.has_properties() {
             return;
         }
         writer.list(keys::PROPERTIES.as_bytes(), |writer| {
-            optional_int(writer, keys::AUTO_COMPLETION, inside);
+            put(writer, keys::AUTO_COMPLETION, inside);
             if let Some(schedule) = self.schedule {
                 writer.list(keys::CAMPAIGN_SCHEDULE.as_bytes(), |writer| schedule.write(writer));
             }
@@ -82,7 +77,9 @@ impl Top<'_> {
     }
 }
 
-fn optional_int(writer: &mut ListWriter<'_>, key: &str, value: Option<i32>) {
+/// Writes an int that is there.
+#[inline(always)]
+pub(super) fn put(writer: &mut ListWriter<'_>, key: &str, value: Option<i32>) {
     if let Some(value) = value {
         writer.int(key.as_bytes(), value);
     }

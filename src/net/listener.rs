@@ -169,7 +169,8 @@ impl Port {
         let mut woken = Vec::new();
         let mut accept_again: Option<Instant> = None;
         let timer = sleep_until(self.start);
-        tokio::pin!(timer);
+        let stopped = stop.cancelled();
+        tokio::pin!(timer, stopped);
         loop {
             let due = self.machine.next_deadline().map(|time| self.start + time.0);
             let due = due.into_iter().chain(accept_again).min();
@@ -178,7 +179,7 @@ impl Port {
             }
             let ready = Arc::clone(&self.ready);
             tokio::select! {
-                () = stop.cancelled() => break,
+                () = &mut stopped => break,
                 () = poll_fn(|context| ready.poll_take(context, &mut woken)) => {
                     self.look_at_clocks();
                     for number in woken.drain(..) {

@@ -13,6 +13,7 @@ use crate::message::GroupDbid;
 use crate::message::Message;
 use crate::message::MessageError;
 use crate::message::RequestKind;
+use crate::message::Sheet;
 use crate::message::Target;
 use crate::message::Warning;
 use crate::message::WarningKind;
@@ -218,7 +219,7 @@ fn ids_of(list: ListView<'_>, code: ErrorCode) -> ErrorEvent {
 
 /// An int of the top list, if it can be read.
 fn int_of(list: ListView<'_>, key: &str) -> Option<i32> {
-    Fields::new(list, Reading::Tolerant, &mut Vec::new()).int(key).ok().flatten()
+    Fields::new(list, Reading::Tolerant, &mut Sheet::default()).int(key).ok().flatten()
 }
 
 #[cfg(test)]

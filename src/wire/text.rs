@@ -41,7 +41,7 @@ impl Charset {
     /// The bytes as text, if they are valid; every charset here reads ASCII as itself.
     #[must_use]
     pub fn decode(self, bytes: &[u8]) -> Option<Cow<'_, str>> {
-        if bytes.is_ascii() || self == Self::Utf8 {
+        if self == Self::Utf8 || bytes.is_ascii() {
             return std::str::from_utf8(bytes).ok().map(Cow::Borrowed);
         }
         match self.table() {
@@ -53,7 +53,7 @@ impl Charset {
     /// The text as bytes, if the charset has all its characters.
     #[must_use]
     pub fn encode(self, text: &str) -> Option<Cow<'_, [u8]>> {
-        if text.is_ascii() || self == Self::Utf8 {
+        if self == Self::Utf8 || text.is_ascii() {
             return Some(Cow::Borrowed(text.as_bytes()));
         }
         let Some(table) = self.table() else {

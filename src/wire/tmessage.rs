@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::wire::{
     AttributeNumber, AttributeType, DecodeError, Dialect, ListView, MessageId, Reading, Text,
@@ -139,23 +139,21 @@ impl TMessage {
     /// [`MessageError`] when the body is no message at all. A list that cannot be read, a wrong type or a missing
     /// attribute is no error here: the message must be answered with EventError 53.
     pub fn decode(body: &Bytes, dialect: &Dialect, reading: Reading) -> Result<Self, MessageError> {
-        let truncated = |_| MessageError::Truncated(body.len());
-        let mut rest = body.clone();
-        let id = MessageId(rest.try_get_u16().map_err(truncated)?);
-        let count = rest.try_get_u16().map_err(truncated)?;
+        let truncated = MessageError::Truncated(body.len());
+        let ([i0, i1, c0, c1], mut rest) = body.split_first_chunk::<4>().ok_or(truncated)?;
+        let id = MessageId(u16::from_be_bytes([*i0, *i1]));
+        let count = u16::from_be_bytes([*c0, *c1]);
         if usize::from(count) > ATTRIBUTES_MAX {
             return Err(MessageError::Attributes(count));
         }
         let mut message = Self { id, attributes: Vec::with_capacity(usize::from(count)), doubled: None };
         for _ in 0..count {
-            let number = AttributeNumber(rest.try_get_u16().map_err(truncated)?);
-            let code = rest.try_get_u8().map_err(truncated)?;
-            let length = usize::try_from(rest.try_get_u32().map_err(truncated)?).unwrap_or(usize::MAX);
-            if length > rest.len() {
-                return Err(MessageError::Truncated(body.len()));
-            }
-            let bytes = rest.split_to(length);
-            message.push(number, AttributeValue::decode(number, code, bytes, dialect, reading)?);
+            let ([n0, n1, code, l0, l1, l2, l3], behind) = rest.split_first_chunk::<7>().ok_or(truncated)?;
+            let number = AttributeNumber(u16::from_be_bytes([*n0, *n1]));
+            let length = usize::try_from(u32::from_be_bytes([*l0, *l1, *l2, *l3])).unwrap_or(usize::MAX);
+            let (bytes, behind) = behind.split_at_checked(length).ok_or(truncated)?;
+            message.push(number, AttributeValue::decode(number, *code, (bytes, body), dialect, reading)?);
+            rest = behind;
         }
         if rest.is_empty() { Ok(message) } else { Err(MessageError::Trailing(rest.len())) }
     }
@@ -176,28 +174,25 @@ impl TMessage {
 }
 
 impl AttributeValue {
+    /// Of the bytes in the body only what stays packed keeps the body alive.
     fn decode(
         attribute: AttributeNumber,
         code: u8,
-        bytes: Bytes,
+        (bytes, body): (&[u8], &Bytes),
         dialect: &Dialect,
         reading: Reading,
     ) -> Result<Self, MessageError> {
         let width = |_| MessageError::Width { attribute, found: bytes.len() };
         Ok(match AttributeType::from_code(code) {
-            Some(AttributeType::Str) => Self::Str(Text::from_bytes(&bytes, dialect.charset)),
-            Some(AttributeType::I32) => {
-                Self::I32(<[u8; 4]>::try_from(&bytes[..]).map(i32::from_be_bytes).map_err(width)?)
-            }
-            Some(AttributeType::U32) => {
-                Self::U32(<[u8; 4]>::try_from(&bytes[..]).map(u32::from_be_bytes).map_err(width)?)
-            }
-            Some(AttributeType::Binary) => Self::Binary(bytes),
-            Some(AttributeType::List) => match ListView::parse(&bytes, dialect, reading) {
-                Ok(_) => Self::List(bytes),
-                Err(error) => Self::BadList { bytes, error },
+            Some(AttributeType::Str) => Self::Str(Text::from_bytes(bytes, dialect.charset)),
+            Some(AttributeType::I32) => Self::I32(<[u8; 4]>::try_from(bytes).map(i32::from_be_bytes).map_err(width)?),
+            Some(AttributeType::U32) => Self::U32(<[u8; 4]>::try_from(bytes).map(u32::from_be_bytes).map_err(width)?),
+            Some(AttributeType::Binary) => Self::Binary(body.slice_ref(bytes)),
+            Some(AttributeType::List) => match ListView::parse(bytes, dialect, reading) {
+                Ok(_) => Self::List(body.slice_ref(bytes)),
+                Err(error) => Self::BadList { bytes: body.slice_ref(bytes), error },
             },
-            None => Self::Other { code, bytes },
+            None => Self::Other { code, bytes: body.slice_ref(bytes) },
         })
     }
 
@@ -315,9 +310,8 @@ impl<'b> MessageWriter<'b> {
             return;
         };
         self.count = self.count.saturating_add(1);
-        self.out.put_u16(number.0);
-        self.out.put_u8(code);
-        self.out.put_u32(length);
+        let ([n0, n1], [l0, l1, l2, l3]) = (number.0.to_be_bytes(), length.to_be_bytes());
+        self.out.put_slice(&[n0, n1, code, l0, l1, l2, l3]);
         self.out.put_slice(bytes);
     }
 

@@ -4,8 +4,7 @@ use std::borrow::Cow;
 
 use nom::{
     IResult, Parser,
-    multi::length_data,
-    number::complete::{be_u8, be_u16, be_u32},
+    number::complete::{be_u16, be_u32},
 };
 
 use crate::wire::{
@@ -218,25 +217,30 @@ pub struct Pairs<'a> {
 impl<'a> Iterator for Pairs<'a> {
     type Item = (&'a [u8], ValueView<'a>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
-        let (rest, (code, key)) = pair_head(self.rest).ok()?;
+        let (code, key, rest) = pair_head(self.rest)?;
         if code == 3 {
             let (rest, (list, pairs, count)) = nested(rest, self.dialect.list_prefix)?;
             debug_assert!(pairs.len() <= list.len(), "the pairs are a part of their list");
             self.rest = rest;
             return Some((key, ValueView::List(ListView { pairs, count, dialect: self.dialect })));
         }
-        let (rest, bytes) = scalar(rest).ok()?;
+        let (bytes, rest) = scalar(rest)?;
         self.rest = rest;
         let value = match code {
-            0 => ValueView::Str(StrView { bytes, charset: self.dialect.charset }),
             1 => ValueView::Int(int(bytes, self.dialect.int_order)?),
+            0 => ValueView::Str(StrView { bytes, charset: self.dialect.charset }),
             2 => ValueView::Binary(bytes),
             4 => ValueView::Unicode(bytes),
             code => ValueView::Opaque { code, bytes },
         };
         Some((key, value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
     }
 }
 
@@ -246,12 +250,19 @@ fn count16(input: &[u8]) -> Parsed<'_, usize> {
     be_u16.map(usize::from).parse_complete(input)
 }
 
-fn pair_head(input: &[u8]) -> Parsed<'_, (u8, &[u8])> {
-    (be_u8, length_data(be_u16)).parse_complete(input)
+/// Code, key, and what follows them. By hand, as is [`scalar`]: these two are nearly the whole cost of a check.
+#[inline]
+fn pair_head(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let ([code, k0, k1], rest) = input.split_first_chunk::<3>()?;
+    let (key, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes([*k0, *k1])))?;
+    Some((*code, key, rest))
 }
 
-fn scalar(input: &[u8]) -> Parsed<'_, &[u8]> {
-    length_data(be_u16).parse_complete(input)
+/// The bytes of a scalar value, and what follows them.
+#[inline]
+fn scalar(input: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = input.split_first_chunk::<2>()?;
+    rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
 }
 
 /// The prefix of a nested list: how many bytes of list follow, or `None` inside when its two lengths disagree.
@@ -331,9 +342,9 @@ impl<'a> Checker<'a> {
             };
             left = one_less;
             let short = if depth == 1 { DecodeErrorKind::Truncated } else { DecodeErrorKind::ListLength };
-            let (body, (code, _)) = pair_head(rest).map_err(|_| self.at(rest, after, short))?;
+            let Some((code, _, body)) = pair_head(rest) else { return Err(self.at(rest, after, short)) };
             if code != 3 {
-                let (behind, value) = scalar(body).map_err(|_| self.at(body, after, short))?;
+                let Some((value, behind)) = scalar(body) else { return Err(self.at(body, after, short)) };
                 self.scalar(code, value, body, after)?;
                 rest = behind;
                 continue;
@@ -372,6 +383,7 @@ impl<'a> Checker<'a> {
         Ok(())
     }
 
+    #[inline]
     fn scalar(&self, code: u8, value: &[u8], body: &[u8], after: &[u8]) -> Result<(), DecodeError> {
         let strict = self.reading == Reading::Strict;
         let kind = match code {
@@ -387,6 +399,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The error at the first byte of `rest`, a part of the list that `after` follows.
+    #[cold]
     fn at(&self, rest: &[u8], after: &[u8], kind: DecodeErrorKind) -> DecodeError {
         let behind = rest.len().saturating_add(after.len());
         DecodeError { at: self.whole.len().saturating_sub(behind), kind }

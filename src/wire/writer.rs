@@ -1,6 +1,6 @@
 //! Packing a list into a reused buffer: the one place where list bytes are made.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 
 use crate::wire::{
     Charset, Dialect, Text, Value,
@@ -50,13 +50,19 @@ pub enum EncodeError {
 /// Packs pairs behind each other. The first error sticks, later pairs are skipped, the buffer is given back as it was.
 #[derive(Debug)]
 pub struct ListWriter<'b> {
+    /// Behind `end` it holds zeros: room is made for many pairs at once, and each then only fills its own.
     out: &'b mut BytesMut,
+    end: usize,
     dialect: Dialect,
     count: usize,
     depth: usize,
-    pairs: usize,
+    /// Pairs that may still come; none behind an error.
+    pairs_left: usize,
     error: Option<EncodeError>,
 }
+
+/// Bytes of room that are made at least, and at most before a list has shown that it needs more.
+const ROOM_BYTES: (usize, usize) = (256, 2_048);
 
 impl<'b> ListWriter<'b> {
     /// Packs one top-level list at the end of `out`.
@@ -69,11 +75,15 @@ impl<'b> ListWriter<'b> {
         fill: impl FnOnce(&mut ListWriter<'_>),
     ) -> Result<(), EncodeError> {
         let start = out.len();
-        let mut writer = ListWriter { out, dialect: *dialect, count: 0, depth: 1, pairs: 0, error: None };
-        writer.out.put_u16(0);
+        let (least, most) = ROOM_BYTES;
+        let room = out.capacity().saturating_sub(start).clamp(least, most);
+        out.resize(start.saturating_add(room), 0);
+        let end = start.saturating_add(2);
+        let mut writer =
+            ListWriter { out, end, dialect: *dialect, count: 0, depth: 1, pairs_left: PAIRS_MAX, error: None };
         fill(&mut writer);
-        let (count, error) = (writer.count, writer.error.take());
-        let bytes = out.len().saturating_sub(start);
+        let (end, count, error) = (writer.end, writer.count, writer.error.take());
+        let bytes = end.saturating_sub(start);
         let result = match (error, u16::try_from(count)) {
             (Some(error), _) => Err(error),
             (None, Err(_)) => Err(EncodeError::Pairs),
@@ -83,19 +93,20 @@ impl<'b> ListWriter<'b> {
                 Ok(())
             }
         };
-        if result.is_err() {
-            out.truncate(start);
-        }
+        out.truncate(if result.is_ok() { end } else { start });
         result
     }
 
-    /// Adds an int.
+    /// Adds an int. Inlined, so that a key that is known beforehand is a few stores.
+    #[inline(always)]
     pub fn int(&mut self, key: &[u8], value: i32) {
-        let bytes = match self.dialect.int_order {
+        let [v0, v1, v2, v3] = match self.dialect.int_order {
             IntOrder::Big => value.to_be_bytes(),
             IntOrder::Little => value.to_le_bytes(),
         };
-        self.scalar(1, key, &bytes);
+        if let Some(place) = self.pair(1, key, 6).and_then(|place| place.first_chunk_mut::<6>()) {
+            *place = [0, 4, v0, v1, v2, v3];
+        }
     }
 
     /// Adds a string.
@@ -112,12 +123,11 @@ impl<'b> ListWriter<'b> {
         if self.depth >= DEPTH_MAX {
             return self.fail(EncodeError::Depth(escape_bytes(key)));
         }
-        if !self.head(3, key) {
+        // 4 bytes of prefix and 2 of count, in three spellings
+        if self.pair(3, key, 6).is_none() {
             return;
         }
-        let start = self.out.len();
-        let prefix = self.dialect.list_prefix;
-        self.out.put_bytes(0, 6); // 4 of prefix and 2 of count, in three spellings
+        let start = self.end.saturating_sub(6);
         let count_above = std::mem::take(&mut self.count);
         self.depth = self.depth.saturating_add(1);
         fill(self);
@@ -126,8 +136,8 @@ impl<'b> ListWriter<'b> {
         if self.error.is_some() {
             return;
         }
-        let n = self.out.len().saturating_sub(start).saturating_sub(4);
-        match nested_head(prefix, n, count) {
+        let n = self.end.saturating_sub(start).saturating_sub(4);
+        match nested_head(self.dialect.list_prefix, n, count) {
             Some(head) => patch(self.out, start, &head),
             None => self.fail(EncodeError::ListBytes { bytes: n, limit: LIST_BYTES_MAX }),
         }
@@ -152,33 +162,48 @@ impl<'b> ListWriter<'b> {
         let Ok(length) = u16::try_from(bytes.len()) else {
             return self.fail(EncodeError::ValueBytes { key: escape_bytes(key), bytes: bytes.len() });
         };
-        if self.head(code, key) {
-            self.out.put_u16(length);
-            self.out.put_slice(bytes);
+        let place = self.pair(code, key, bytes.len().saturating_add(2));
+        if let Some((length_place, place)) = place.and_then(|place| place.split_first_chunk_mut::<2>()) {
+            *length_place = length.to_be_bytes();
+            place.copy_from_slice(bytes);
         }
     }
 
-    fn head(&mut self, code: u8, key: &[u8]) -> bool {
+    /// Writes code and key of a pair and gives the `more` bytes behind them; `None` when there is an error.
+    #[inline(always)]
+    fn pair(&mut self, code: u8, key: &[u8], more: usize) -> Option<&mut [u8]> {
         let Ok(length) = u16::try_from(key.len()) else {
             self.fail(EncodeError::KeyBytes(key.len()));
-            return false;
+            return None;
         };
-        if self.pairs >= PAIRS_MAX {
+        let Some(pairs_left) = self.pairs_left.checked_sub(1) else {
             self.fail(EncodeError::Pairs);
-        }
-        if self.error.is_some() {
-            return false;
-        }
+            return None;
+        };
+        self.pairs_left = pairs_left;
         self.count = self.count.saturating_add(1);
-        self.pairs = self.pairs.saturating_add(1);
-        self.out.put_u8(code);
-        self.out.put_u16(length);
-        self.out.put_slice(key);
-        true
+        let start = self.end;
+        self.end = start.saturating_add(3).saturating_add(key.len()).saturating_add(more);
+        if self.end > self.out.len() {
+            self.make_room();
+        }
+        let [l0, l1] = length.to_be_bytes();
+        let (head, rest) = self.out.get_mut(start..self.end)?.split_first_chunk_mut::<3>()?;
+        *head = [code, l0, l1];
+        let (key_place, rest) = rest.split_at_mut_checked(key.len())?;
+        key_place.copy_from_slice(key);
+        Some(rest)
     }
 
+    #[cold]
+    fn make_room(&mut self) {
+        self.out.resize(self.end.saturating_mul(2), 0);
+    }
+
+    #[cold]
     fn fail(&mut self, error: EncodeError) {
         self.error.get_or_insert(error);
+        self.pairs_left = 0;
     }
 }
 

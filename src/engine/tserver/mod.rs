@@ -60,6 +60,11 @@ struct Moment {
     utc: UtcTime,
 }
 
+/// Direct answers are written behind each other into pieces of this size, each given away as it is done.
+const SCRATCH_BYTES: usize = 4_096;
+/// With less room than this a new piece is begun, so that an answer need not grow.
+const SCRATCH_LEAST: usize = 256;
+
 /// The machine. Feed it with [`TServer::handle`], then take everything [`TServer::poll`] gives.
 #[derive(Debug)]
 pub struct TServer {
@@ -290,6 +295,9 @@ impl TServer {
         session.events = session.events.wrapping_add(1);
         let (seconds, micros) = (at.utc.seconds.to_u32(), at.utc.micros);
         let stamp = EventStamp { seconds, micros, sequence: Some(session.events) };
+        if self.scratch.capacity() < SCRATCH_LEAST {
+            self.scratch.reserve(SCRATCH_BYTES);
+        }
         match event.encode(&mut self.scratch, &self.config.dialect, Some(stamp)) {
             Ok(()) => self.send_scratch(id, false),
             Err(error) => self.close(id, error.into()),

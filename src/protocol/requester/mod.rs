@@ -45,7 +45,7 @@ use crate::protocol::Time;
 use crate::protocol::correlate::Subject;
 use job::{Flight, Job, Lane, Timer, Want};
 use shadow::Shadows;
-use table::{Live, OcsIx, OwnFrames, Place};
+use table::{Live, NumberTable, OcsIx, OwnFrames, Place, Table, TextTable};
 
 /// The application side of the protocol, for one gateway.
 #[derive(Clone, Debug)]
@@ -56,15 +56,15 @@ pub struct Requester {
     /// Origins that somebody else has used.
     alarmed: BTreeSet<AppDbid>,
     links: BTreeSet<LinkId>,
-    jobs: BTreeMap<u64, Job>,
+    jobs: NumberTable<u64, Job>,
     next_job: u64,
-    requests: BTreeMap<RequestId, u64>,
-    lanes: BTreeMap<(OcsIx, Arc<Subject>), Lane>,
-    flights: BTreeMap<u64, Flight>,
+    requests: NumberTable<RequestId, u64>,
+    lanes: TextTable<(OcsIx, Arc<Subject>), Lane>,
+    flights: NumberTable<u64, Flight>,
     next_send: u64,
     live: Live,
     /// Live flights by the reference id they carry.
-    references: BTreeMap<(OcsIx, i32), u64>,
+    references: Table<(OcsIx, i32), u64>,
     shadows: Shadows,
     own: OwnFrames,
     /// The last event that could have been any request of its place.
@@ -121,14 +121,14 @@ impl Requester {
             by_dbid,
             alarmed: BTreeSet::new(),
             links: BTreeSet::new(),
-            jobs: BTreeMap::new(),
+            jobs: Table::default(),
             next_job: 0,
-            requests: BTreeMap::new(),
-            lanes: BTreeMap::new(),
-            flights: BTreeMap::new(),
+            requests: Table::default(),
+            lanes: Table::default(),
+            flights: Table::default(),
             next_send,
             live: Live::default(),
-            references: BTreeMap::new(),
+            references: Table::default(),
             shadows: Shadows::default(),
             own: OwnFrames::default(),
             doubts: BTreeMap::new(),

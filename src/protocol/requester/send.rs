@@ -303,8 +303,8 @@ impl Requester {
 
     /// The flights of one frame have numbers in a row, from the frame's own on.
     fn flights_of(&self, send: SendId) -> Vec<u64> {
-        let row = self.flights.range(send.0..).take_while(|(_, flight)| flight.frame == send);
-        row.map(|(number, _)| *number).collect()
+        let row = (send.0..).take(self.ocss.len());
+        row.filter(|number| self.flights.get(number).is_some_and(|flight| flight.frame == send)).collect()
     }
 
     pub(super) fn on_acked(&mut self, now: Time, send: SendId) {

@@ -220,7 +220,7 @@ impl Requester {
 
     fn flights_on(&self, link: LinkId) -> Vec<u64> {
         let on = |ocs: OcsIx| self.ocss.get(ocs).is_some_and(|peer| peer.address.link == link);
-        self.flights.iter().filter(|(_, flight)| on(flight.place.ocs)).map(|(number, _)| *number).collect()
+        self.flights.in_order().filter(|(_, flight)| on(flight.place.ocs)).map(|(number, _)| *number).collect()
     }
 
     pub(super) fn on_link_up(&mut self, now: Time, link: LinkId) {
@@ -259,7 +259,7 @@ impl Requester {
 
     fn waiting_for(&self, link: LinkId) -> Vec<(u64, usize, RequestKind)> {
         let on = |ocs: OcsIx| self.ocss.get(ocs).is_some_and(|peer| peer.address.link == link);
-        let sent = self.jobs.iter().filter(|(_, job)| job.phase == Phase::Sent);
+        let sent = self.jobs.in_order().filter(|(_, job)| job.phase == Phase::Sent);
         let legs = sent.flat_map(|(number, job)| {
             let kind = job.asked.kind;
             job.legs.iter().enumerate().map(move |(ix, leg)| (*number, ix, kind, leg))

@@ -1,6 +1,6 @@
 //! Rule 6: shadows stand in for what is no longer live, so that its late or doubled events cannot fit another.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use crate::message::CommDnMessage;
 use crate::message::Message;
@@ -9,7 +9,7 @@ use crate::message::RequestKind;
 use crate::protocol::Time;
 use crate::protocol::correlate::{self, Fit, fit};
 use crate::protocol::requester::echo::EchoKnowledge;
-use crate::protocol::requester::table::{Asked, Family, Index, Key, Lookup, Place, lookup};
+use crate::protocol::requester::table::{Asked, Family, Index, Key, Lookup, NumberTable, Place, lookup};
 
 /// What of an ended request is still to be expected.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +68,7 @@ impl Shadow {
 /// All shadows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shadows {
-    all: BTreeMap<u64, Shadow>,
+    all: NumberTable<u64, Shadow>,
     index: Index,
     next: u64,
 }
@@ -82,7 +82,7 @@ impl Shadows {
         let number = self.next;
         self.next = self.next.saturating_add(1);
         for key in shadow.keys() {
-            self.index.0.insert((shadow.place, key, number));
+            self.index.insert((shadow.place, key), number);
         }
         self.all.insert(number, shadow);
         number
@@ -91,7 +91,7 @@ impl Shadows {
     pub(super) fn remove(&mut self, number: u64) -> Option<Shadow> {
         let shadow = self.all.remove(&number)?;
         for key in shadow.keys() {
-            self.index.0.remove(&(shadow.place, key, number));
+            self.index.remove((shadow.place, key), number);
         }
         Some(shadow)
     }
@@ -107,7 +107,7 @@ impl Shadows {
     }
 
     fn under(&self, place: Place, key: Key) -> impl Iterator<Item = (u64, &Shadow)> {
-        self.index.under(place, key).filter_map(|number| Some((number, self.all.get(&number)?)))
+        self.index.under((place, key)).filter_map(|number| Some((number, self.all.get(&number)?)))
     }
 
     /// A shadow of a mutating request that the event could belong to (rule 7).

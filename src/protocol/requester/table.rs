@@ -1,8 +1,8 @@
-//! Who stands where: ordered tables that find the few requests and shadows that an event could be about.
+//! Who stands where: tables that find the few requests and shadows that an event could be about.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    hash::{DefaultHasher, Hash, Hasher},
+    collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, Hasher},
     sync::Arc,
 };
 
@@ -21,7 +21,7 @@ use crate::protocol::requester::io::SendId;
 pub(super) type OcsIx = usize;
 
 /// One of our DBIDs on the DN of one OCS: where answers arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Place {
     pub(super) ocs: OcsIx,
     pub(super) origin: AppDbid,
@@ -78,7 +78,7 @@ impl Asked {
 }
 
 /// Requests that a CM_EvError without ids treats alike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Family {
     Campaign,
     Sequence,
@@ -96,7 +96,7 @@ impl Family {
 }
 
 /// What a request or shadow is found by. Personal values stand as digests; the full value is compared afterwards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Key {
     All,
     Kind(RequestKind),
@@ -166,12 +166,130 @@ pub(super) fn lookup(event: &Message) -> Lookup {
     }
 }
 
-#[derive(Clone, Debug, Default)]
-pub(super) struct Index(pub(super) BTreeSet<(Place, Key, u64)>);
+/// A hash table, so that a look-up costs the same however many requests are pending. Its hasher has fixed keys and its
+/// order never shows: it can be walked only in the order of its keys.
+#[derive(Clone, Debug)]
+pub(super) struct Table<K, V, H = foldhash::quality::FixedState>(HashMap<K, V, H>);
 
-impl Index {
-    pub(super) fn under(&self, place: Place, key: Key) -> impl Iterator<Item = u64> {
-        self.0.range((place, key, 0)..=(place, key, u64::MAX)).map(|(_, _, number)| *number)
+/// A table for what users spell: nobody can choose texts that crowd it by reading this code alone.
+pub(super) type TextTable<K, V> = Table<K, V, BuildHasherDefault<DefaultHasher>>;
+
+/// A table for numbers that are given out one after the other: neighbours stand side by side, as they are used.
+pub(super) type NumberTable<K, V> = Table<K, V, BuildHasherDefault<InARow>>;
+
+/// The low bits, which choose the place, stay as they are; the high ones, which tell neighbours apart, are mixed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct InARow(u64);
+
+impl Hasher for InARow {
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_shl(57)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = self.0.rotate_left(8) ^ number;
+    }
+}
+
+impl<K, V, H: Default> Default for Table<K, V, H> {
+    fn default() -> Self {
+        Self(HashMap::default())
+    }
+}
+
+impl<K: Hash + Ord, V, H: BuildHasher> Table<K, V, H> {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn get(&self, key: &K) -> Option<&V> {
+        self.0.get(key)
+    }
+
+    pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.0.get_mut(key)
+    }
+
+    pub(super) fn contains_key(&self, key: &K) -> bool {
+        self.0.contains_key(key)
+    }
+
+    pub(super) fn entry(&mut self, key: K) -> Entry<'_, K, V> {
+        self.0.entry(key)
+    }
+
+    pub(super) fn insert(&mut self, key: K, value: V) -> Option<V> {
+        self.0.insert(key, value)
+    }
+
+    pub(super) fn remove(&mut self, key: &K) -> Option<V> {
+        self.0.remove(key)
+    }
+
+    /// Everything, by ascending keys; for what happens seldom.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = (&K, &V)> {
+        let mut all: Vec<(&K, &V)> = self.0.iter().collect();
+        all.sort_unstable_by_key(|(key, _)| *key);
+        all.into_iter()
+    }
+}
+
+/// Numbers under keys, ascending.
+#[derive(Clone, Debug)]
+pub(super) struct Index<K = (Place, Key)>(Table<K, Numbers>);
+
+impl<K> Default for Index<K> {
+    fn default() -> Self {
+        Self(Table::default())
+    }
+}
+
+/// Nearly always one.
+#[derive(Clone, Debug)]
+enum Numbers {
+    One(u64),
+    Several(BTreeSet<u64>),
+}
+
+impl<K: Hash + Ord> Index<K> {
+    pub(super) fn insert(&mut self, key: K, number: u64) {
+        match self.0.entry(key) {
+            Entry::Vacant(place) => {
+                place.insert(Numbers::One(number));
+            }
+            Entry::Occupied(mut place) => match place.get_mut() {
+                Numbers::One(other) => *place.get_mut() = Numbers::Several([*other, number].into()),
+                Numbers::Several(numbers) => {
+                    numbers.insert(number);
+                }
+            },
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: K, number: u64) {
+        let Entry::Occupied(mut place) = self.0.entry(key) else { return };
+        let empty = match place.get_mut() {
+            Numbers::One(one) => *one == number,
+            Numbers::Several(numbers) => numbers.remove(&number) && numbers.is_empty(),
+        };
+        if empty {
+            place.remove();
+        }
+    }
+
+    pub(super) fn under(&self, key: K) -> impl Iterator<Item = u64> + use<'_, K> {
+        let (one, several) = match self.0.get(&key) {
+            Some(Numbers::One(number)) => (Some(*number), None),
+            Some(Numbers::Several(numbers)) => (None, Some(numbers)),
+            None => (None, None),
+        };
+        one.into_iter().chain(several.into_iter().flatten().copied())
     }
 }
 
@@ -191,14 +309,14 @@ pub(super) struct Candidates {
 
 impl Live {
     pub(super) fn insert(&mut self, place: Place, asked: &Asked, flight: u64) {
-        for key in asked.keys().into_iter().flatten().chain([Key::All]) {
-            self.0.0.insert((place, key, flight));
+        for key in live_keys(asked) {
+            self.0.insert((place, key), flight);
         }
     }
 
     pub(super) fn remove(&mut self, place: Place, asked: &Asked, flight: u64) {
-        for key in asked.keys().into_iter().flatten().chain([Key::All]) {
-            self.0.0.remove(&(place, key, flight));
+        for key in live_keys(asked) {
+            self.0.remove((place, key), flight);
         }
     }
 
@@ -206,7 +324,7 @@ impl Live {
     pub(super) fn candidates(&self, place: Place, event: &Message) -> Candidates {
         let mut found = Candidates::default();
         let mut take = |key| {
-            for flight in self.0.under(place, key) {
+            for flight in self.0.under((place, key)) {
                 if found.flights.len() >= CANDIDATES_MAX {
                     found.more = true;
                     return;
@@ -227,25 +345,31 @@ impl Live {
 
     /// Live flights about a pair, reads included.
     pub(super) fn of_pair(&self, place: Place, pair: Pair) -> impl Iterator<Item = u64> {
-        self.0.under(place, Key::Pair(pair))
+        self.0.under((place, Key::Pair(pair)))
     }
 
     pub(super) fn has_kind(&self, place: Place, kind: RequestKind) -> bool {
-        self.0.under(place, Key::Kind(kind)).next().is_some()
+        self.0.under((place, Key::Kind(kind))).next().is_some()
     }
 
     /// Live flights about the same person.
     pub(super) fn of_person(&self, place: Place, asked: &Asked) -> impl Iterator<Item = u64> {
         let key = asked.keys().into_iter().flatten().find(|key| matches!(key, Key::Phone(..) | Key::Customer(..)));
-        self.0.under(place, key.unwrap_or(Key::Kind(asked.kind)))
+        self.0.under((place, key.unwrap_or(Key::Kind(asked.kind))))
     }
+}
+
+/// The families are for shadows; whatever is live is found under [`Key::All`] by an error without ids.
+fn live_keys(asked: &Asked) -> impl Iterator<Item = Key> {
+    let keys = asked.keys().into_iter().flatten().filter(|key| !matches!(key, Key::Errors(_)));
+    keys.chain([Key::All])
 }
 
 /// Our own frames, so that their copies are known when the T-Server sends them back.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OwnFrames {
     all: BTreeMap<SendId, OwnFrame>,
-    index: BTreeSet<(OwnKey, SendId)>,
+    index: Index<OwnKey>,
     /// Frames younger than this were forgotten for want of room.
     unsure_until: Time,
 }
@@ -280,20 +404,20 @@ impl OwnFrames {
         most: usize,
     ) -> Option<(SendId, Time)> {
         let key = own_key(origin, target, asked);
-        self.index.insert((key, send));
+        self.index.insert(key, send.0);
         self.all.insert(send, OwnFrame { key, body: Arc::clone(&asked.body), address, until });
         if self.all.len() <= most {
             return None;
         }
         let (oldest, frame) = self.all.pop_first()?;
-        self.index.remove(&(frame.key, oldest));
+        self.index.remove(frame.key, oldest.0);
         self.unsure_until = self.unsure_until.max(frame.until);
         Some((oldest, frame.until))
     }
 
     pub(super) fn remove(&mut self, send: SendId) {
         if let Some(frame) = self.all.remove(&send) {
-            self.index.remove(&(frame.key, send));
+            self.index.remove(frame.key, send.0);
         }
     }
 
@@ -305,11 +429,10 @@ impl OwnFrames {
         address: &DnAddress,
     ) -> Option<bool> {
         let key = own_key(origin, target, asked);
-        let range = (key, SendId(0))..=(key, SendId(u64::MAX));
         let known = self
             .index
-            .range(range)
-            .filter_map(|(_, send)| self.all.get(send))
+            .under(key)
+            .filter_map(|send| self.all.get(&SendId(send)))
             .any(|frame| frame.body == asked.body && frame.address == *address);
         if known { Some(true) } else { (now > self.unsure_until).then_some(false) }
     }

@@ -210,7 +210,7 @@ impl Requester {
 
     /// Submissions without an outcome, by number.
     pub fn open_requests(&self) -> impl Iterator<Item = RequestId> {
-        self.requests.keys().copied()
+        self.requests.in_order().map(|(id, _)| *id)
     }
 
     /// What has happened since the start.
