@@ -8,7 +8,9 @@
 //! COMMDN_CORRELATION_REPLAY=FILE cargo test --test correlation replay -- --nocapture
 //! ```
 
+mod groups;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod schedules;
+mod small;
 mod world;
