@@ -98,6 +98,10 @@ pub struct RequesterConfig {
     pub send_reference_id: bool,
     /// Number of the first send; a restart must go on above what was used before.
     pub first_send: u64,
+    /// A rule to break, for the proof that the suite would notice.
+    #[cfg(feature = "mutants")]
+    #[doc(hidden)]
+    pub mutant: Option<crate::protocol::requester::Mutant>,
 }
 
 impl RequesterConfig {
@@ -149,6 +153,8 @@ impl Default for RequesterConfig {
             cancel_policy: TargetZeroPolicy::All,
             send_reference_id: false,
             first_send: 1,
+            #[cfg(feature = "mutants")]
+            mutant: None,
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::protocol::requester::bump;
 use crate::protocol::requester::config::DnAddress;
 use crate::protocol::requester::echo::{EchoFact, Proof};
 use crate::protocol::requester::io::{Output, Progress, Standing};
+use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::Why;
 use crate::protocol::requester::shadow::Cover;
 use crate::protocol::requester::table::{OcsIx, Place};
@@ -58,23 +59,37 @@ impl Requester {
         if self.config.pool.contains(&message.origin) {
             return self.own_or_forged(now, address, message);
         }
-        let Target::One(origin) = message.target else { return Standing::NotAddressed };
+        let target = match message.target {
+            Target::Every if self.is(Mutant::AcceptsTargetZero) => self.config.pool.first().copied(),
+            Target::Every => None,
+            Target::One(origin) => Some(origin),
+        };
+        let Some(origin) = target else { return Standing::NotAddressed };
         if !self.config.pool.contains(&origin) {
             return Standing::NotAddressed;
         }
-        let ocs = self.by_dbid.get(&message.origin).copied();
+        let stranger = self.is(Mutant::AcceptsForeignOrigin).then_some(0);
+        let ocs = self.by_dbid.get(&message.origin).copied().or(stranger);
         let Some(ocs) = ocs.filter(|ocs| self.ocss.get(*ocs).is_some_and(|peer| peer.address == *address)) else {
             return Standing::Foreign;
         };
         if message.body.request_kind().is_some() {
             return Standing::Foreign;
         }
-        self.correlate(&Addressed { now, place: Place { ocs, origin }, message, frame })
+        let standing = self.correlate(&Addressed { now, place: Place { ocs, origin }, message, frame });
+        if self.is(Mutant::AcceptsOtherOcs) && standing != Standing::Answer {
+            let other = self.ocss.len().saturating_sub(1).saturating_sub(ocs);
+            return self.correlate(&Addressed { now, place: Place { ocs: other, origin }, message, frame });
+        }
+        standing
     }
 
     fn correlate(&mut self, event: &Addressed<'_>) -> Standing {
         if self.echo(event.place.ocs).reference == Proof::Proved {
             return self.by_reference(event);
+        }
+        if let Some(standing) = self.mutant_takes(event) {
+            return standing;
         }
         if let Message::CampaignStatus(state) = event.body() {
             return self.on_status(event, &state.0);
@@ -88,6 +103,12 @@ impl Requester {
         for number in found.flights {
             let Some(flight) = self.flights.get(&number) else { continue };
             let fit = fit(&flight.asked.body, event.body());
+            if self.is(Mutant::FiltersCancelOnCode3)
+                && flight.asked.kind == RequestKind::CancelRecord
+                && event.body().error() == Some(ErrorCode::CAMPAIGN_NOT_FOUND)
+            {
+                continue;
+            }
             // Without ids every live request of the address counts, whatever its code could mean (rule 8).
             if fit.is_possible() || found.anything {
                 fits.push((number, fit));
@@ -101,7 +122,7 @@ impl Requester {
         {
             self.counters.saw_double(event.now.saturating_sub(shadow.since));
         }
-        let shadowed = shadow.is_some();
+        let shadowed = shadow.is_some() || self.may_answer_forgotten_read(event);
         if fits.iter().any(|(_, fit)| *fit == Fit::Fact) {
             return self.refuse_by_fact(event, &fits);
         }
@@ -123,7 +144,9 @@ impl Requester {
             return Standing::Answer;
         }
         match fits.as_slice() {
-            [(flight, Fit::Answer { carried, .. })] if !shadowed && !found.more => {
+            [(flight, Fit::Answer { carried, refusal })]
+                if !shadowed && !found.more && (*carried || *refusal || !self.must_carry(event.place.ocs, *flight)) =>
+            {
                 let why = if *carried { Why::Exact } else { Why::SoleCandidate };
                 self.learn(event, *flight);
                 self.resolve(event, *flight, why);
@@ -134,6 +157,51 @@ impl Requester {
                 Standing::Ambiguous
             }
         }
+    }
+
+    /// What the mutants decide that have no rule left to break in place.
+    fn mutant_takes(&mut self, event: &Addressed<'_>) -> Option<Standing> {
+        let first_fit = self.is(Mutant::FirstFit);
+        let among_two = self.is(Mutant::ResolvesErrorAmongTwo) && is_error_event(event.body());
+        let draining = self.is(Mutant::TakesDrainingForStop);
+        let status = self.is(Mutant::StatusAnswersForceUnload);
+        if !(first_fit || among_two || draining || status) {
+            return None;
+        }
+        let found = self.live.candidates(event.place, event.body());
+        let mut taken = found.flights.into_iter().filter(|number| {
+            let Some(flight) = self.flights.get(number).filter(|flight| !flight.settling) else { return false };
+            let told = event.body().pair_event().and_then(|state| state.status);
+            let kind = flight.asked.kind;
+            let fits = matches!(fit(&flight.asked.body, event.body()), Fit::Answer { .. } | Fit::Fact);
+            let stops = kind == RequestKind::Stop
+                && matches!(event.body(), Message::DialingStopped(_))
+                && told == Some(GroupCampStatus::WAITING_UNLOAD);
+            let unloads = kind == RequestKind::ForceUnload
+                && matches!(event.body(), Message::CampaignStatus(_))
+                && told == Some(GroupCampStatus::NOT_LOADED);
+            ((first_fit || among_two) && fits) || (draining && stops) || (status && unloads)
+        });
+        let number = taken.next()?;
+        if among_two && found.anything && taken.next().is_none() {
+            return None;
+        }
+        drop(taken);
+        self.resolve(event, number, Why::SoleCandidate);
+        Some(Standing::Answer)
+    }
+
+    /// Reads are not journaled, so after a restart the CM_EvError of one can still come.
+    fn may_answer_forgotten_read(&self, event: &Addressed<'_>) -> bool {
+        let Message::ErrorEvent(error) = event.body() else { return false };
+        let about_person = error.do_not_call.is_some() || error.cancel_record.is_some();
+        event.now < self.questions_until && !about_person && !self.is(Mutant::ForgetsShadowsOnRestart)
+    }
+
+    /// Where the echo is proved, a success that does not repeat the whole subject is another's.
+    fn must_carry(&self, ocs: OcsIx, flight: u64) -> bool {
+        let kind = self.flights.get(&flight).map(|flight| flight.asked.kind);
+        kind.is_some_and(|kind| !kind.is_campaign_control() && self.echo(ocs).names_subject(kind))
     }
 
     /// 20 with status 0 ends a live 8 and a live 29 of the pair: both asked for that state (rule 3).

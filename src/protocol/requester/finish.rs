@@ -14,8 +14,10 @@ use crate::protocol::requester::config::TargetZeroPolicy;
 use crate::protocol::requester::event::Addressed;
 use crate::protocol::requester::io::{Output, Progress};
 use crate::protocol::requester::job::{Flight, Step, Timer, Want};
+use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::{AnswerResult, OcsAnswer, Outcome, UnknownReason, Why};
 use crate::protocol::requester::shadow::{Cover, Shadow};
+use crate::protocol::requester::table::{Asked, Place};
 use crate::protocol::requester::{after, bump};
 
 impl Requester {
@@ -44,9 +46,11 @@ impl Requester {
         let single = record.sends.len() <= 1;
         let flight = record.flight.filter(|flight| self.flights.contains_key(flight));
         if let Some(flight) = flight {
-            // A do-not-call that was proved by its only send keeps no shadow: its double proves the same again.
-            if why == Why::DncProof && single {
+            // A do-not-call that was proved by its only send: its double proves the same again.
+            if why == Why::DncProof && self.is(Mutant::NoShadowAfterProof) {
                 self.remove_flight(flight);
+            } else if why == Why::DncProof && single {
+                self.retire_answered(event.now, flight, event.message);
             } else {
                 self.retire_full(event.now, flight);
             }
@@ -97,12 +101,16 @@ impl Requester {
     fn life_of(&self, now: Time, flight: &Flight) -> Time {
         // Not acknowledged: it may have been sent as late as now.
         let sent = flight.sent.unwrap_or(now);
-        after(after(sent, self.config.b_of(flight.asked.kind)), self.config.d)
+        let b = after(sent, self.config.b_of(flight.asked.kind));
+        if self.is(Mutant::ShadowWithoutD) { b } else { after(b, self.config.d) }
     }
 
     /// Rule 6: what an answered request leaves behind.
     pub(super) fn retire_answered(&mut self, now: Time, number: u64, answer: &Arc<CommDnMessage>) {
         let Some(flight) = self.take_flight(number) else { return };
+        if self.is(Mutant::NoQuarantine) {
+            return;
+        }
         let life = self.life_of(now, &flight);
         let double = after(now, self.config.d);
         let notifies = self.ocss.get(flight.place.ocs).is_some_and(|peer| peer.notifies);
@@ -112,10 +120,16 @@ impl Requester {
         let equal = || Cover::Equal(Arc::clone(answer));
         match kind {
             // Assumed: where notifications are addressed to us the event may not have been the read's own answer.
-            RequestKind::Status => self.lay(now, shadow(Cover::Full, if notifies { life } else { double })),
+            // Nor where two reads of a pair shared the address: one status answers both, and the other is still to come.
+            RequestKind::Status if notifies || self.reads_beside(place, &asked) => {
+                self.lay(now, shadow(Cover::Full, life));
+            }
+            RequestKind::Status => self.lay(now, shadow(equal(), double)),
             RequestKind::DoNotCall => {
+                // Where the echo is not proved the double could partly fit another entry of the same phone.
+                let named = self.echo(place.ocs).names_subject(kind);
                 let covered = matches!(fit(&asked.body, &answer.body), Fit::Answer { refusal: false, carried: true });
-                if !covered {
+                if !(named && covered) {
                     self.lay(now, shadow(equal(), double));
                 }
             }
@@ -131,6 +145,13 @@ impl Requester {
                 }
             }
         }
+    }
+
+    /// Another read of the pair is live on this address, or a shadow of one.
+    fn reads_beside(&self, place: Place, asked: &Asked) -> bool {
+        let Some(pair) = asked.subject.pair() else { return false };
+        let mut live = self.live.of_pair(place, pair).filter_map(|flight| self.flights.get(&flight));
+        live.any(|flight| flight.asked.kind == RequestKind::Status) || self.shadows.of_read(place, pair).is_some()
     }
 
     /// The leg has its result; the job ends with its last leg, or when the policy has enough.

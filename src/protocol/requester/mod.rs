@@ -15,6 +15,8 @@ mod event;
 mod finish;
 mod io;
 mod job;
+#[cfg_attr(not(feature = "mutants"), allow(unreachable_pub, dead_code))]
+mod mutant;
 mod origin;
 mod outcome;
 mod own;
@@ -36,6 +38,8 @@ pub use config::{DnAddress, LinkId, OcsPeer, POOL_ADVISED_MIN, RequesterConfig, 
 pub use echo::{EchoFact, EchoKnowledge, Proof};
 pub use io::{Alarm, Input, JournalMark, JournalRow, Output, Progress, RequestId, SendId, Standing, Submission};
 pub use job::SendNote;
+#[cfg(feature = "mutants")]
+pub use mutant::Mutant;
 pub use outcome::{AnswerResult, Limit, LocalRefusal, NotSent, OcsAnswer, Outcome, RefusedBy, UnknownReason, Why};
 pub use view::{Counters, LegView, RequestPhase, RequestView, Sizes, WaitsFor};
 
@@ -78,6 +82,8 @@ pub struct Requester {
     retry_all: bool,
     shadows_full: bool,
     timers: BTreeSet<(Time, Timer)>,
+    /// After a restart: until when a status may still answer a question that is forgotten.
+    questions_until: Time,
     /// Counts sends, for "least recently used".
     tick: u64,
     counters: Counters,
@@ -138,6 +144,7 @@ impl Requester {
             retry_all: false,
             shadows_full: false,
             timers: BTreeSet::new(),
+            questions_until: Time::ZERO,
             tick: 0,
             counters: Counters::default(),
             out: VecDeque::new(),

@@ -3,10 +3,12 @@
 use crate::message::AppDbid;
 use crate::message::Pair;
 use crate::message::RequestKind;
+use crate::protocol::Time;
 use crate::protocol::correlate::fit;
 use crate::protocol::requester::Requester;
 use crate::protocol::requester::config::SETTLING_POOL_MIN;
 use crate::protocol::requester::echo::Proof;
+use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::shadow::{Cover, Shadow};
 use crate::protocol::requester::submit::is_urgent;
 use crate::protocol::requester::table::{Asked, OcsIx, Place};
@@ -52,6 +54,9 @@ impl Requester {
 
     /// Some event could fit both this request and something at this place.
     fn is_confusable(&self, place: Place, asked: &Asked) -> bool {
+        if self.is(Mutant::FirstFit) || self.is(Mutant::OneInFlight) {
+            return false;
+        }
         let echo = self.echo(place.ocs);
         if echo.reference == Proof::Proved {
             return false;
@@ -71,12 +76,19 @@ impl Requester {
             || self.shadows.of_pair(place, pair).any(|shadow| shadow_confuses(shadow, asked))
     }
 
-    /// A DBID without a live or shadowed read of the pair; of a pool of 3 or more the last one first.
-    pub(super) fn choose_settling(&self, ocs: OcsIx, pair: Pair) -> Option<AppDbid> {
+    /// A DBID without a live or shadowed read of the pair, or a force unload sent before the request that is settled
+    /// (some OCSs answer it with a status); of a pool of 3 or more the last one first.
+    pub(super) fn choose_settling(&self, ocs: OcsIx, pair: Pair, sent: Time) -> Option<AppDbid> {
         let free = |origin: &&AppDbid| {
             let place = Place { ocs, origin: **origin };
             let mut live = self.live.of_pair(place, pair).filter_map(|flight| self.flights.get(&flight));
-            live.all(|flight| flight.asked.kind != RequestKind::Status) && self.shadows.of_read(place, pair).is_none()
+            if self.is(Mutant::SettlesFromOlderStatus) {
+                return true;
+            }
+            let older = |kind: RequestKind, since: Time| kind == RequestKind::ForceUnload && since < sent;
+            live.all(|flight| flight.asked.kind != RequestKind::Status && !older(flight.asked.kind, flight.emitted))
+                && self.shadows.of_read(place, pair).is_none()
+                && !self.shadows.of_pair(place, pair).any(|shadow| older(shadow.asked.kind, shadow.since))
         };
         self.config.pool.iter().rev().find(free).copied()
     }

@@ -8,6 +8,7 @@ use crate::protocol::requester::after;
 use crate::protocol::requester::config::DnAddress;
 use crate::protocol::requester::io::{Alarm, Output, Standing};
 use crate::protocol::requester::job::Timer;
+use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::shadow::{Cover, Shadow};
 use crate::protocol::requester::table::{Asked, OcsIx, Place};
 
@@ -55,7 +56,7 @@ impl Requester {
     }
 
     pub(super) fn lay(&mut self, now: Time, shadow: Shadow) {
-        if shadow.until < now {
+        if shadow.until < now || self.is(Mutant::FirstFit) || self.is(Mutant::OneInFlight) {
             return;
         }
         let until = shadow.until;

@@ -9,6 +9,7 @@ use crate::protocol::requester::Requester;
 use crate::protocol::requester::after;
 use crate::protocol::requester::io::{JournalMark, JournalRow, Output, SendId};
 use crate::protocol::requester::job::{Flight, Leg, SendNote, Step, Timer, Waiter};
+use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::{NotSent, Outcome, RefusedBy};
 use crate::protocol::requester::shadow::{Cover, Shadow};
 use crate::protocol::requester::submit::is_urgent;
@@ -21,6 +22,8 @@ impl Requester {
             let after_it = mark.send.0.saturating_add(u64::try_from(mark.ocss.len()).unwrap_or(1)).saturating_add(1);
             self.next_send = self.next_send.max(after_it);
         }
+        // Reads are not journaled: what answers them is told from new answers by its age only.
+        self.questions_until = after(after(now, self.config.b), self.config.d);
         let mut by_send: BTreeMap<SendId, u64> = BTreeMap::new();
         let mut fresh = Vec::new();
         for row in rows {
@@ -49,13 +52,16 @@ impl Requester {
         let Some(asked) = Asked::of(submission.body) else { return };
         let b = self.config.b_of(asked.kind);
         let until = after(after(now, b), self.config.d);
+        // The mark is older than the EventACK that B counts from, by up to the wait for an answer.
+        let life = self.config.answer_of(asked.kind).saturating_add(b).saturating_add(self.config.d);
         let Some((last, _)) = marks.last() else { return };
         let last = last.send;
         // Rows that were sent as one stay one.
         let joined = by_send.get(&last).copied().filter(|_| !ended);
-        if joined.is_none() {
+        // Who joined brings the sends of the time before it, too.
+        if !self.is(Mutant::ForgetsShadowsOnRestart) {
             for (mark, age) in &marks {
-                if *age < b && (ended || !self.is_latest(mark, &marks)) {
+                if *age < life && (ended || !self.is_latest(mark, &marks)) {
                     for place in self.places(mark) {
                         if self.shadows.twin(place, &asked).is_none() {
                             self.lay(
@@ -125,7 +131,7 @@ impl Requester {
         asked: &Asked,
         marks: &[(JournalMark, std::time::Duration)],
     ) {
-        let give_up = after(now, self.config.b_of(asked.kind));
+        let give_up = self.settled_by(now, after(now, self.config.b_of(asked.kind)));
         let until = after(now, self.config.answer_of(asked.kind));
         let patient = self.jobs.get(&job).is_some_and(|job| job.patient);
         let Some(record) = self.jobs.get_mut(&job).and_then(|job| job.legs.get_mut(leg)) else { return };

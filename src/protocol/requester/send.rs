@@ -12,6 +12,7 @@ use crate::protocol::requester::config::DnAddress;
 use crate::protocol::requester::echo::Proof;
 use crate::protocol::requester::io::{JournalMark, Output, Progress, SendId};
 use crate::protocol::requester::job::{Flight, Phase, SendNote, Step, Timer, Want};
+use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::{AnswerResult, OcsAnswer, UnknownReason};
 use crate::protocol::requester::table::{Asked, OcsIx, Place};
 use crate::protocol::requester::{after, bump};
@@ -204,7 +205,9 @@ impl Requester {
         if !self.is_next(ocs, asked.kind, want) || self.shadows_are_full(1) {
             return false;
         }
-        let Some(origin) = self.choose_origin(&[ocs], &asked) else { return false };
+        let before = self.jobs.get(&want.job).and_then(|job| job.legs.get(leg)).and_then(|leg| leg.sends.last());
+        let before = before.map(|send| send.origin).filter(|_| self.is(Mutant::RepeatsIntoOwnShadow));
+        let Some(origin) = before.or_else(|| self.choose_origin(&[ocs], &asked)) else { return false };
         self.drop_want(want);
         let older = self.jobs.get(&want.job).and_then(|job| job.legs.get(leg)).and_then(|leg| leg.flight);
         if let Some(older) = older {
@@ -288,7 +291,7 @@ impl Requester {
     }
 
     fn note_send(&mut self, now: Time, job: u64, leg: usize, flight: u64, note: SendNote, kind: RequestKind) {
-        let give_up = after(now, self.config.b_of(kind));
+        let give_up = self.settled_by(now, after(now, self.config.b_of(kind)));
         let asked_from = after(now, self.config.unload_asked_after);
         if let Some(record) = self.jobs.get_mut(&job).and_then(|job| job.legs.get_mut(leg)) {
             record.flight = Some(flight);
@@ -316,7 +319,7 @@ impl Requester {
             flight.sent = Some(now);
             let (kind, job, leg, settling) = (flight.asked.kind, flight.job, flight.leg, flight.settling);
             self.arm_flight(number, after(now, self.config.answer_of(kind)));
-            let give_up = after(now, self.config.b_of(kind));
+            let give_up = self.settled_by(now, after(now, self.config.b_of(kind)));
             if let Some(record) = self.jobs.get_mut(&job).and_then(|job| job.legs.get_mut(leg))
                 && !settling
             {

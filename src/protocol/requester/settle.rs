@@ -18,6 +18,7 @@ use crate::protocol::requester::echo::EchoFact;
 use crate::protocol::requester::event::Addressed;
 use crate::protocol::requester::io::Progress;
 use crate::protocol::requester::job::{Phase, Step, Want};
+use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::{OcsAnswer, UnknownReason, Why};
 use crate::protocol::requester::send::Frame;
 use crate::protocol::requester::table::{Asked, OcsIx};
@@ -107,14 +108,20 @@ impl Requester {
             return;
         };
         let (ocs, to, give_up) = (record.ocs, record.to, record.give_up);
+        let sent = record.sends.first().map_or(now, |send| send.at);
         let Some(pair) = asked.subject.pair() else { return };
         if !self.link_is_up(ocs) {
             self.set_step(job, leg, Step::WaitLink);
             self.arm_leg(job, leg, Some(give_up));
             return;
         }
+        if now < self.questions_until && !self.is(Mutant::SettlesFromOlderStatus) {
+            self.set_step(job, leg, Step::Ask);
+            self.arm_leg(job, leg, Some(self.questions_until.min(give_up)));
+            return;
+        }
         let address = self.ocss.get(ocs).map(|ocs| ocs.address.clone());
-        let (Some(origin), Some(address)) = (self.choose_settling(ocs, pair), address) else {
+        let (Some(origin), Some(address)) = (self.choose_settling(ocs, pair, sent), address) else {
             self.set_step(job, leg, Step::Ask);
             self.arm_leg(job, leg, Some(after(now, SETTLE_RETRY).min(give_up)));
             return;
@@ -128,6 +135,12 @@ impl Requester {
         let flight = self.emit(now, frame);
         self.set_step(job, leg, Step::Asking(flight));
         self.arm_leg(job, leg, Some(give_up));
+    }
+
+    /// When settling gives up: after a restart not before a question could be asked and answered.
+    pub(super) fn settled_by(&self, now: Time, give_up: Time) -> Time {
+        let asked = after(self.questions_until, self.config.answer);
+        if now < self.questions_until { give_up.max(asked) } else { give_up }
     }
 
     /// The answer to a question of settling.
@@ -225,6 +238,9 @@ impl Requester {
 
     pub(super) fn on_link_up(&mut self, now: Time, link: LinkId) {
         self.links.insert(link);
+        if self.is(Mutant::ForgetsShadowsOnReconnect) {
+            self.shadows = crate::protocol::requester::shadow::Shadows::default();
+        }
         for number in self.flights_on(link) {
             let Some(flight) = self.flights.get_mut(&number) else { continue };
             if !std::mem::take(&mut flight.checking) {
@@ -239,8 +255,9 @@ impl Requester {
             let sent = flight.sent.unwrap_or(now);
             let candidate_until = after(sent, self.config.b_of(kind)).max(now);
             self.arm_flight(number, candidate_until);
+            let give_up = self.settled_by(now, candidate_until);
             if let Some(record) = self.jobs.get_mut(&job).and_then(|job| job.legs.get_mut(leg)) {
-                record.give_up = candidate_until;
+                record.give_up = give_up;
             }
             match kind {
                 RequestKind::DoNotCall => self.schedule_repeat(now, job, leg),

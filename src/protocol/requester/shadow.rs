@@ -51,7 +51,6 @@ impl Shadow {
     }
 
     fn keys(&self) -> impl Iterator<Item = Key> {
-        let read = self.asked.kind == RequestKind::Status;
         let frame = match &self.cover {
             Cover::Equal(answer) => match lookup(&answer.body) {
                 Lookup::Anything(code) => Some(Key::ErrorFrame(code)),
@@ -59,7 +58,7 @@ impl Shadow {
             },
             Cover::Full | Cover::Errors | Cover::Draining => None,
         };
-        let errors = matches!(self.cover, Cover::Full | Cover::Errors) && !read;
+        let errors = matches!(self.cover, Cover::Full | Cover::Errors);
         let keys = self.asked.keys().into_iter().flatten();
         keys.filter(move |key| errors || !matches!(key, Key::Errors(_))).chain(frame)
     }
@@ -110,9 +109,10 @@ impl Shadows {
         self.index.under((place, key)).filter_map(|number| Some((number, self.all.get(&number)?)))
     }
 
-    /// A shadow of a mutating request that the event could belong to (rule 7).
+    /// A shadow that the event could belong to (rule 7). Of a read only its CM_EvError can be taken for another's.
     pub(super) fn fitting(&self, place: Place, event: &Message, echo: &EchoKnowledge) -> Option<&Shadow> {
-        let fits = |shadow: &Shadow| shadow.asked.kind.is_mutating() && shadow.fits(event, echo);
+        let error = correlate::is_error_event(event);
+        let fits = |shadow: &Shadow| (error || shadow.asked.kind.is_mutating()) && shadow.fits(event, echo);
         match lookup(event) {
             Lookup::Keys(keys) => {
                 let mut found = keys.into_iter().flatten().flat_map(|key| self.under(place, key));

@@ -12,6 +12,7 @@ use crate::protocol::requester::Requester;
 use crate::protocol::requester::config::SHADOWS_PER_SEND;
 use crate::protocol::requester::io::{Output, RequestId, Submission};
 use crate::protocol::requester::job::{Job, Leg, Phase, Timer, Waiter, Want};
+use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::{Limit, LocalRefusal, NotSent, Outcome, RefusedBy, UnknownReason};
 use crate::protocol::requester::table::{Asked, OcsIx};
 use crate::protocol::requester::{after, bump};
@@ -42,10 +43,12 @@ impl Requester {
             return Err(RefusedBy::Overloaded(Limit::Requests));
         }
         let patient = durable && asked.kind == RequestKind::DoNotCall;
+        // After a restart what is before it in its lane may have to wait for the first questions.
+        let from = now.max(self.questions_until);
         let waiter = Waiter {
             id,
             deadline: deadline.map(|wait| after(now, wait)),
-            unsent_until: (!patient).then(|| after(now, self.config.lane_wait)),
+            unsent_until: (!patient).then(|| after(from, self.config.lane_wait)),
             due: None,
         };
         if asked.kind == RequestKind::Status {
@@ -56,6 +59,11 @@ impl Requester {
             return Err(RefusedBy::Overloaded(Limit::Shadows));
         }
         let urgent = is_urgent(asked.kind);
+        let over = self.is(Mutant::JoinsStopOverStart).then(|| self.equal_in_lane(&asked, &legs)).flatten();
+        if let Some(job) = over {
+            self.join(job, waiter, patient);
+            return Ok(());
+        }
         if urgent {
             self.supersede(now, &asked, &legs);
         }
@@ -150,6 +158,13 @@ impl Requester {
         (in_time && job.target == target && job.asked.body == asked.body).then_some(number)
     }
 
+    /// For a mutant: any equal request that waits.
+    fn equal_in_lane(&self, asked: &Asked, legs: &[Leg]) -> Option<u64> {
+        let lane = self.lanes.get(&(legs.first()?.ocs, Arc::clone(&asked.subject)))?;
+        let equal = |job: &&u64| self.jobs.get(job).is_some_and(|job| job.asked.body == asked.body);
+        lane.queue.iter().find(equal).copied()
+    }
+
     /// Stops and force unloads go to the head, force unloads first; the rest waits in order.
     fn place_in_lane(&self, ocs: OcsIx, subject: &Arc<Subject>, kind: RequestKind) -> usize {
         let Some(lane) = self.lanes.get(&(ocs, Arc::clone(subject))) else { return 0 };
@@ -217,7 +232,9 @@ impl Requester {
         let Some(job) = self.jobs.get(&number) else { return false };
         job.legs.iter().all(|leg| {
             let lane = self.lanes.get(&(leg.ocs, Arc::clone(&job.asked.subject)));
-            lane.is_some_and(|lane| lane.queue.first() == Some(&number) && lane.admits(job.asked.kind))
+            lane.is_some_and(|lane| {
+                lane.queue.first() == Some(&number) && (self.is(Mutant::FirstFit) || lane.admits(job.asked.kind))
+            })
         })
     }
 
