@@ -13,6 +13,9 @@ pub struct Sheet<'a> {
     pub warnings: Vec<Warning>,
 }
 
+/// Room for the lists of nearly every message, made once.
+const ENTRIES_LEAST: usize = 32;
+
 #[derive(Clone, Copy, Debug)]
 struct Entry<'a> {
     slot: Slot,
@@ -71,7 +74,9 @@ impl<'a> Sheet<'a> {
     pub(super) fn open(&mut self, list: ListView<'a>) -> Part {
         let first = self.entries.len();
         let mut part = Part { first, slots: 0, distinct: true, next: first };
-        self.entries.reserve(list.len());
+        if self.entries.len().saturating_add(list.len()) > self.entries.capacity() {
+            self.entries.reserve(list.len().max(ENTRIES_LEAST));
+        }
         for (key, value) in &list {
             let slot = Slot::of(key);
             part.distinct &= part.slots & slot.bit() == 0;
