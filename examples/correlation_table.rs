@@ -66,7 +66,7 @@ fn print(row: &Row, schedules: u64) {
     }
     let share = |part: u64| 100.0 * part as f64 / total.submissions.max(1) as f64;
     println!(
-        "| {} | {} | {:.1} % | {:.1} % | {:.1} % | {} ({:.2} %) | {:.0} s | {:.2} | {:.1} |",
+        "| {} | {} | {:.1} % | {:.1} % | {:.1} % | {} ({:.2} %) | {:.0} s | {:.2} | {} |",
         row.name,
         if row.echo == 1 { "proved" } else { "none" },
         share(total.resolved),
@@ -76,7 +76,7 @@ fn print(row: &Row, schedules: u64) {
         share(total.misattributed),
         total.longest_wait as f64 / 1_000.0,
         total.sends as f64 / total.submissions.max(1) as f64,
-        rate(row),
+        Some(rate(row)).filter(|rate| *rate < 50_000.0).map_or("the link's".to_owned(), |rate| format!("{rate:.1}")),
     );
 }
 
