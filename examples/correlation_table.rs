@@ -63,6 +63,10 @@ fn print(row: &Row, schedules: u64) {
         plan.acts.retain(|act| act.verb != Verb::Forge && act.verb != Verb::Step);
         let world = play(&plan, how);
         total.add(&world.tally);
+        if row.mutant.is_none() && world.tally.misattributed > 0 {
+            let failure = play(&plan, How::default()).failure;
+            println!("seed {seed}, N = {}: {failure:?}", row.origins);
+        }
     }
     let share = |part: u64| 100.0 * part as f64 / total.submissions.max(1) as f64;
     println!(

@@ -215,6 +215,8 @@ impl World<'_> {
             if let (Cause::Send(ix), Some(last), true) = (told.cause, last, refused)
                 && item.kind == RequestKind::DoNotCall
                 && ix != last
+                && answer.why == Why::ByRepeat
+                && item.sends.contains(&last)
             {
                 return Err("the refusal of an earlier send");
             }
