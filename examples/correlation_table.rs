@@ -63,10 +63,14 @@ fn print(row: &Row, schedules: u64) {
         plan.acts.retain(|act| act.verb != Verb::Forge && act.verb != Verb::Step);
         let world = play(&plan, how);
         total.add(&world.tally);
+        if row.mutant.is_none() && world.tally.misattributed > 0 {
+            let failure = play(&plan, How::default()).failure;
+            println!("seed {seed}, N = {}: {failure:?}", row.origins);
+        }
     }
     let share = |part: u64| 100.0 * part as f64 / total.submissions.max(1) as f64;
     println!(
-        "| {} | {} | {:.1} % | {:.1} % | {:.1} % | {} ({:.2} %) | {:.0} s | {:.2} | {:.1} |",
+        "| {} | {} | {:.1} % | {:.1} % | {:.1} % | {} ({:.2} %) | {:.0} s | {:.2} | {} |",
         row.name,
         if row.echo == 1 { "proved" } else { "none" },
         share(total.resolved),
@@ -76,7 +80,7 @@ fn print(row: &Row, schedules: u64) {
         share(total.misattributed),
         total.longest_wait as f64 / 1_000.0,
         total.sends as f64 / total.submissions.max(1) as f64,
-        rate(row),
+        Some(rate(row)).filter(|rate| *rate < 50_000.0).map_or("the link's".to_owned(), |rate| format!("{rate:.1}")),
     );
 }
 

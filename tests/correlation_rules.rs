@@ -577,7 +577,7 @@ fn rule_10_a_silent_start_is_settled_by_status() {
 fn rule_10_a_state_that_never_comes_is_unknown_and_never_refused() {
     let mut talk = Talk::with(3);
     let id = talk.ask(start());
-    for _ in 0..40 {
+    for _ in 0..80 {
         talk.wait(1);
         if talk.last().message.body.request_kind() == Some(RequestKind::Status) {
             talk.reply(status(4));

@@ -11,6 +11,7 @@
 mod groups;
 #[cfg(feature = "mutants")]
 mod mutants;
+mod relations;
 mod schedules;
 mod small;
 mod world;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::message::AppDbid;
 use crate::message::RequestKind;
 use crate::message::Target;
 use crate::protocol::Time;
@@ -60,15 +61,12 @@ impl Requester {
         let joined = by_send.get(&last).copied().filter(|_| !ended);
         // Who joined brings the sends of the time before it, too.
         if !self.is(Mutant::ForgetsShadowsOnRestart) {
-            for (mark, age) in &marks {
-                if *age < life && (ended || !self.is_latest(mark, &marks)) {
-                    for place in self.places(mark) {
-                        if self.shadows.twin(place, &asked).is_none() {
-                            self.lay(
-                                now,
-                                Shadow { place, asked: asked.clone(), cover: Cover::Full, until, since: now },
-                            );
-                        }
+            for (mark, _) in marks.iter().filter(|(_, age)| *age < life) {
+                // A frame for several OCSs may be the latest for one and not for another.
+                for ocs in mark.ocss.iter().filter(|ocs| ended || !Self::is_latest(mark, **ocs, &marks)) {
+                    let Some(place) = self.place(mark, *ocs) else { continue };
+                    if self.shadows.twin(place, &asked).is_none() {
+                        self.lay(now, Shadow { place, asked: asked.clone(), cover: Cover::Full, until, since: now });
                     }
                 }
             }
@@ -110,16 +108,13 @@ impl Requester {
     }
 
     /// Later marks of an OCS replace earlier ones.
-    fn is_latest(&self, mark: &JournalMark, marks: &[(JournalMark, std::time::Duration)]) -> bool {
-        mark.ocss.iter().any(|ocs| {
-            let latest = marks.iter().rev().find(|(other, _)| other.ocss.contains(ocs));
-            latest.is_some_and(|(other, _)| other.send == mark.send)
-        })
+    fn is_latest(mark: &JournalMark, ocs: AppDbid, marks: &[(JournalMark, std::time::Duration)]) -> bool {
+        let latest = marks.iter().rev().find(|(other, _)| other.ocss.contains(&ocs));
+        latest.is_some_and(|(other, _)| other.send == mark.send)
     }
 
-    fn places(&self, mark: &JournalMark) -> Vec<Place> {
-        let ocss = mark.ocss.iter().filter_map(|dbid| self.by_dbid.get(dbid));
-        ocss.map(|ocs| Place { ocs: *ocs, origin: mark.origin }).collect()
+    fn place(&self, mark: &JournalMark, ocs: AppDbid) -> Option<Place> {
+        self.by_dbid.get(&ocs).map(|ocs| Place { ocs: *ocs, origin: mark.origin })
     }
 
     /// The last send of this leg is checked as soon as its link is there.

@@ -115,9 +115,14 @@ impl Requester {
             self.arm_leg(job, leg, Some(give_up));
             return;
         }
-        if now < self.questions_until && !self.is(Mutant::SettlesFromOlderStatus) {
+        let from = self.believed_from(ocs, sent);
+        if now < from {
+            let last = give_up.max(after(from, self.config.answer));
+            if let Some(record) = self.jobs.get_mut(&job).and_then(|job| job.legs.get_mut(leg)) {
+                record.give_up = last;
+            }
             self.set_step(job, leg, Step::Ask);
-            self.arm_leg(job, leg, Some(self.questions_until.min(give_up)));
+            self.arm_leg(job, leg, Some(from));
             return;
         }
         let address = self.ocss.get(ocs).map(|ocs| ocs.address.clone());
@@ -137,6 +142,19 @@ impl Requester {
         self.arm_leg(job, leg, Some(give_up));
     }
 
+    /// From when on a status tells what came of a request: after a restart questions are forgotten, and where
+    /// notifications are addressed to us, only B and D tell an older one from an answer.
+    fn believed_from(&self, ocs: OcsIx, sent: Time) -> Time {
+        let notifies = self.ocss.get(ocs).is_some_and(|peer| peer.notifies);
+        if self.is(Mutant::SettlesFromOlderStatus) {
+            Time::ZERO
+        } else if notifies {
+            self.questions_until.max(after(after(sent, self.config.b), self.config.d))
+        } else {
+            self.questions_until
+        }
+    }
+
     /// When settling gives up: after a restart not before a question could be asked and answered.
     pub(super) fn settled_by(&self, now: Time, give_up: Time) -> Time {
         let asked = after(self.questions_until, self.config.answer);
@@ -153,6 +171,11 @@ impl Requester {
             _ => None,
         };
         let kind = record.asked.kind;
+        let sent = record.legs.get(leg).and_then(|leg| leg.sends.first()).map_or(event.now, |send| send.at);
+        if event.now < self.believed_from(event.place.ocs, sent) {
+            self.ask_again(event.now, job, leg, false);
+            return;
+        }
         if state.is_some_and(|state| is_in_effect(&record.asked.body, state)) {
             self.resolve_by_status(event, job, leg);
             return;

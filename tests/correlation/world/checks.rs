@@ -215,6 +215,8 @@ impl World<'_> {
             if let (Cause::Send(ix), Some(last), true) = (told.cause, last, refused)
                 && item.kind == RequestKind::DoNotCall
                 && ix != last
+                && answer.why == Why::ByRepeat
+                && item.sends.contains(&last)
             {
                 return Err("the refusal of an earlier send");
             }
@@ -245,7 +247,8 @@ impl World<'_> {
     fn is_own(&self, item: &Item, cause: Cause) -> bool {
         let Cause::Send(ix) = cause else { return false };
         let sent = &self.sends[ix];
-        let joined = item.kind == RequestKind::DoNotCall && sent.message.body == item.body;
+        let joins = matches!(item.kind, RequestKind::DoNotCall | RequestKind::Status);
+        let joined = joins && !sent.settling && sent.message.body == item.body;
         item.sends.contains(&ix) || (joined && sent.gateway == item.gateway)
     }
 

@@ -201,6 +201,10 @@ pub struct How {
     pub snapshot: bool,
     /// Broken properties are counted, not failed: for the table of policies.
     pub tolerant: bool,
+    /// Every event comes twice.
+    pub double: bool,
+    /// Other delays for the same schedule.
+    pub salt: u64,
     /// Milliseconds that every way takes; 0 = by the schedule.
     pub way: u64,
     #[cfg(feature = "mutants")]
@@ -476,7 +480,11 @@ impl<'p> World<'p> {
                 let message = CommDnMessage::new(origin, site::OCS[ocs], site::request(a[3], a[4], a[5]));
                 // Nor can one that repeats a frame of ours to the letter: it passes for the copy of that.
                 let life = if message.body.request_kind() == Some(RequestKind::Unload) { 332_000 } else { B + D };
-                let ours = self.sends.iter().any(|sent| sent.message == message && sent.at + life >= self.now);
+                let ours = self.sends.iter().any(|sent| {
+                    (sent.message.origin, sent.message.target) == (origin, message.target)
+                        && sent.message.body == message.body
+                        && sent.at + life >= self.now
+                });
                 if there.alive && there.up[self.link_of(ocs)] && self.plan.settings.small == 0 && !ours {
                     self.seen_by_all(ocs, &message, None);
                     self.push(5, Happening::Request { cause: Cause::Forged, ocs, message, refuse: None });
@@ -858,9 +866,12 @@ impl<'p> World<'p> {
         let leg_number = leg as u64;
         let place = [leg_number, way.gateway, way.ocs, number, item, way.nth];
         let dice = |what: u64| mix(settings.seed, &[what, place[0], place[1], place[2], place[3], place[4], place[5]]);
-        let usual = if self.how.way > 0 { self.how.way } else { 2 + dice(1) % settings.way };
+        let usual = if self.how.way > 0 { self.how.way } else { 2 + mix(dice(1), &[self.how.salt]) % settings.way };
         let fault = match &self.plan.faults {
             Some(script) => script.get(&way).copied(),
+            None if self.how.double && leg == Leg::Down => {
+                Some(Fault::Late { late: 0, double: Some(1 + dice(3) % self.double_most()) })
+            }
             None if settings.faults == 0 || self.now > BUSY || dice(2) % settings.faults != 0 => None,
             None => {
                 let gap = 1 + dice(3) % self.double_most();
