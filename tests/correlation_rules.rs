@@ -331,10 +331,25 @@ fn rule_6_an_answered_request_keeps_a_shadow_for_errors_of_its_kind() {
     talk.reply(stopped(4));
     talk.wait(3);
     let again = talk.ask(start());
-    assert_eq!(talk.last().message.origin, first.message.origin);
     talk.reply(error_of_pair(10));
     assert_eq!((talk.end(stop).as_str(), talk.end(again).as_str()), ("answered exact", "open"), "whose error?");
     assert_eq!(talk.standing(), Standing::Ambiguous);
+}
+
+#[test]
+fn rule_12_a_request_goes_where_an_error_would_be_its_own() {
+    let mut talk = Talk::with(3); // two to choose from, the third is kept for settling
+    talk.ask(start());
+    let first = talk.last().message.origin;
+    talk.reply(started());
+    talk.ask(load());
+    assert_ne!(talk.last().message.origin, first);
+    talk.reply(loaded());
+    talk.wait(3);
+    let again = talk.ask(start());
+    assert_ne!(talk.last().message.origin, first, "least recently used, but an error 7 could be the first start's");
+    talk.reply(error_of_pair(7));
+    assert_eq!(talk.end(again), "refused 7 exact");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The session in the README is run against a fresh demo; what it prints must be what stands there.
 
+#![cfg(feature = "app")]
+
 use std::{
     io::{BufRead, BufReader},
     path::Path,

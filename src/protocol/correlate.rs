@@ -225,6 +225,8 @@ fn code_can_answer(kind: RequestKind, sequence: bool, code: ErrorCode, with_ids:
         5 if with_ids => kind == Load,
         6 if with_ids => matches!(kind, Stop | SetMode),
         7 if with_ids => matches!(kind, Start | Unload),
+        // Only what names a dial mode can have a wrong or an unlicensed one.
+        11 | 15 if with_ids => matches!(kind, Load | Start | SetMode),
         _ => true,
     }
 }
@@ -379,6 +381,10 @@ mod tests {
             (5, false, &stop, true),
             (6, true, &stop, true),
             (7, true, &stop, false),
+            (11, true, &stop, false),
+            (11, true, &start(), true),
+            (15, true, &force, false),
+            (15, false, &force, true),
             (7, true, &start(), true),
             (4, true, &load, false),
             (4, true, &force, true),

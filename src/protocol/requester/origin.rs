@@ -26,7 +26,13 @@ impl Requester {
         if asked.kind == RequestKind::Status {
             return usable().min_by_key(least_used);
         }
-        let free = usable().filter(free).min_by_key(least_used);
+        // Error shadows never keep a request waiting, but where there is a choice it goes where a CM_EvError would be
+        // its own for sure: an ambiguous one would cost its caller the settling time.
+        let doubt = |origin: &AppDbid| {
+            let places = ocss.iter().map(|ocs| Place { ocs: *ocs, origin: *origin });
+            places.map(|place| self.error_doubt(place, asked)).sum::<usize>()
+        };
+        let free = usable().filter(free).min_by_key(|origin| (doubt(origin), least_used(origin)));
         if !is_urgent(asked.kind) {
             return free;
         }
@@ -44,6 +50,13 @@ impl Requester {
         let wary = kind.is_mutating() && kind != RequestKind::DoNotCall;
         let pool = self.config.pool.iter().take(count).copied();
         pool.filter(move |origin| !(wary && self.alarmed.contains(origin)))
+    }
+
+    /// How many error shadows of the pair could own a CM_EvError for this request: same codes count before others.
+    fn error_doubt(&self, place: Place, asked: &Asked) -> usize {
+        let Some(pair) = asked.subject.pair() else { return 0 };
+        let errors = self.shadows.of_pair(place, pair).filter(|shadow| matches!(shadow.cover, Cover::Errors));
+        errors.map(|shadow| error_overlap(shadow.asked.kind, asked.kind)).sum()
     }
 
     fn has_same_kind(&self, place: Place, asked: &Asked) -> bool {
@@ -91,6 +104,19 @@ impl Requester {
                 && !self.shadows.of_pair(place, pair).any(|shadow| older(shadow.asked.kind, shadow.since))
         };
         self.config.pool.iter().rev().find(free).copied()
+    }
+}
+
+/// How likely an error code means both kinds: the codes of rule 8 that only the two have count most.
+fn error_overlap(one: RequestKind, other: RequestKind) -> usize {
+    use RequestKind::{Load, SetMode, Start, Stop, Unload};
+    match (one, other) {
+        _ if one == other => 100,
+        (Start, Unload) | (Unload, Start) | (Stop, SetMode) | (SetMode, Stop) | (Start, SetMode) | (SetMode, Start) => {
+            100
+        }
+        (Load, _) | (_, Load) => 1,
+        _ => 10,
     }
 }
 
