@@ -1,7 +1,7 @@
 //! The world of the proof: gateways, a T-Server, two OCSs, one queue, virtual time, one seed.
 //!
 //! The requesters and the OCSs are the product's own machines. The T-Server is a fan-out in one order: framing, logins
-//! and attributes of `engine::tserver` cost three quarters of a schedule's time and decide nothing here (its own tests
+//! and attributes of `engine::tserver` would cost time and decide nothing here (its own tests
 //! and `sockets.rs` hold it to the same fan-out), and 100,000 schedules a minute are worth more.
 #![allow(dead_code, unreachable_pub, clippy::wildcard_imports)]
 
