@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use crate::message::DialMode;
 use crate::message::OptimizeBy;
+use crate::protocol::requester::POOL_ADVISED_MIN;
 use crate::service::{Config, DialectSection};
 use crate::wire::Charset;
 use crate::wire::dialect::{Framing, IntOrder, ListPrefix, UnknownName};
@@ -38,9 +39,6 @@ impl fmt::Display for Finding {
         write!(f, "{}: {}", self.path, self.message)
     }
 }
-
-/// Fewer origins than this let fewer distinct requests travel side by side than the protocol allows for.
-const POOL_ADVISED: usize = 8;
 
 impl Config {
     /// Everything that is wrong, in the order of the sections. No error in it = it can run.
@@ -205,7 +203,7 @@ impl Check<'_> {
         if pool.is_empty() {
             let hint = "name application DBIDs that OCS accepts: pool = [201, 202, ...], or give --origin 201-208";
             self.error("origin.pool", "the pool is empty, so that no request can be sent").hint = Some(hint.into());
-        } else if pool.len() < POOL_ADVISED {
+        } else if pool.len() < POOL_ADVISED_MIN {
             let hint = "with eight or more, distinct requests travel side by side";
             let message = format!("{} application DBIDs are few", pool.len());
             self.warning("origin.pool", message).hint = Some(hint.into());
