@@ -46,11 +46,11 @@ impl Requester {
         let single = record.sends.len() <= 1;
         let flight = record.flight.filter(|flight| self.flights.contains_key(flight));
         if let Some(flight) = flight {
-            // A do-not-call that was proved by its only send: its double proves the same again.
+            // A do-not-call that was proved by its only send: what proves it again does no harm, its refusal would.
             if why == Why::DncProof && self.is(Mutant::NoShadowAfterProof) {
                 self.remove_flight(flight);
             } else if why == Why::DncProof && single {
-                self.retire_answered(event.now, flight, event.message);
+                self.retire_proved(event.now, flight);
             } else {
                 self.retire_full(event.now, flight);
             }
@@ -96,6 +96,19 @@ impl Requester {
         let until = self.life_of(now, &flight);
         let Flight { place, asked, .. } = flight;
         self.lay(now, Shadow { place, asked, cover: Cover::Full, until, since: now });
+    }
+
+    /// Rule 6: the echo may have been another's, so what refuses this one is still to come.
+    fn retire_proved(&mut self, now: Time, number: u64) {
+        let Some(flight) = self.flights.get(&number) else { return };
+        if !self.echo(flight.place.ocs).names_subject(flight.asked.kind) {
+            self.retire_full(now, number);
+            return;
+        }
+        let Some(flight) = self.take_flight(number) else { return };
+        let until = self.life_of(now, &flight);
+        let Flight { place, asked, .. } = flight;
+        self.lay(now, Shadow { place, asked, cover: Cover::Errors, until, since: now });
     }
 
     fn life_of(&self, now: Time, flight: &Flight) -> Time {

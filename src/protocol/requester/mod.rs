@@ -48,7 +48,7 @@ use crate::message::RequestKind;
 use crate::protocol::Time;
 use crate::protocol::correlate::Subject;
 use job::{Flight, Job, Lane, Timer, Want};
-use shadow::Shadows;
+use shadow::{Proofs, Shadows};
 use table::{Live, NumberTable, OcsIx, OwnFrames, Place, Table, TextTable};
 
 /// The application side of the protocol, for one gateway.
@@ -70,6 +70,7 @@ pub struct Requester {
     /// Live flights by the reference id they carry.
     references: Table<(OcsIx, i32), u64>,
     shadows: Shadows,
+    proofs: Proofs,
     own: OwnFrames,
     /// The last event that could have been any request of its place.
     doubts: BTreeMap<Place, Time>,
@@ -136,6 +137,7 @@ impl Requester {
             live: Live::default(),
             references: Table::default(),
             shadows: Shadows::default(),
+            proofs: Proofs::default(),
             own: OwnFrames::default(),
             doubts: BTreeMap::new(),
             wants: BTreeSet::new(),
@@ -198,6 +200,11 @@ impl Requester {
                 Timer::Waiter(request) => self.on_waiter_due(now, request),
                 Timer::Shadow(number) => self.on_shadow_due(due, number),
                 Timer::Own(send) => self.own.remove(send),
+                Timer::Proofs => {
+                    if let Some(due) = self.proofs.forget(due) {
+                        self.timers.insert((due, Timer::Proofs));
+                    }
+                }
             }
             self.serve_freed(now);
         }

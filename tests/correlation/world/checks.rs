@@ -98,6 +98,13 @@ impl World<'_> {
                 self.sends[last].looked_alike |= known.is_none_or(|known| self.sends[last].world_at < known);
             }
         }
+        if let (Cause::Send(ix), Some(last)) = (cause, last)
+            && self.sends[ix].looked_alike
+            && !self.items.get(&id).is_some_and(|item| self.is_own(item, cause))
+        {
+            // The answer that the look-alike has set free took the place of the next one.
+            self.sends[last].looked_alike = true;
+        }
         match verdict {
             Ok(false) => {}
             Ok(true) => self.tally.look_alikes += 1,
@@ -215,9 +222,6 @@ impl World<'_> {
             if let (Cause::Send(ix), Some(last), true) = (told.cause, last, refused)
                 && item.kind == RequestKind::DoNotCall
                 && ix != last
-                // Open: without this line seed 2601 fails, and rightly (docs/correlation.md, section 5). To be taken
-                // out when the double of a covered answer leaves a shadow.
-                && answer.why == Why::ByRepeat
                 && item.sends.contains(&last)
             {
                 return Err("the refusal of an earlier send");
@@ -231,6 +235,9 @@ impl World<'_> {
         match told.cause {
             Cause::Nobody if true_of_state => Ok(true),
             Cause::Send(ix) if true_of_state && self.sends[ix].looked_alike => Ok(true),
+            // I2: "or the first look-alike of an OCS at N = 1": it ended a request whose own CM_EvError was still to
+            // come. With N > 1 that one has a shadow for it (rule 6), so there it stays wrong.
+            Cause::Send(ix) if refused && self.sends[ix].looked_alike && self.pool_of(item.gateway) == 1 => Ok(true),
             _ if event.do_not_call().is_some()
                 && event.message_type() == MessageType(33)
                 && Subject::of(&item.body) == event.do_not_call().map(Subject::of_entry)
@@ -244,6 +251,10 @@ impl World<'_> {
             Cause::Forged => Err("it answers a forged request"),
             Cause::Stray => Err("no OCS told us that"),
         }
+    }
+
+    fn pool_of(&self, gateway: usize) -> u64 {
+        if gateway == 0 { self.plan.settings.origins } else { 2 }
     }
 
     fn is_own(&self, item: &Item, cause: Cause) -> bool {

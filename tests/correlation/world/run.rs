@@ -947,6 +947,13 @@ impl<'p> World<'p> {
                     asked.map_or(Cause::Nobody, |(cause, _)| cause)
                 }
                 (Message::CampaignUnloaded(_), _, _) => waits.unwrap_or(Cause::Nobody),
+                // What a request does on its way (the load of a start, the stop of an unload, the campaigns of a
+                // sequence) nobody has asked for: true of the state, and the answer to nothing.
+                _ if message.body.pair_event().is_some()
+                    && (about != pair || kind.map(RequestKind::answer) != Some(message.body.message_type())) =>
+                {
+                    Cause::Nobody
+                }
                 _ => asked.map_or(Cause::Nobody, |(cause, _)| cause),
             };
             let answers = cause != Cause::Nobody && message.body.pair_event().is_some();
