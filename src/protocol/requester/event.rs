@@ -123,7 +123,8 @@ impl Requester {
         {
             self.counters.saw_double(event.now.saturating_sub(shadow.since));
         }
-        let shadowed = shadow.is_some() || self.may_answer_forgotten_read(event);
+        let forged = self.forged_before.contains(&event.place.origin);
+        let shadowed = shadow.is_some() || forged || self.may_answer_forgotten_read(event);
         if fits.iter().any(|(_, fit)| *fit == Fit::Fact) {
             return self.refuse_by_fact(event, &fits);
         }
@@ -297,7 +298,8 @@ impl Requester {
         }
         let echo = self.echo(event.place.ocs);
         let doubled = self.note_proof(event, subject);
-        let shadowed = doubled || self.shadows.fitting(event.place, event.body(), &echo).is_some();
+        let forged = self.forged_before.contains(&event.place.origin);
+        let shadowed = doubled || forged || self.shadows.fitting(event.place, event.body(), &echo).is_some();
         for (job, leg, flight) in proved {
             let here = flight.filter(|flight| self.flights.get(flight).is_some_and(|it| it.place == event.place));
             match here {

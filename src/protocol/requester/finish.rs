@@ -133,8 +133,8 @@ impl Requester {
         let equal = || Cover::Equal(Arc::clone(answer));
         match kind {
             // Assumed: where notifications are addressed to us the event may not have been the read's own answer.
-            // Nor where two reads of a pair shared the address: one status answers both, and the other is still to come.
-            RequestKind::Status if notifies || self.reads_beside(place, &asked) => {
+            // Nor where what it took may have been the answer to something beside it, and its own is still to come.
+            RequestKind::Status if notifies || self.told_by_status(place, &asked) => {
                 self.lay(now, shadow(Cover::Full, life));
             }
             RequestKind::Status => self.lay(now, shadow(equal(), double)),
@@ -160,11 +160,15 @@ impl Requester {
         }
     }
 
-    /// Another read of the pair is live on this address, or a shadow of one.
-    fn reads_beside(&self, place: Place, asked: &Asked) -> bool {
+    /// Another read of the pair, or a force unload (which some OCSs answer with a status), is live on this address, or
+    /// a shadow of one.
+    fn told_by_status(&self, place: Place, asked: &Asked) -> bool {
         let Some(pair) = asked.subject.pair() else { return false };
+        let told = |kind| matches!(kind, RequestKind::Status | RequestKind::ForceUnload);
         let mut live = self.live.of_pair(place, pair).filter_map(|flight| self.flights.get(&flight));
-        live.any(|flight| flight.asked.kind == RequestKind::Status) || self.shadows.of_read(place, pair).is_some()
+        live.any(|flight| told(flight.asked.kind))
+            || self.shadows.of_read(place, pair).is_some()
+            || self.shadows.of_pair(place, pair).any(|shadow| told(shadow.asked.kind))
     }
 
     /// The leg has its result; the job ends with its last leg, or when the policy has enough.

@@ -202,4 +202,5 @@ pub(super) enum Timer {
     Shadow(u64),
     Own(SendId),
     Proofs,
+    Forged(AppDbid),
 }

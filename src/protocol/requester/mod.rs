@@ -59,6 +59,8 @@ pub struct Requester {
     by_dbid: BTreeMap<AppDbid, OcsIx>,
     /// Origins that somebody else has used.
     alarmed: BTreeSet<AppDbid>,
+    /// Origins that were used so before the restart: what was asked with them is forgotten.
+    forged_before: BTreeSet<AppDbid>,
     links: BTreeSet<LinkId>,
     jobs: NumberTable<u64, Job>,
     next_job: u64,
@@ -127,6 +129,7 @@ impl Requester {
             ocss,
             by_dbid,
             alarmed: BTreeSet::new(),
+            forged_before: BTreeSet::new(),
             links: BTreeSet::new(),
             jobs: Table::default(),
             next_job: 0,
@@ -167,6 +170,7 @@ impl Requester {
             Input::LinkUp { link } => self.on_link_up(now, link),
             Input::LinkDown { link } => self.on_link_down(now, link),
             Input::Restored(rows) => self.restore(now, rows),
+            Input::Alarmed { origin } => self.on_alarmed(now, origin),
             Input::Timer => {}
             Input::ClearAlarm { origin } => {
                 self.alarmed.remove(&origin);
@@ -200,6 +204,10 @@ impl Requester {
                 Timer::Waiter(request) => self.on_waiter_due(now, request),
                 Timer::Shadow(number) => self.on_shadow_due(due, number),
                 Timer::Own(send) => self.own.remove(send),
+                Timer::Forged(origin) => {
+                    self.forged_before.remove(&origin);
+                    self.retry_all = true;
+                }
                 Timer::Proofs => {
                     if let Some(due) = self.proofs.forget(due) {
                         self.timers.insert((due, Timer::Proofs));

@@ -74,7 +74,11 @@ impl Requester {
         if echo.reference == Proof::Proved {
             return false;
         }
-        if !echo.names_subject(asked.kind) {
+        let named = echo.names_subject(asked.kind);
+        if self.forged_before.contains(&place.origin) && !(named && asked.kind == RequestKind::DoNotCall) {
+            return true;
+        }
+        if !named {
             return self.live.has_kind(place, asked.kind) || self.shadows.has_kind(place, asked.kind);
         }
         let Some(pair) = asked.subject.pair() else {
@@ -99,7 +103,8 @@ impl Requester {
                 return true;
             }
             let older = |kind: RequestKind, since: Time| kind == RequestKind::ForceUnload && since < sent;
-            live.all(|flight| flight.asked.kind != RequestKind::Status && !older(flight.asked.kind, flight.emitted))
+            !self.forged_before.contains(*origin)
+                && live.all(|it| it.asked.kind != RequestKind::Status && !older(it.asked.kind, it.emitted))
                 && self.shadows.of_read(place, pair).is_none()
                 && !self.shadows.of_pair(place, pair).any(|shadow| older(shadow.asked.kind, shadow.since))
         };

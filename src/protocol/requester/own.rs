@@ -1,5 +1,6 @@
 //! Rule 2, last part: copies of our own frames, and frames that somebody else sent with our DBID.
 
+use crate::message::AppDbid;
 use crate::message::CommDnMessage;
 use crate::message::Target;
 use crate::protocol::Time;
@@ -32,6 +33,16 @@ impl Requester {
             }
         }
         Standing::Forged
+    }
+
+    /// Rule 16: which requests were forged before the restart is forgotten, so for as long as any answer can live
+    /// nothing on that DBID decides but an echo that proves.
+    pub(super) fn on_alarmed(&mut self, now: Time, origin: AppDbid) {
+        let life = self.config.b.max(self.config.b_unload);
+        if self.config.pool.contains(&origin) && self.forged_before.insert(origin) {
+            self.alarmed.insert(origin);
+            self.timers.insert((after(after(now, life), self.config.d), Timer::Forged(origin)));
+        }
     }
 
     fn meant_by(&self, address: &DnAddress, target: Target) -> Vec<OcsIx> {

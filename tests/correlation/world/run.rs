@@ -148,6 +148,10 @@ pub struct Gateway {
     pub echo: [EchoKnowledge; 2],
     pub next_send: u64,
     pub alarmed: BTreeSet<AppDbid>,
+    /// Alarms that a restart has to be told of, and when they were cleared.
+    pub forged: BTreeMap<AppDbid, Option<u64>>,
+    /// Shadows that came, or may come, of what was restored.
+    pub restored: usize,
     /// When each OCS was first seen to address notifications to it.
     pub notified: [Option<u64>; 2],
     pub sends: BTreeMap<SendId, usize>,
@@ -267,6 +271,8 @@ impl<'p> World<'p> {
                 echo,
                 next_send: 1,
                 alarmed: BTreeSet::new(),
+                forged: BTreeMap::new(),
+                restored: 0,
                 notified: [None; 2],
                 sends: BTreeMap::new(),
             });
@@ -537,6 +543,10 @@ impl<'p> World<'p> {
             }
             Verb::Backup => self.backup = true,
             Verb::Clear => {
+                let now = self.now;
+                for cleared in self.gateways[size(a[0])].forged.values_mut() {
+                    cleared.get_or_insert(now);
+                }
                 for origin in std::mem::take(&mut self.gateways[size(a[0])].alarmed) {
                     if self.gateways[size(a[0])].alive {
                         self.input(size(a[0]), Input::ClearAlarm { origin }, true);
@@ -625,9 +635,19 @@ impl<'p> World<'p> {
         there.machine = Requester::new(config);
         there.alive = true;
         there.life += 1;
-        there.alarmed.clear();
         there.notified = [None; 2];
+        there.restored = usize::MAX;
         self.input(gateway, Input::Restored(rows), true);
+        let sizes = self.gateways[gateway].machine.sizes();
+        self.gateways[gateway].restored = sizes.shadows + 3 * sizes.live;
+        for (origin, cleared) in self.gateways[gateway].forged.clone() {
+            if cleared.is_none_or(|at| at + 332_000 >= self.now) {
+                self.input(gateway, Input::Alarmed { origin }, true);
+            }
+            if cleared.is_some() {
+                self.input(gateway, Input::ClearAlarm { origin }, true);
+            }
+        }
         for link in 0..self.plan.settings.links as usize {
             if self.gateways[gateway].down_until[link] <= self.now {
                 self.link_up(gateway, link);
@@ -691,6 +711,7 @@ impl<'p> World<'p> {
                 Output::Echo { ocs, fact, proved } => self.learned(gateway, ocs, fact, proved),
                 Output::Alarm(Alarm::ForgedOrigin { origin, .. }) => {
                     self.gateways[gateway].alarmed.insert(origin);
+                    self.gateways[gateway].forged.insert(origin, None);
                 }
                 Output::Mirror { message, standing: Standing::Notification, .. } => {
                     let ocs = usize::from(message.origin == site::OCS[1]);
@@ -716,7 +737,7 @@ impl<'p> World<'p> {
         }
         let ocs = usize::from(message.origin == site::OCS[1]);
         let known = self.gateways[gateway].notified[ocs];
-        if let Some(read) = self.question(message) {
+        if let Some(read) = self.question(ocs, message) {
             self.sends[read].looked_alike |= known.is_none_or(|known| self.sends[read].world_at < known);
         }
     }
