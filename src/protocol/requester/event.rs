@@ -16,15 +16,15 @@ use crate::message::Target;
 use crate::protocol::Time;
 use crate::protocol::correlate::{Fit, Subject, fit, is_error_event};
 use crate::protocol::requester::Requester;
-use crate::protocol::requester::job::Timer;
-use crate::protocol::requester::{after, bump};
 use crate::protocol::requester::config::DnAddress;
 use crate::protocol::requester::echo::{EchoFact, Proof};
 use crate::protocol::requester::io::{Output, Progress, Standing};
+use crate::protocol::requester::job::Timer;
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::Why;
 use crate::protocol::requester::shadow::Cover;
 use crate::protocol::requester::table::{OcsIx, Place};
+use crate::protocol::requester::{after, bump};
 
 /// An event that passed rule 2.
 pub(super) struct Addressed<'e> {

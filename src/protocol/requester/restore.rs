@@ -121,14 +121,7 @@ impl Requester {
     }
 
     /// The last send of this leg is checked as soon as its link is there.
-    fn restore_leg(
-        &mut self,
-        now: Time,
-        job: u64,
-        leg: usize,
-        asked: &Asked,
-        marks: &[(JournalMark, Duration)],
-    ) {
+    fn restore_leg(&mut self, now: Time, job: u64, leg: usize, asked: &Asked, marks: &[(JournalMark, Duration)]) {
         let give_up = self.settled_by(now, after(now, self.config.b_of(asked.kind)));
         let until = after(now, self.config.answer_of(asked.kind));
         let patient = self.jobs.get(&job).is_some_and(|job| job.patient);

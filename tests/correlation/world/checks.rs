@@ -207,6 +207,16 @@ impl World<'_> {
             }
             Why::Exact | Why::SoleCandidate | Why::ByRepeat => {}
         }
+        // I2: "or the first look-alike of an OCS at N = 1": it ended a request whose own CM_EvError was still to come. With
+        // N > 1 that one has left a shadow for it (rule 6), so there it is wrong.
+        if let Cause::Send(ix) = told.cause
+            && refused
+            && self.sends[ix].looked_alike
+            && self.pool_of(item.gateway) == 1
+            && !self.is_own(item, told.cause)
+        {
+            return Ok(true);
+        }
         if item.kind == RequestKind::Status {
             let fits = same_pair && matches!(event, Message::CampaignStatus(_) | Message::ErrorEvent(_));
             // What is observed is true of the pair, whoever asked; an error must be its own.
@@ -236,9 +246,6 @@ impl World<'_> {
         match told.cause {
             Cause::Nobody if true_of_state => Ok(true),
             Cause::Send(ix) if true_of_state && self.sends[ix].looked_alike => Ok(true),
-            // I2: "or the first look-alike of an OCS at N = 1": it ended a request whose own CM_EvError was still to
-            // come. With N > 1 that one has a shadow for it (rule 6), so there it stays wrong.
-            Cause::Send(ix) if refused && self.sends[ix].looked_alike && self.pool_of(item.gateway) == 1 => Ok(true),
             _ if event.do_not_call().is_some()
                 && event.message_type() == MessageType(33)
                 && Subject::of(&item.body) == event.do_not_call().map(Subject::of_entry)
