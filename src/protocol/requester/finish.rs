@@ -108,7 +108,7 @@ impl Requester {
         let Some(flight) = self.take_flight(number) else { return };
         let until = self.life_of(now, &flight);
         let Flight { place, asked, .. } = flight;
-        self.lay(now, Shadow { place, asked, cover: Cover::Errors, until, since: now });
+        self.lay(now, Shadow { place, asked, cover: Cover::Aside, until, since: now });
     }
 
     fn life_of(&self, now: Time, flight: &Flight) -> Time {
@@ -151,7 +151,7 @@ impl Requester {
             _ => {
                 self.lay(now, shadow(equal(), double));
                 if self.config.pool.len() > 1 {
-                    self.lay(now, shadow(Cover::Errors, life));
+                    self.lay(now, shadow(Cover::Aside, life));
                 }
                 if kind == RequestKind::Unload {
                     self.lay(now, shadow(Cover::Draining, life));

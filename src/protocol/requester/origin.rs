@@ -55,7 +55,7 @@ impl Requester {
     /// How many error shadows of the pair could own a CM_EvError for this request: same codes count before others.
     fn error_doubt(&self, place: Place, asked: &Asked) -> usize {
         let Some(pair) = asked.subject.pair() else { return 0 };
-        let errors = self.shadows.of_pair(place, pair).filter(|shadow| matches!(shadow.cover, Cover::Errors));
+        let errors = self.shadows.of_pair(place, pair).filter(|shadow| matches!(shadow.cover, Cover::Aside));
         errors.map(|shadow| error_overlap(shadow.asked.kind, asked.kind)).sum()
     }
 
@@ -129,7 +129,7 @@ fn shadow_confuses(shadow: &Shadow, asked: &Asked) -> bool {
     match &shadow.cover {
         Cover::Full => true,
         Cover::Equal(answer) => fit(&asked.body, &answer.body).is_possible(),
-        Cover::Errors => false,
+        Cover::Aside => false,
         Cover::Draining => asked.kind == RequestKind::Stop,
     }
 }

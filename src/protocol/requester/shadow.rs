@@ -19,8 +19,9 @@ pub(super) enum Cover {
     /// The double of this answer. Assumed: compared by what it says, not byte by byte, since the other member of an
     /// OCS pair may say it with its own DBID.
     Equal(Arc<CommDnMessage>),
-    /// A refusal of its kind; never counts when an address is chosen.
-    Errors,
+    /// What may still come although it was answered; never counts when an address is chosen. Of a do-not-call only a
+    /// refusal: whatever else comes proves the entry once more.
+    Aside,
     /// The stop on the way of an answered unload.
     Draining,
 }
@@ -45,11 +46,10 @@ impl Shadow {
                 let unnamed = !echo.names_subject(self.asked.kind) && event.message_type() == self.asked.kind.answer();
                 unnamed || answer.body == *event
             }
-            Cover::Errors => {
-                let fit = fit(&self.asked.body, event);
-                let refusal = correlate::is_error_event(event) || matches!(fit, Fit::Answer { refusal: true, .. });
-                refusal && fit.is_possible()
-            }
+            Cover::Aside => match fit(&self.asked.body, event) {
+                Fit::Answer { refusal, .. } => refusal || self.asked.kind != RequestKind::DoNotCall,
+                fit => fit.is_possible(),
+            },
             Cover::Draining => matches!(fit(&self.asked.body, event), Fit::Draining { .. }),
         }
     }
@@ -60,9 +60,9 @@ impl Shadow {
                 Lookup::Anything(code) => Some(Key::ErrorFrame(code)),
                 Lookup::Keys(_) | Lookup::Nothing => None,
             },
-            Cover::Full | Cover::Errors | Cover::Draining => None,
+            Cover::Full | Cover::Aside | Cover::Draining => None,
         };
-        let errors = matches!(self.cover, Cover::Full | Cover::Errors);
+        let errors = matches!(self.cover, Cover::Full | Cover::Aside);
         let keys = self.asked.keys().into_iter().flatten();
         keys.filter(move |key| errors || !matches!(key, Key::Errors(_))).chain(frame)
     }
@@ -148,14 +148,14 @@ impl Shadows {
 
     /// Shadows of a kind that keep others of it off this place.
     pub(super) fn has_kind(&self, place: Place, kind: RequestKind) -> bool {
-        self.under(place, Key::Kind(kind)).any(|(_, shadow)| shadow.cover != Cover::Errors)
+        self.under(place, Key::Kind(kind)).any(|(_, shadow)| shadow.cover != Cover::Aside)
     }
 
     /// Shadows about the same person that keep requests off this place.
     pub(super) fn of_person(&self, place: Place, asked: &Asked) -> impl Iterator<Item = &Shadow> {
         let key = asked.keys().into_iter().flatten().find(|key| matches!(key, Key::Phone(..) | Key::Customer(..)));
         let found = self.under(place, key.unwrap_or(Key::Kind(asked.kind))).map(|(_, shadow)| shadow);
-        found.filter(|shadow| shadow.cover != Cover::Errors)
+        found.filter(|shadow| shadow.cover != Cover::Aside)
     }
 
     /// The full shadow of an equal request.

@@ -188,7 +188,8 @@ impl World<'_> {
                     return Err("that status is not what was asked for");
                 }
                 if told.at < sent {
-                    // Nothing tells the first look-alike of an OCS from an answer.
+                    // I2: "or why = by status (true of the state)": OCS did say so. Only of the first look-alike, which
+                    // nothing tells from an answer; once it is known to do so no older status may settle (rule 10).
                     let known = self.gateways[item.gateway].notified[ocs];
                     let first = match told.cause {
                         Cause::Nobody => known.is_none_or(|known| {
@@ -245,7 +246,7 @@ impl World<'_> {
         let true_of_state = !refused && same_pair && is_true_of_state(&item.body, event);
         match told.cause {
             Cause::Nobody if true_of_state => Ok(true),
-            Cause::Send(ix) if true_of_state && self.sends[ix].looked_alike => Ok(true),
+            Cause::Send(ix) if true_of_state && self.sends[ix].looked_alike && self.pool_of(item.gateway) == 1 => Ok(true),
             _ if event.do_not_call().is_some()
                 && event.message_type() == MessageType(33)
                 && Subject::of(&item.body) == event.do_not_call().map(Subject::of_entry)
