@@ -536,7 +536,7 @@ impl<'p> World<'p> {
                 self.serve(Cause::Foreign, ocs, &message, None);
                 for told in from..self.told.len() {
                     let message = self.told[told].message.clone();
-                    if self.told[told].cause == Cause::Foreign && message.body.pair_event().is_some() {
+                    if message.target == Target::One(site::FOREIGN) && message.body.pair_event().is_some() {
                         self.tell(Cause::Nobody, ocs, CommDnMessage { target: to.into(), ..message });
                     }
                 }
