@@ -123,7 +123,7 @@ impl Requester {
         {
             self.counters.saw_double(event.now.saturating_sub(shadow.since));
         }
-        let forged = self.forged_before.contains(&event.place.origin);
+        let forged = self.may_answer_forged(event.place.origin, event.body());
         let shadowed = shadow.is_some() || forged || self.may_answer_forgotten_read(event);
         if fits.iter().any(|(_, fit)| *fit == Fit::Fact) {
             return self.refuse_by_fact(event, &fits);
@@ -298,7 +298,7 @@ impl Requester {
         }
         let echo = self.echo(event.place.ocs);
         let doubled = self.note_proof(event, subject);
-        let forged = self.forged_before.contains(&event.place.origin);
+        let forged = self.may_answer_forged(event.place.origin, event.body());
         let shadowed = doubled || forged || self.shadows.fitting(event.place, event.body(), &echo).is_some();
         for (job, leg, flight) in proved {
             let here = flight.filter(|flight| self.flights.get(flight).is_some_and(|it| it.place == event.place));

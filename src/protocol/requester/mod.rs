@@ -59,8 +59,9 @@ pub struct Requester {
     by_dbid: BTreeMap<AppDbid, OcsIx>,
     /// Origins that somebody else has used.
     alarmed: BTreeSet<AppDbid>,
-    /// Origins that were used so before the restart: what was asked with them is forgotten.
-    forged_before: BTreeSet<AppDbid>,
+    /// Origins that were used so before the restart: what was asked with them is forgotten. True while it may have been
+    /// about a person, too; the answer to an unload lives longest.
+    forged_before: BTreeMap<AppDbid, bool>,
     links: BTreeSet<LinkId>,
     jobs: NumberTable<u64, Job>,
     next_job: u64,
@@ -129,7 +130,7 @@ impl Requester {
             ocss,
             by_dbid,
             alarmed: BTreeSet::new(),
-            forged_before: BTreeSet::new(),
+            forged_before: BTreeMap::new(),
             links: BTreeSet::new(),
             jobs: Table::default(),
             next_job: 0,
@@ -204,10 +205,7 @@ impl Requester {
                 Timer::Waiter(request) => self.on_waiter_due(now, request),
                 Timer::Shadow(number) => self.on_shadow_due(due, number),
                 Timer::Own(send) => self.own.remove(send),
-                Timer::Forged(origin) => {
-                    self.forged_before.remove(&origin);
-                    self.retry_all = true;
-                }
+                Timer::Forged(origin) => self.on_forged_due(due, origin),
                 Timer::Proofs => {
                     if let Some(due) = self.proofs.forget(due) {
                         self.timers.insert((due, Timer::Proofs));

@@ -75,7 +75,10 @@ impl Requester {
             return false;
         }
         let named = echo.names_subject(asked.kind);
-        if self.forged_before.contains(&place.origin) && !(named && asked.kind == RequestKind::DoNotCall) {
+        // An echo proves a do-not-call whoever asked.
+        let proves = named && asked.kind == RequestKind::DoNotCall;
+        let forged = self.forged_before.get(&place.origin);
+        if forged.is_some_and(|people| !proves && (*people || asked.kind.is_campaign_control())) {
             return true;
         }
         if !named {
@@ -103,7 +106,7 @@ impl Requester {
                 return true;
             }
             let older = |kind: RequestKind, since: Time| kind == RequestKind::ForceUnload && since < sent;
-            !self.forged_before.contains(*origin)
+            !self.forged_before.contains_key(*origin)
                 && live.all(|it| it.asked.kind != RequestKind::Status && !older(it.asked.kind, it.emitted))
                 && self.shadows.of_read(place, pair).is_none()
                 && !self.shadows.of_pair(place, pair).any(|shadow| older(shadow.asked.kind, shadow.since))

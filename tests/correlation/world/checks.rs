@@ -1,20 +1,25 @@
 //! The properties I1 to I14, and the rules about addresses, held against what the oracle knows.
 
+use std::collections::BTreeMap;
+
 use commdn::{
     message::*,
     protocol::{correlate::Subject, requester::*},
 };
 
 use super::{
-    plan::{BUSY, D},
-    run::{Cause, Item, Told, World, show},
+    plan::{B, BUSY, D},
+    run::{Cause, Item, Sent, Told, World, show},
     site,
 };
 
 /// Sends that one submission may cause at one OCS within one life of its gateway.
 const SENDS_MAX: usize = 4;
-/// Questions that settling may ask for one submission.
-const QUESTIONS_MAX: usize = 32;
+/// Questions that settling may ask for one submission: after 1, 2, 4 ... seconds, until sent + B, and as often again
+/// when its link was lost.
+const QUESTIONS_MAX: usize = 12;
+/// Wait for an answer.
+const TIMEOUT: u64 = 10_000;
 
 impl World<'_> {
     /// I1 and I2.
@@ -120,7 +125,7 @@ impl World<'_> {
                 if self.plan.settings.beyond == 1 {
                     self.tally.misattributed += 1;
                     if let Some(item) = self.items.get_mut(&id) {
-                        item.misattributed = true;
+                        item.misattributed_at[ocs] = true;
                     }
                 } else {
                     self.tally.misattributed += 1;
@@ -246,7 +251,9 @@ impl World<'_> {
         let true_of_state = !refused && same_pair && is_true_of_state(&item.body, event);
         match told.cause {
             Cause::Nobody if true_of_state => Ok(true),
-            Cause::Send(ix) if true_of_state && self.sends[ix].looked_alike && self.pool_of(item.gateway) == 1 => Ok(true),
+            Cause::Send(ix) if true_of_state && self.sends[ix].looked_alike && self.pool_of(item.gateway) == 1 => {
+                Ok(true)
+            }
             _ if event.do_not_call().is_some()
                 && event.message_type() == MessageType(33)
                 && Subject::of(&item.body) == event.do_not_call().map(Subject::of_entry)
@@ -285,6 +292,9 @@ impl World<'_> {
         let mut wrong: Option<(&'static str, String)> = None;
         if kind != RequestKind::DoNotCall && self.gateways[gateway].alarmed.contains(&origin) {
             wrong = Some(("I3", format!("{kind:?} goes out with the alarmed DBID {origin}")));
+        }
+        if let Some(id) = self.overtaken(sent) {
+            wrong = Some(("I13", format!("{kind:?} of {:?} leaves before stop {id}", sent.items)));
         }
         let urgent = matches!(kind, RequestKind::Stop | RequestKind::ForceUnload);
         for ocs in &sent.ocss {
@@ -342,8 +352,8 @@ impl World<'_> {
                     wrong = wrong.or(Some(("rule 10", format!("the cancel of {id} is sent twice"))));
                 }
                 let same_life = before.iter().filter(|ix| self.sends[**ix].life == sent.life);
-                let gap = same_life.clone().next_back().map(|ix| at - self.sends[*ix].at);
-                if gap.is_some_and(|gap| gap < 10_000) || same_life.count() >= SENDS_MAX {
+                let gap = before.last().map(|ix| at - self.sends[*ix].at);
+                if gap.is_some_and(|gap| gap < TIMEOUT) || same_life.count() >= SENDS_MAX {
                     wrong = wrong.or(Some(("I14", format!("{kind:?} of {id} is repeated after {gap:?} ms"))));
                 }
                 if matches!(kind, RequestKind::Load | RequestKind::Start | RequestKind::SetMode) {
@@ -378,41 +388,59 @@ impl World<'_> {
         order(one) > order(other)
     }
 
-    /// I13, first half: whether a stop or force unload has to leave at once.
-    pub fn stop_may_leave(&self, id: u64) -> bool {
-        let Some(item) = self.items.get(&id) else { return false };
-        let Target::One(ocs) = item.target else { return false };
-        let ocs = usize::from(ocs == site::OCS[1]);
-        let there = &self.gateways[item.gateway];
-        if !there.up[self.link_of(ocs)] || !there.alarmed.is_empty() || self.plan.settings.small == 1 {
-            return false;
+    /// Whether this stop or force unload has to wait for that request (rule 5), which is in its lane and has no outcome.
+    fn keeps_back(stop: &Item, other: &Item) -> bool {
+        match stop.kind {
+            RequestKind::ForceUnload => other.kind == RequestKind::ForceUnload,
+            _ => matches!(other.kind, RequestKind::Stop | RequestKind::Unload | RequestKind::ForceUnload),
         }
-        let blocks = |kind: RequestKind| match item.kind {
-            RequestKind::ForceUnload => kind == RequestKind::ForceUnload,
-            RequestKind::Stop => {
-                matches!(kind, RequestKind::Stop | RequestKind::Unload | RequestKind::ForceUnload)
-            }
-            _ => true,
-        };
-        !self.items.iter().any(|(other, it)| {
-            *other != id
-                && it.gateway == item.gateway
-                && it.target == item.target
-                && it.ended.is_none()
-                && it.body.pair() == item.body.pair()
-                && blocks(it.kind)
-        }) && matches!(item.kind, RequestKind::Stop | RequestKind::ForceUnload)
     }
 
-    pub fn check_stop_left(&mut self, id: u64, may_leave: bool) {
-        let unsent = self.items.get(&id).is_some_and(|item| item.sends.is_empty());
-        if may_leave && unsent {
+    /// I13, second half: while the link is up a stop or force unload has left, or a request of the kinds that it waits
+    /// for is on the wire.
+    fn check_stops(&mut self, gateway: usize) {
+        let there = &self.gateways[gateway];
+        if !there.alive || !there.alarmed.is_empty() || self.plan.settings.small == 1 {
+            return;
+        }
+        let stuck = self.urgent.iter().copied().find(|id| {
+            let Some(item) = self.items.get(id) else { return false };
+            let Target::One(ocs) = item.target else { return false };
+            let up = there.up[self.link_of(usize::from(ocs == site::OCS[1]))];
+            let waits = item.gateway == gateway && item.ended.is_none() && item.sends.is_empty() && up;
+            let live = |(other, it): (&u64, &Item)| {
+                other != id && it.ended.is_none() && !it.sends.is_empty() && self.same_lane(item, it)
+            };
+            waits && !self.items.iter().any(|it| live(it) && Self::keeps_back(item, it.1))
+        });
+        if let Some(id) = stuck {
             self.fail("I13", format!("nothing is in the way of stop {id}, but it did not leave"));
         }
+        let items = &self.items;
+        self.urgent.retain(|id| items.get(id).is_some_and(|item| item.ended.is_none() && item.sends.is_empty()));
     }
 
-    /// I7, I10 and the counters, after every input.
+    fn same_lane(&self, one: &Item, other: &Item) -> bool {
+        one.gateway == other.gateway && one.target == other.target && one.body.pair() == other.body.pair()
+    }
+
+    /// I13: at most one request is in its way, so nothing that it waits for may leave before it; but a force unload goes
+    /// before a stop.
+    fn overtaken(&self, sent: &Sent) -> Option<u64> {
+        let items = || sent.items.iter().filter_map(|id| self.items.get(id));
+        self.urgent.iter().copied().find(|id| {
+            let Some(item) = self.items.get(id) else { return false };
+            let waits = item.ended.is_none() && item.sends.is_empty() && !sent.items.contains(id);
+            let first = sent.kind == RequestKind::ForceUnload || sent.kind == item.kind;
+            waits && !first && items().any(|it| self.same_lane(item, it) && Self::keeps_back(item, it))
+        })
+    }
+
+    /// I7, I10, I13 and the counters, after every input.
     pub fn check_step(&mut self, gateway: usize, ended: &[u64]) {
+        if !self.urgent.is_empty() {
+            self.check_stops(gateway);
+        }
         let machine = &self.gateways[gateway].machine;
         let (sizes, settings) = (machine.sizes(), &self.plan.settings);
         let (shadows, requests, own) = if settings.small == 1 { (24, 12, 6) } else { (10_000, 1_000, 10_000) };
@@ -454,7 +482,7 @@ impl World<'_> {
         }
     }
 
-    /// I1, I6, I12 and I13 when everything has come to rest.
+    /// I1, I6, I13 and I14 when everything has come to rest.
     pub fn check_end(&mut self) {
         if self.failure.is_some() {
             return;
@@ -469,31 +497,86 @@ impl World<'_> {
             if self.gateways[gateway].alive && sizes != Sizes::default() {
                 return self.fail("I6", format!("something is left: {sizes:?}"));
             }
-            let counters = self.gateways[gateway].machine.counters();
-            let wrong = self.items.values().any(|item| {
-                item.misattributed
-                    && item.gateway == gateway
-                    && item.life == self.gateways[gateway].life
-                    && item.sends.iter().any(|ix| self.sends[*ix].arrived)
+        }
+        self.check_questions();
+        self.check_lanes_held();
+    }
+
+    /// I14: settling asks more and more seldom, and no longer than its request is settled.
+    fn check_questions(&mut self) {
+        let mut asked: BTreeMap<(usize, u32, usize, Option<Pair>), usize> = BTreeMap::new();
+        for sent in self.sends.iter().filter(|sent| sent.settling) {
+            *asked.entry((sent.gateway, sent.life, sent.ocss[0], sent.message.body.pair())).or_default() += 1;
+        }
+        for ((gateway, life, ocs, pair), questions) in asked {
+            let target = Target::One(site::OCS[ocs]);
+            let settled = self.items.values().filter(|item| {
+                let there = item.gateway == gateway && item.life <= life && item.target == target;
+                there && item.kind.is_mutating() && item.body.pair() == pair
             });
-            if wrong && counters.late + counters.unasked + counters.ambiguous == 0 {
-                return self.fail("I12", "a wrong answer and the true one came, and no counter rose");
+            let most: usize = settled
+                .map(|item| if item.kind == RequestKind::Unload { 2 * QUESTIONS_MAX } else { QUESTIONS_MAX })
+                .sum();
+            if questions > most {
+                return self.fail("I14", format!("{questions} questions about {pair:?}, {most} at most were expected"));
             }
         }
-        let questions = self.sends.iter().filter(|sent| sent.settling).count();
-        if questions > QUESTIONS_MAX * self.items.len() {
-            return self.fail("I14", format!("{questions} questions for {} requests", self.items.len()));
-        }
+    }
+
+    /// I13, first half: its kind's deadline and B from the first send on, or from when the faults are healed; where rule
+    /// 10 does not believe a status before B and D, that, and time for one question. A do-not-call may have all its
+    /// repeats before it, each of which may have to wait for the shadow of the one before, and where the echo is not
+    /// proved (rule 12) for its turn among the others of its kind.
+    fn check_lanes_held(&mut self) {
+        let healed = BUSY + B + D + if self.plan.settings.beyond == 1 { 60_000 } else { 0 };
         let held = self.items.iter().find(|(_, item)| {
             let Some(first) = item.sends.first().map(|ix| &self.sends[*ix]) else { return false };
             let Some(ended) = item.ended else { return false };
-            let limit = if item.kind == RequestKind::Unload { 660_000 } else { 40_000 };
-            let healed = first.world_at > BUSY + 60_000;
-            healed && item.kind != RequestKind::DoNotCall && ended > first.world_at + limit + 1
+            let limit = match item.kind {
+                RequestKind::Unload => 2 * 330_000,
+                RequestKind::DoNotCall => SENDS_MAX as u64 * (TIMEOUT + B + D) * self.turns(item),
+                _ => TIMEOUT + B + D,
+            };
+            ended > first.world_at.max(healed) + limit + 1
         });
         if let Some((id, item)) = held {
             let text = format!("request {id} ({:?}) held its lane until {:?}", item.kind, item.ended);
             self.fail("I13", text);
+        }
+    }
+
+    /// How many do-not-calls share the addresses of this one.
+    fn turns(&self, item: &Item) -> u64 {
+        let ocss: Vec<usize> =
+            (0..2).filter(|ocs| [Target::Every, site::OCS[*ocs].into()].contains(&item.target)).collect();
+        let machine = &self.gateways[item.gateway].machine;
+        let named = |ocs: &usize| {
+            machine.echo_of(site::OCS[*ocs]).is_some_and(|echo| echo.names_subject(RequestKind::DoNotCall))
+        };
+        if ocss.iter().all(named) {
+            return 1;
+        }
+        let beside = |it: &&Item| {
+            let same = it.gateway == item.gateway && it.kind == RequestKind::DoNotCall && !it.sends.is_empty();
+            same && it.ended.is_none_or(|ended| Some(ended) > item.sends.first().map(|ix| self.sends[*ix].world_at))
+        };
+        self.items.values().filter(beside).count().max(1) as u64
+    }
+
+    /// I12: another's frame has ended a request; now comes its own. Either that is counted, or it is taken in turn for
+    /// the answer to a third one, and the same holds for that.
+    pub fn check_counted(&mut self, ix: usize, ocs: usize, before: Counters) {
+        let sent = &self.sends[ix];
+        let wrong = |id: &u64| self.items.get(id).is_some_and(|item| item.misattributed_at[ocs]);
+        if !sent.items.iter().any(wrong) || self.gateways[sent.gateway].life != sent.life {
+            return;
+        }
+        let now = self.gateways[sent.gateway].machine.counters();
+        let noticed = |of: Counters| of.late + of.unasked + of.ambiguous;
+        if noticed(now) == noticed(before) && now.outcomes == before.outcomes && now.sends == before.sends {
+            let text =
+                format!("the answer to send {} came after another had ended its request, and no counter rose", ix);
+            self.fail("I12", text);
         }
     }
 }

@@ -124,7 +124,8 @@ pub struct Item {
     /// Its caller is gone with the gateway's memory.
     pub gone: bool,
     pub outcome: Option<Outcome>,
-    pub misattributed: bool,
+    /// Ended by another's frame, at each OCS.
+    pub misattributed_at: [bool; 2],
 }
 
 pub struct Row {
@@ -189,6 +190,8 @@ pub struct World<'p> {
     pub tally: Tally,
     pub how: How,
     pub last_outcome: u64,
+    /// Stops and force unloads that have not left yet.
+    pub urgent: Vec<u64>,
     delivering: Option<usize>,
     /// When the snapshot is taken; 0 = never.
     snapshot: u64,
@@ -246,6 +249,7 @@ impl<'p> World<'p> {
             tally: Tally { schedules: 1, ..Tally::default() },
             how,
             last_outcome: 0,
+            urgent: Vec::new(),
             delivering: None,
             snapshot: if how.snapshot { 20 + mix(settings.seed, &[77]) % 100 } else { 0 },
             #[cfg(feature = "mutants")]
@@ -589,16 +593,17 @@ impl<'p> World<'p> {
                 ended: None,
                 gone: false,
                 outcome: None,
-                misattributed: false,
+                misattributed_at: [false; 2],
             },
         );
         if kind.is_mutating() {
             let row = Row { submission: submission.clone(), submitted, marks: Vec::new(), ended: false };
             self.gateways[gateway].journal.insert(id, row);
         }
-        let may_leave = self.stop_may_leave(id);
+        if matches!(kind, RequestKind::Stop | RequestKind::ForceUnload) {
+            self.urgent.push(id);
+        }
         self.input(gateway, Input::Submit(submission), true);
-        self.check_stop_left(id, may_leave);
     }
 
     fn restart(&mut self, gateway: usize, millis: u64) {
@@ -1083,8 +1088,15 @@ impl<'p> World<'p> {
         let link = LinkId(link as u32);
         let event = Input::Event { link, dn: site::DN.into(), message, user_data: evidence };
         self.delivering = Some(told);
+        let before = self.gateways[gateway].machine.counters();
         self.input(gateway, event, for_us && from_ocs);
         self.delivering = None;
+        if let Cause::Send(ix) = cause
+            && for_us
+            && self.plan.settings.beyond == 1
+        {
+            self.check_counted(ix, ocs, before);
+        }
     }
 }
 
