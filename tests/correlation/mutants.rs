@@ -9,10 +9,7 @@ use commdn::protocol::requester::Mutant;
 
 use crate::{
     schedules::{report, say, setting},
-    world::{
-        Plan, play,
-        run::{Failure, How},
-    },
+    world::{Failure, Plan, play, run::How},
 };
 
 /// Seeds that a mutant may survive.

@@ -11,11 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::world::{
-    Plan, Tally, play,
-    run::{Failure, How},
-    shrink::shrink,
-};
+use crate::world::{Failure, Plan, Tally, play, run::How, shrink::shrink};
 
 /// Schedules of an ordinary test run.
 const SHARE: u64 = 4_000;
