@@ -1,6 +1,7 @@
 //! Runs many schedules, keeps what fails, and replays what has been kept.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     sync::{
@@ -10,10 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::world::{Plan, Tally, play, run::How, shrink::shrink};
+use crate::world::{Failure, Plan, Tally, play, run::How, shrink::shrink};
 
 /// Schedules of an ordinary test run.
 const SHARE: u64 = 4_000;
+/// Seeds that a thread takes at a time.
+const ROW: u64 = 16;
 /// Lines of a ladder.
 const LADDER: usize = 80;
 
@@ -56,57 +59,76 @@ pub(crate) fn report(plan: &Plan, how: How) -> String {
     )
 }
 
+/// How a seed is run: one in 16 with a snapshot (I8).
+fn how_of(seed: u64) -> How {
+    How { snapshot: seed.is_multiple_of(16), ..How::default() }
+}
+
+/// Seeds from `first` on, on all cores, at least `least` of them and until `end`; stops early at so many failures. The
+/// same seeds give the same result whichever thread runs them.
+fn run_many(first: u64, least: u64, end: Instant, failures_max: usize) -> (Tally, BTreeMap<u64, Failure>) {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let next = AtomicU64::new(0);
+    let stop = AtomicBool::new(false);
+    let total = Mutex::new(Tally::default());
+    let failures = Mutex::new(BTreeMap::new());
+    let work = || {
+        let mut tally = Tally::default();
+        while !stop.load(Ordering::Relaxed) {
+            // Asked before a row is taken: every row that is taken is run, so that no seed is left out.
+            if next.load(Ordering::Relaxed) >= least && Instant::now() >= end {
+                break;
+            }
+            let from = next.fetch_add(ROW, Ordering::Relaxed);
+            for seed in first + from..first + from + ROW {
+                let plan = Plan::of_seed(seed);
+                let world = play(&plan, how_of(seed));
+                tally.add(&world.tally);
+                if let Some(failure) = world.failure {
+                    let mut failures = failures.lock().unwrap();
+                    failures.insert(seed, failure);
+                    if failures.len() >= failures_max {
+                        stop.store(true, Ordering::Relaxed);
+                    }
+                }
+            }
+        }
+        total.lock().unwrap().add(&tally);
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(work);
+        }
+    });
+    (total.into_inner().unwrap(), failures.into_inner().unwrap())
+}
+
 #[test]
 fn schedules_hold_every_property() {
     let first = setting("SEED").unwrap_or(1);
     let seconds = setting("SECONDS");
     let least = setting("SCHEDULES").unwrap_or(if seconds.is_some() { 0 } else { SHARE });
-    let end = Instant::now() + Duration::from_secs(seconds.unwrap_or(0));
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
-    let next = AtomicU64::new(0);
-    let stop = AtomicBool::new(false);
-    let total = Mutex::new(Tally::default());
-    let bad = Mutex::new(None::<u64>);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                let mut tally = Tally::default();
-                while !stop.load(Ordering::Relaxed) {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= least && Instant::now() >= end {
-                        next.fetch_sub(1, Ordering::Relaxed);
-                        break;
-                    }
-                    let seed = first + number;
-                    let plan = Plan::of_seed(seed);
-                    let world = play(&plan, How { snapshot: seed.is_multiple_of(16), ..How::default() });
-                    tally.add(&world.tally);
-                    if world.failure.is_some() {
-                        stop.store(true, Ordering::Relaxed);
-                        let mut bad = bad.lock().unwrap();
-                        *bad = Some(bad.map_or(seed, |other| other.min(seed)));
-                    }
-                }
-                total.lock().unwrap().add(&tally);
-            });
+    let start = Instant::now();
+    let end = start + Duration::from_secs(seconds.unwrap_or(0));
+    let (total, failures) = run_many(first, least, end, setting("FAILURES").unwrap_or(1) as usize);
+    if let Some(seed) = failures.keys().next() {
+        for (seed, Failure { property, text, .. }) in &failures {
+            say(&format!("schedules: seed {seed} broke {property}: {text}"));
         }
-    });
-    let total = total.into_inner().unwrap();
-    if let Some(seed) = bad.into_inner().unwrap() {
-        panic!("{}", report(&Plan::of_seed(seed), How { snapshot: seed.is_multiple_of(16), ..How::default() }));
+        say(&format!("schedules: {} of {} failed", failures.len(), total.schedules));
+        panic!("{}", report(&Plan::of_seed(*seed), how_of(*seed)));
     }
     let last = first + total.schedules.saturating_sub(1);
     say(&format!(
-        "schedules: {}, seeds {first}..{last}, misattributed 0 within B and D ({} beyond), lost 0, left over 0; {} of {} requests resolved, {} unknown, {} not sent, {} by look-alikes, {} sends, {} steps",
+        "schedules: {} in {} s, seeds {first} to {last}, {} steps: every property held, misattributed 0 within B and D ({} in schedules beyond them), lost 0, left over 0",
         total.schedules,
-        total.misattributed,
-        total.resolved,
-        total.submissions,
-        total.unknown,
-        total.unsent,
-        total.look_alikes,
-        total.sends,
-        total.steps
+        start.elapsed().as_secs(),
+        total.steps,
+        total.misattributed
+    ));
+    say(&format!(
+        "schedules: {} requests: {} resolved ({} of them by look-alikes), {} unknown, {} not sent; {} sends",
+        total.submissions, total.resolved, total.look_alikes, total.unknown, total.unsent, total.sends
     ));
     say(&format!("schedules: go on with COMMDN_CORRELATION_SEED={}", last + 1));
 }

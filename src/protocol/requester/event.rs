@@ -16,14 +16,15 @@ use crate::message::Target;
 use crate::protocol::Time;
 use crate::protocol::correlate::{Fit, Subject, fit, is_error_event};
 use crate::protocol::requester::Requester;
-use crate::protocol::requester::bump;
 use crate::protocol::requester::config::DnAddress;
 use crate::protocol::requester::echo::{EchoFact, Proof};
 use crate::protocol::requester::io::{Output, Progress, Standing};
+use crate::protocol::requester::job::Timer;
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::Why;
 use crate::protocol::requester::shadow::Cover;
 use crate::protocol::requester::table::{OcsIx, Place};
+use crate::protocol::requester::{after, bump};
 
 /// An event that passed rule 2.
 pub(super) struct Addressed<'e> {
@@ -122,7 +123,8 @@ impl Requester {
         {
             self.counters.saw_double(event.now.saturating_sub(shadow.since));
         }
-        let shadowed = shadow.is_some() || self.may_answer_forgotten_read(event);
+        let forged = self.may_answer_forged(event.place.origin, event.body());
+        let shadowed = shadow.is_some() || forged || self.may_answer_forgotten_read(event);
         if fits.iter().any(|(_, fit)| *fit == Fit::Fact) {
             return self.refuse_by_fact(event, &fits);
         }
@@ -280,7 +282,7 @@ impl Requester {
         }
         let entry = answer.do_not_call.as_ref().filter(|entry| **entry != DoNotCall::default())?;
         let subject = Arc::new(Subject::of_entry(entry));
-        let lane = self.lanes.get(&(event.place.ocs, subject))?;
+        let lane = self.lanes.get(&(event.place.ocs, Arc::clone(&subject)))?;
         let mut proved = Vec::new();
         for (number, _) in &lane.live {
             let Some(job) = self.jobs.get(number) else { continue };
@@ -295,7 +297,9 @@ impl Requester {
             return None;
         }
         let echo = self.echo(event.place.ocs);
-        let shadowed = self.shadows.fitting(event.place, event.body(), &echo).is_some();
+        let doubled = self.note_proof(event, subject);
+        let forged = self.may_answer_forged(event.place.origin, event.body());
+        let shadowed = doubled || forged || self.shadows.fitting(event.place, event.body(), &echo).is_some();
         for (job, leg, flight) in proved {
             let here = flight.filter(|flight| self.flights.get(flight).is_some_and(|it| it.place == event.place));
             match here {
@@ -307,6 +311,23 @@ impl Requester {
             }
         }
         Some(Standing::Answer)
+    }
+
+    /// Rule 6: for D the next echo of the same entry may be the double of this one. True: it may be one itself.
+    fn note_proof(&mut self, event: &Addressed<'_>, subject: Arc<Subject>) -> bool {
+        let now = event.now;
+        if self.is(Mutant::NoQuarantine) {
+            return false;
+        }
+        if let Some(first) = self.proofs.first(event.place, &subject, now) {
+            self.counters.saw_double(now.saturating_sub(first));
+            return true;
+        }
+        if self.proofs.is_empty() {
+            self.timers.insert((after(now, self.config.d), Timer::Proofs));
+        }
+        self.proofs.insert(event.place, subject, now, after(now, self.config.d));
+        false
     }
 
     /// Reads: a user's read takes any addressed status of its pair, settling takes the answer to its own question.

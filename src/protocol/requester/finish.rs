@@ -46,11 +46,11 @@ impl Requester {
         let single = record.sends.len() <= 1;
         let flight = record.flight.filter(|flight| self.flights.contains_key(flight));
         if let Some(flight) = flight {
-            // A do-not-call that was proved by its only send: its double proves the same again.
+            // A do-not-call that was proved by its only send: what proves it again does no harm, its refusal would.
             if why == Why::DncProof && self.is(Mutant::NoShadowAfterProof) {
                 self.remove_flight(flight);
             } else if why == Why::DncProof && single {
-                self.retire_answered(event.now, flight, event.message);
+                self.retire_proved(event.now, flight);
             } else {
                 self.retire_full(event.now, flight);
             }
@@ -98,6 +98,19 @@ impl Requester {
         self.lay(now, Shadow { place, asked, cover: Cover::Full, until, since: now });
     }
 
+    /// Rule 6: the echo may have been another's, so what refuses this one is still to come.
+    fn retire_proved(&mut self, now: Time, number: u64) {
+        let Some(flight) = self.flights.get(&number) else { return };
+        if !self.echo(flight.place.ocs).names_subject(flight.asked.kind) {
+            self.retire_full(now, number);
+            return;
+        }
+        let Some(flight) = self.take_flight(number) else { return };
+        let until = self.life_of(now, &flight);
+        let Flight { place, asked, .. } = flight;
+        self.lay(now, Shadow { place, asked, cover: Cover::Aside, until, since: now });
+    }
+
     fn life_of(&self, now: Time, flight: &Flight) -> Time {
         // Not acknowledged: it may have been sent as late as now.
         let sent = flight.sent.unwrap_or(now);
@@ -120,8 +133,8 @@ impl Requester {
         let equal = || Cover::Equal(Arc::clone(answer));
         match kind {
             // Assumed: where notifications are addressed to us the event may not have been the read's own answer.
-            // Nor where two reads of a pair shared the address: one status answers both, and the other is still to come.
-            RequestKind::Status if notifies || self.reads_beside(place, &asked) => {
+            // Nor where what it took may have been the answer to something beside it, and its own is still to come.
+            RequestKind::Status if notifies || self.told_by_status(place, &asked) => {
                 self.lay(now, shadow(Cover::Full, life));
             }
             RequestKind::Status => self.lay(now, shadow(equal(), double)),
@@ -138,7 +151,7 @@ impl Requester {
             _ => {
                 self.lay(now, shadow(equal(), double));
                 if self.config.pool.len() > 1 {
-                    self.lay(now, shadow(Cover::Errors, life));
+                    self.lay(now, shadow(Cover::Aside, life));
                 }
                 if kind == RequestKind::Unload {
                     self.lay(now, shadow(Cover::Draining, life));
@@ -147,11 +160,15 @@ impl Requester {
         }
     }
 
-    /// Another read of the pair is live on this address, or a shadow of one.
-    fn reads_beside(&self, place: Place, asked: &Asked) -> bool {
+    /// Another read of the pair, or a force unload (which some OCSs answer with a status), is live on this address, or
+    /// a shadow of one.
+    fn told_by_status(&self, place: Place, asked: &Asked) -> bool {
         let Some(pair) = asked.subject.pair() else { return false };
+        let told = |kind| matches!(kind, RequestKind::Status | RequestKind::ForceUnload);
         let mut live = self.live.of_pair(place, pair).filter_map(|flight| self.flights.get(&flight));
-        live.any(|flight| flight.asked.kind == RequestKind::Status) || self.shadows.of_read(place, pair).is_some()
+        live.any(|flight| told(flight.asked.kind))
+            || self.shadows.of_read(place, pair).is_some()
+            || self.shadows.of_pair(place, pair).any(|shadow| told(shadow.asked.kind))
     }
 
     /// The leg has its result; the job ends with its last leg, or when the policy has enough.

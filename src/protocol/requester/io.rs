@@ -76,6 +76,12 @@ pub enum Input {
     },
     /// What the journal held at start-up; given before anything else.
     Restored(Vec<JournalRow>),
+    /// An alarm that a restart has outlived; after [`Input::Restored`]. One that was cleared less than the longest B and
+    /// D ago is given as well, and cleared again.
+    Alarmed {
+        /// One of our DBIDs.
+        origin: AppDbid,
+    },
     /// The deadline of [`crate::protocol::requester::Requester::next_deadline`] has come.
     Timer,
     /// An operator has looked at the alarm of this DBID.

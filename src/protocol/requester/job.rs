@@ -201,4 +201,6 @@ pub(super) enum Timer {
     Leg(u64, usize),
     Shadow(u64),
     Own(SendId),
+    Proofs,
+    Forged(AppDbid),
 }

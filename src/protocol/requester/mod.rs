@@ -48,7 +48,7 @@ use crate::message::RequestKind;
 use crate::protocol::Time;
 use crate::protocol::correlate::Subject;
 use job::{Flight, Job, Lane, Timer, Want};
-use shadow::Shadows;
+use shadow::{Proofs, Shadows};
 use table::{Live, NumberTable, OcsIx, OwnFrames, Place, Table, TextTable};
 
 /// The application side of the protocol, for one gateway.
@@ -59,6 +59,9 @@ pub struct Requester {
     by_dbid: BTreeMap<AppDbid, OcsIx>,
     /// Origins that somebody else has used.
     alarmed: BTreeSet<AppDbid>,
+    /// Origins that were used so before the restart: what was asked with them is forgotten. True while it may have been
+    /// about a person, too; the answer to an unload lives longest.
+    forged_before: BTreeMap<AppDbid, bool>,
     links: BTreeSet<LinkId>,
     jobs: NumberTable<u64, Job>,
     next_job: u64,
@@ -70,6 +73,7 @@ pub struct Requester {
     /// Live flights by the reference id they carry.
     references: Table<(OcsIx, i32), u64>,
     shadows: Shadows,
+    proofs: Proofs,
     own: OwnFrames,
     /// The last event that could have been any request of its place.
     doubts: BTreeMap<Place, Time>,
@@ -126,6 +130,7 @@ impl Requester {
             ocss,
             by_dbid,
             alarmed: BTreeSet::new(),
+            forged_before: BTreeMap::new(),
             links: BTreeSet::new(),
             jobs: Table::default(),
             next_job: 0,
@@ -136,6 +141,7 @@ impl Requester {
             live: Live::default(),
             references: Table::default(),
             shadows: Shadows::default(),
+            proofs: Proofs::default(),
             own: OwnFrames::default(),
             doubts: BTreeMap::new(),
             wants: BTreeSet::new(),
@@ -165,6 +171,7 @@ impl Requester {
             Input::LinkUp { link } => self.on_link_up(now, link),
             Input::LinkDown { link } => self.on_link_down(now, link),
             Input::Restored(rows) => self.restore(now, rows),
+            Input::Alarmed { origin } => self.on_alarmed(now, origin),
             Input::Timer => {}
             Input::ClearAlarm { origin } => {
                 self.alarmed.remove(&origin);
@@ -198,6 +205,12 @@ impl Requester {
                 Timer::Waiter(request) => self.on_waiter_due(now, request),
                 Timer::Shadow(number) => self.on_shadow_due(due, number),
                 Timer::Own(send) => self.own.remove(send),
+                Timer::Forged(origin) => self.on_forged_due(due, origin),
+                Timer::Proofs => {
+                    if let Some(due) = self.proofs.forget(due) {
+                        self.timers.insert((due, Timer::Proofs));
+                    }
+                }
             }
             self.serve_freed(now);
         }

@@ -55,7 +55,7 @@ impl Requester {
     /// How many error shadows of the pair could own a CM_EvError for this request: same codes count before others.
     fn error_doubt(&self, place: Place, asked: &Asked) -> usize {
         let Some(pair) = asked.subject.pair() else { return 0 };
-        let errors = self.shadows.of_pair(place, pair).filter(|shadow| matches!(shadow.cover, Cover::Errors));
+        let errors = self.shadows.of_pair(place, pair).filter(|shadow| matches!(shadow.cover, Cover::Aside));
         errors.map(|shadow| error_overlap(shadow.asked.kind, asked.kind)).sum()
     }
 
@@ -74,7 +74,14 @@ impl Requester {
         if echo.reference == Proof::Proved {
             return false;
         }
-        if !echo.names_subject(asked.kind) {
+        let named = echo.names_subject(asked.kind);
+        // An echo proves a do-not-call whoever asked.
+        let proves = named && asked.kind == RequestKind::DoNotCall;
+        let forged = self.forged_before.get(&place.origin);
+        if forged.is_some_and(|people| !proves && (*people || asked.kind.is_campaign_control())) {
+            return true;
+        }
+        if !named {
             return self.live.has_kind(place, asked.kind) || self.shadows.has_kind(place, asked.kind);
         }
         let Some(pair) = asked.subject.pair() else {
@@ -99,7 +106,8 @@ impl Requester {
                 return true;
             }
             let older = |kind: RequestKind, since: Time| kind == RequestKind::ForceUnload && since < sent;
-            live.all(|flight| flight.asked.kind != RequestKind::Status && !older(flight.asked.kind, flight.emitted))
+            !self.forged_before.contains_key(*origin)
+                && live.all(|it| it.asked.kind != RequestKind::Status && !older(it.asked.kind, it.emitted))
                 && self.shadows.of_read(place, pair).is_none()
                 && !self.shadows.of_pair(place, pair).any(|shadow| older(shadow.asked.kind, shadow.since))
         };
@@ -124,7 +132,7 @@ fn shadow_confuses(shadow: &Shadow, asked: &Asked) -> bool {
     match &shadow.cover {
         Cover::Full => true,
         Cover::Equal(answer) => fit(&asked.body, &answer.body).is_possible(),
-        Cover::Errors => false,
+        Cover::Aside => false,
         Cover::Draining => asked.kind == RequestKind::Stop,
     }
 }

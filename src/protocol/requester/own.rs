@@ -1,6 +1,8 @@
 //! Rule 2, last part: copies of our own frames, and frames that somebody else sent with our DBID.
 
+use crate::message::AppDbid;
 use crate::message::CommDnMessage;
+use crate::message::Message;
 use crate::message::Target;
 use crate::protocol::Time;
 use crate::protocol::requester::Requester;
@@ -32,6 +34,37 @@ impl Requester {
             }
         }
         Standing::Forged
+    }
+
+    /// Rule 16: which requests were forged before the restart is forgotten, so for as long as any answer can live
+    /// nothing on that DBID decides but an echo that proves.
+    pub(super) fn on_alarmed(&mut self, now: Time, origin: AppDbid) {
+        if self.config.pool.contains(&origin) && self.forged_before.insert(origin, true).is_none() {
+            self.alarmed.insert(origin);
+            let due = after(after(now, self.config.b), self.config.d);
+            self.timers.insert((due, Timer::Forged(origin)));
+        }
+    }
+
+    pub(super) fn on_forged_due(&mut self, now: Time, origin: AppDbid) {
+        let about_people = self.forged_before.insert(origin, false);
+        if about_people == Some(true) {
+            let more = self.config.b_unload.saturating_sub(self.config.b);
+            self.timers.insert((after(now, more.max(self.config.d)), Timer::Forged(origin)));
+        } else {
+            self.forged_before.remove(&origin);
+        }
+        self.retry_all = true;
+    }
+
+    /// Whether an event on this DBID can answer what was forged before the restart.
+    pub(super) fn may_answer_forged(&self, origin: AppDbid, event: &Message) -> bool {
+        let about_person = match event {
+            Message::DoNotCallProcessed(_) | Message::RecordCanceled(_) => true,
+            Message::ErrorEvent(error) => error.do_not_call.is_some() || error.cancel_record.is_some(),
+            _ => false,
+        };
+        self.forged_before.get(&origin).is_some_and(|people| *people || !about_person)
     }
 
     fn meant_by(&self, address: &DnAddress, target: Target) -> Vec<OcsIx> {

@@ -1,6 +1,6 @@
 //! Rule 16: what the journal held at start-up.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::message::AppDbid;
 use crate::message::RequestKind;
@@ -26,8 +26,12 @@ impl Requester {
         // Reads are not journaled: what answers them is told from new answers by its age only.
         self.questions_until = after(after(now, self.config.b), self.config.d);
         let mut by_send: BTreeMap<SendId, u64> = BTreeMap::new();
+        let shared = shared_marks(&rows);
         let mut fresh = Vec::new();
-        for row in rows {
+        for mut row in rows {
+            if let Some(marks) = row.marks.last().filter(|_| !row.ended).and_then(|(last, _)| shared.get(&last.send)) {
+                row.marks = marks.values().cloned().collect();
+            }
             if row.marks.is_empty() {
                 if !row.ended {
                     fresh.push(row);
@@ -59,7 +63,6 @@ impl Requester {
         let last = last.send;
         // Rows that were sent as one stay one.
         let joined = by_send.get(&last).copied().filter(|_| !ended);
-        // Who joined brings the sends of the time before it, too.
         if !self.is(Mutant::ForgetsShadowsOnRestart) {
             for (mark, _) in marks.iter().filter(|(_, age)| *age < life) {
                 // A frame for several OCSs may be the latest for one and not for another.
@@ -108,7 +111,7 @@ impl Requester {
     }
 
     /// Later marks of an OCS replace earlier ones.
-    fn is_latest(mark: &JournalMark, ocs: AppDbid, marks: &[(JournalMark, std::time::Duration)]) -> bool {
+    fn is_latest(mark: &JournalMark, ocs: AppDbid, marks: &[(JournalMark, Duration)]) -> bool {
         let latest = marks.iter().rev().find(|(other, _)| other.ocss.contains(&ocs));
         latest.is_some_and(|(other, _)| other.send == mark.send)
     }
@@ -118,14 +121,7 @@ impl Requester {
     }
 
     /// The last send of this leg is checked as soon as its link is there.
-    fn restore_leg(
-        &mut self,
-        now: Time,
-        job: u64,
-        leg: usize,
-        asked: &Asked,
-        marks: &[(JournalMark, std::time::Duration)],
-    ) {
+    fn restore_leg(&mut self, now: Time, job: u64, leg: usize, asked: &Asked, marks: &[(JournalMark, Duration)]) {
         let give_up = self.settled_by(now, after(now, self.config.b_of(asked.kind)));
         let until = after(now, self.config.answer_of(asked.kind));
         let patient = self.jobs.get(&job).is_some_and(|job| job.patient);
@@ -166,4 +162,15 @@ impl Requester {
         self.flights.insert(number, flight);
         debug_assert!(asked.kind.is_mutating() || !is_urgent(asked.kind), "reads are not journaled");
     }
+}
+
+/// Open rows that were last sent as one have their sends in common, also those from before one of them joined.
+fn shared_marks(rows: &[JournalRow]) -> BTreeMap<SendId, BTreeMap<SendId, (JournalMark, Duration)>> {
+    let mut shared: BTreeMap<SendId, BTreeMap<SendId, (JournalMark, Duration)>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| !row.ended) {
+        let Some((last, _)) = row.marks.last() else { continue };
+        let marks = row.marks.iter().map(|(mark, age)| (mark.send, (mark.clone(), *age)));
+        shared.entry(last.send).or_default().extend(marks);
+    }
+    shared
 }

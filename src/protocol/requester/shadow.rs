@@ -1,15 +1,15 @@
 //! Rule 6: shadows stand in for what is no longer live, so that its late or doubled events cannot fit another.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use crate::message::CommDnMessage;
 use crate::message::Message;
 use crate::message::Pair;
 use crate::message::RequestKind;
 use crate::protocol::Time;
-use crate::protocol::correlate::{self, Fit, fit};
+use crate::protocol::correlate::{self, Fit, Subject, fit};
 use crate::protocol::requester::echo::EchoKnowledge;
-use crate::protocol::requester::table::{Asked, Family, Index, Key, Lookup, NumberTable, Place, lookup};
+use crate::protocol::requester::table::{Asked, Family, Index, Key, Lookup, NumberTable, Place, TextTable, lookup};
 
 /// What of an ended request is still to be expected.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,8 +19,9 @@ pub(super) enum Cover {
     /// The double of this answer. Assumed: compared by what it says, not byte by byte, since the other member of an
     /// OCS pair may say it with its own DBID.
     Equal(Arc<CommDnMessage>),
-    /// A CM_EvError of its kind; never counts when an address is chosen.
-    Errors,
+    /// What may still come although it was answered; never counts when an address is chosen. Of a do-not-call only a
+    /// refusal: whatever else comes proves the entry once more.
+    Aside,
     /// The stop on the way of an answered unload.
     Draining,
 }
@@ -45,7 +46,10 @@ impl Shadow {
                 let unnamed = !echo.names_subject(self.asked.kind) && event.message_type() == self.asked.kind.answer();
                 unnamed || answer.body == *event
             }
-            Cover::Errors => correlate::is_error_event(event) && fit(&self.asked.body, event).is_possible(),
+            Cover::Aside => match fit(&self.asked.body, event) {
+                Fit::Answer { refusal, .. } => refusal || self.asked.kind != RequestKind::DoNotCall,
+                fit => fit.is_possible(),
+            },
             Cover::Draining => matches!(fit(&self.asked.body, event), Fit::Draining { .. }),
         }
     }
@@ -56,9 +60,9 @@ impl Shadow {
                 Lookup::Anything(code) => Some(Key::ErrorFrame(code)),
                 Lookup::Keys(_) | Lookup::Nothing => None,
             },
-            Cover::Full | Cover::Errors | Cover::Draining => None,
+            Cover::Full | Cover::Aside | Cover::Draining => None,
         };
-        let errors = matches!(self.cover, Cover::Full | Cover::Errors);
+        let errors = matches!(self.cover, Cover::Full | Cover::Aside);
         let keys = self.asked.keys().into_iter().flatten();
         keys.filter(move |key| errors || !matches!(key, Key::Errors(_))).chain(frame)
     }
@@ -142,14 +146,16 @@ impl Shadows {
         all.filter(|shadow| shadow.asked.kind.is_mutating())
     }
 
+    /// Shadows of a kind that keep others of it off this place.
     pub(super) fn has_kind(&self, place: Place, kind: RequestKind) -> bool {
-        self.under(place, Key::Kind(kind)).next().is_some()
+        self.under(place, Key::Kind(kind)).any(|(_, shadow)| shadow.cover != Cover::Aside)
     }
 
-    /// Shadows about the same person.
+    /// Shadows about the same person that keep requests off this place.
     pub(super) fn of_person(&self, place: Place, asked: &Asked) -> impl Iterator<Item = &Shadow> {
         let key = asked.keys().into_iter().flatten().find(|key| matches!(key, Key::Phone(..) | Key::Customer(..)));
-        self.under(place, key.unwrap_or(Key::Kind(asked.kind))).map(|(_, shadow)| shadow)
+        let found = self.under(place, key.unwrap_or(Key::Kind(asked.kind))).map(|(_, shadow)| shadow);
+        found.filter(|shadow| shadow.cover != Cover::Aside)
     }
 
     /// The full shadow of an equal request.
@@ -160,5 +166,45 @@ impl Shadows {
         found
             .find(|(_, shadow)| shadow.cover == Cover::Full && shadow.asked.body == asked.body)
             .map(|(number, _)| number)
+    }
+}
+
+/// The echoes of the last D that proved a do-not-call. Its double proves an equal one as well, whose own refusal is
+/// then still to come; where the echo is proved nothing else of an answered do-not-call needs a shadow.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Proofs {
+    /// When each was seen, until when it counts.
+    seen: TextTable<(Place, Arc<Subject>), (Time, Time)>,
+    order: VecDeque<(Place, Arc<Subject>)>,
+}
+
+impl Proofs {
+    pub(super) fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// When an equal echo was seen, unless that is too long ago.
+    pub(super) fn first(&self, place: Place, subject: &Arc<Subject>, now: Time) -> Option<Time> {
+        let (at, until) = self.seen.get(&(place, Arc::clone(subject))).copied()?;
+        (now <= until).then_some(at)
+    }
+
+    pub(super) fn insert(&mut self, place: Place, subject: Arc<Subject>, now: Time, until: Time) {
+        self.seen.insert((place, Arc::clone(&subject)), (now, until));
+        self.order.push_back((place, subject));
+    }
+
+    /// Forgets what no longer counts; the answer is when to come again.
+    pub(super) fn forget(&mut self, now: Time) -> Option<Time> {
+        while let Some(oldest) = self.order.front() {
+            match self.seen.get(oldest) {
+                Some((_, until)) if *until > now => return Some(*until),
+                _ => {
+                    self.seen.remove(oldest);
+                    self.order.pop_front();
+                }
+            }
+        }
+        None
     }
 }

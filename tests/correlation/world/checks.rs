@@ -1,4 +1,4 @@
-//! The properties I1 to I14, and the rules about addresses, held against what the oracle knows.
+//! I1 and I2: what each answer of each OCS is held against.
 
 use commdn::{
     message::*,
@@ -6,15 +6,12 @@ use commdn::{
 };
 
 use super::{
-    plan::{BUSY, D},
-    run::{Cause, Item, Told, World, show},
+    plan::D,
+    records::{Cause, Item, Sent, Told},
+    run::World,
+    show::show,
     site,
 };
-
-/// Sends that one submission may cause at one OCS within one life of its gateway.
-const SENDS_MAX: usize = 4;
-/// Questions that settling may ask for one submission.
-const QUESTIONS_MAX: usize = 32;
 
 impl World<'_> {
     /// I1 and I2.
@@ -38,7 +35,7 @@ impl World<'_> {
         }
     }
 
-    fn count(&mut self, id: u64, outcome: &Outcome) {
+    pub(super) fn count(&mut self, id: u64, outcome: &Outcome) {
         let Some(item) = self.items.get(&id) else { return };
         let waited = (self.now + self.gateways[item.gateway].ahead).saturating_sub(item.submitted);
         self.tally.longest_wait = self.tally.longest_wait.max(waited);
@@ -98,6 +95,13 @@ impl World<'_> {
                 self.sends[last].looked_alike |= known.is_none_or(|known| self.sends[last].world_at < known);
             }
         }
+        if let (Cause::Send(ix), Some(last)) = (cause, last)
+            && self.sends[ix].looked_alike
+            && !self.items.get(&id).is_some_and(|item| self.is_own(item, cause))
+        {
+            // The answer that the look-alike has set free took the place of the next one.
+            self.sends[last].looked_alike = true;
+        }
         match verdict {
             Ok(false) => {}
             Ok(true) => self.tally.look_alikes += 1,
@@ -113,7 +117,7 @@ impl World<'_> {
                 if self.plan.settings.beyond == 1 {
                     self.tally.misattributed += 1;
                     if let Some(item) = self.items.get_mut(&id) {
-                        item.misattributed = true;
+                        item.misattributed_at[ocs] = true;
                     }
                 } else {
                     self.tally.misattributed += 1;
@@ -124,20 +128,21 @@ impl World<'_> {
     }
 
     /// The question that this status could answer.
-    pub fn question(&self, told: &CommDnMessage) -> Option<usize> {
+    pub fn question(&self, ocs: usize, told: &CommDnMessage) -> Option<usize> {
         self.sends.iter().rposition(|sent| {
             sent.kind == RequestKind::Status
+                && sent.ocss.contains(&ocs)
                 && Target::One(sent.message.origin) == told.target
                 && sent.message.body.pair() == told.body.pair()
         })
     }
 
     /// The sends of a submission to one OCS; who joined on the wire shares those of the first.
-    fn sends_at(&self, id: u64, ocs: usize) -> Vec<usize> {
+    pub(super) fn sends_at(&self, id: u64, ocs: usize) -> Vec<usize> {
         let Some(item) = self.items.get(&id) else { return Vec::new() };
         let mut sends = item.sends.as_slice();
         if sends.is_empty() && item.kind == RequestKind::DoNotCall {
-            let same = |sent: &&super::run::Sent| {
+            let same = |sent: &&Sent| {
                 let first = sent.items.first().and_then(|first| self.items.get(first));
                 sent.gateway == item.gateway
                     && sent.message.body == item.body
@@ -150,7 +155,7 @@ impl World<'_> {
     }
 
     /// `Ok(true)`: by a look-alike.
-    fn judge(
+    pub(super) fn judge(
         &self,
         item: &Item,
         answer: &OcsAnswer,
@@ -180,11 +185,12 @@ impl World<'_> {
                     return Err("that status is not what was asked for");
                 }
                 if told.at < sent {
-                    // Nothing tells the first look-alike of an OCS from an answer.
+                    // I2: "or why = by status (true of the state)": OCS did say so. Only of the first look-alike, which
+                    // nothing tells from an answer; once it is known to do so no older status may settle (rule 10).
                     let known = self.gateways[item.gateway].notified[ocs];
                     let first = match told.cause {
                         Cause::Nobody => known.is_none_or(|known| {
-                            self.question(&told.message).is_none_or(|ix| self.sends[ix].world_at < known)
+                            self.question(told.ocs, &told.message).is_none_or(|ix| self.sends[ix].world_at < known)
                         }),
                         Cause::Send(ix) => self.sends[ix].looked_alike,
                         _ => false,
@@ -198,6 +204,16 @@ impl World<'_> {
                 return if listed { Ok(false) } else { Err("the entry is in no list") };
             }
             Why::Exact | Why::SoleCandidate | Why::ByRepeat => {}
+        }
+        // I2: "or the first look-alike of an OCS at N = 1": it ended a request whose own CM_EvError was still to come. With
+        // N > 1 that one has left a shadow for it (rule 6), so there it is wrong.
+        if let Cause::Send(ix) = told.cause
+            && refused
+            && self.sends[ix].looked_alike
+            && self.pool_of(item.gateway) == 1
+            && !self.is_own(item, told.cause)
+        {
+            return Ok(true);
         }
         if item.kind == RequestKind::Status {
             let fits = same_pair && matches!(event, Message::CampaignStatus(_) | Message::ErrorEvent(_));
@@ -215,9 +231,6 @@ impl World<'_> {
             if let (Cause::Send(ix), Some(last), true) = (told.cause, last, refused)
                 && item.kind == RequestKind::DoNotCall
                 && ix != last
-                // Open: without this line seed 2601 fails, and rightly (docs/correlation.md, section 5). To be taken
-                // out when the double of a covered answer leaves a shadow.
-                && answer.why == Why::ByRepeat
                 && item.sends.contains(&last)
             {
                 return Err("the refusal of an earlier send");
@@ -230,7 +243,9 @@ impl World<'_> {
         let true_of_state = !refused && same_pair && is_true_of_state(&item.body, event);
         match told.cause {
             Cause::Nobody if true_of_state => Ok(true),
-            Cause::Send(ix) if true_of_state && self.sends[ix].looked_alike => Ok(true),
+            Cause::Send(ix) if true_of_state && self.sends[ix].looked_alike && self.pool_of(item.gateway) == 1 => {
+                Ok(true)
+            }
             _ if event.do_not_call().is_some()
                 && event.message_type() == MessageType(33)
                 && Subject::of(&item.body) == event.do_not_call().map(Subject::of_entry)
@@ -246,233 +261,16 @@ impl World<'_> {
         }
     }
 
-    fn is_own(&self, item: &Item, cause: Cause) -> bool {
+    pub(super) fn pool_of(&self, gateway: usize) -> u64 {
+        if gateway == 0 { self.plan.settings.origins } else { 2 }
+    }
+
+    pub(super) fn is_own(&self, item: &Item, cause: Cause) -> bool {
         let Cause::Send(ix) = cause else { return false };
         let sent = &self.sends[ix];
         let joins = matches!(item.kind, RequestKind::DoNotCall | RequestKind::Status);
         let joined = joins && !sent.settling && sent.message.body == item.body;
         item.sends.contains(&ix) || (joined && sent.gateway == item.gateway)
-    }
-
-    /// Rules 6, 12, 13 and properties I5, I11, I14, at every send.
-    pub fn check_send(&mut self, ix: usize) {
-        let sent = &self.sends[ix];
-        let (gateway, kind, at) = (sent.gateway, sent.kind, sent.at);
-        let origin = sent.message.origin;
-        if !kind.is_mutating() {
-            return;
-        }
-        let mut wrong: Option<(&'static str, String)> = None;
-        if kind != RequestKind::DoNotCall && self.gateways[gateway].alarmed.contains(&origin) {
-            wrong = Some(("I3", format!("{kind:?} goes out with the alarmed DBID {origin}")));
-        }
-        let urgent = matches!(kind, RequestKind::Stop | RequestKind::ForceUnload);
-        for ocs in &sent.ocss {
-            let echo = self.gateways[gateway].machine.echo_of(site::OCS[*ocs]).unwrap_or_default();
-            for other in self.at_place.get(&(gateway, origin, *ocs)).into_iter().flatten() {
-                let earlier = &self.sends[*other];
-                if urgent || at >= earlier.free[*ocs] || echo.reference == Proof::Proved {
-                    continue;
-                }
-                let confusable = if !kind.is_campaign_control() {
-                    earlier.kind == kind && (!echo.names_subject(kind) || earlier.subject == sent.subject)
-                } else if earlier.subject != sent.subject {
-                    false
-                } else {
-                    let same = earlier.message.body.dialing().agrees(&sent.message.body.dialing());
-                    !earlier.answered[*ocs] || (earlier.kind.answer() == kind.answer() && same)
-                };
-                if confusable {
-                    let text = format!(
-                        "send {} ({kind:?}) goes out on {origin} where events of send {} ({:?}) may come for {} ms more",
-                        sent.id.0,
-                        earlier.id.0,
-                        earlier.kind,
-                        earlier.free[*ocs] - at
-                    );
-                    wrong = wrong.or(Some(("rule 12", text)));
-                }
-            }
-            // I5.
-            let live = self.items.iter().filter(|(id, other)| {
-                other.gateway == gateway
-                    && other.ended.is_none()
-                    && other.kind == kind
-                    && !sent.items.contains(id)
-                    && Subject::of(&other.body).as_ref() == Some(&sent.subject)
-            });
-            for (id, other) in live {
-                let on_wire = other.sends.iter().rev().find(|ix| self.sends[**ix].ocss.contains(ocs));
-                if let Some(wire) = on_wire
-                    && !self.sends[*wire].items.iter().any(|item| sent.items.contains(item))
-                    && !self.sends[*wire].answered[*ocs]
-                {
-                    wrong = wrong.or(Some(("I5", format!("{kind:?} of {id} is live in the lane of {:?}", sent.items))));
-                }
-            }
-            for id in &sent.items {
-                let Some(item) = self.items.get(id) else { continue };
-                let before: Vec<usize> =
-                    item.sends.iter().copied().filter(|ix| self.sends[*ix].ocss.contains(ocs)).collect();
-                let once = matches!(kind, RequestKind::Load | RequestKind::Start);
-                if before.iter().any(|ix| once && self.sends[*ix].free[*ocs] > self.sends[*ix].at) {
-                    wrong = wrong.or(Some(("I11", format!("{kind:?} of {id} is sent twice"))));
-                }
-                if kind == RequestKind::CancelRecord && !before.is_empty() {
-                    wrong = wrong.or(Some(("rule 10", format!("the cancel of {id} is sent twice"))));
-                }
-                let same_life = before.iter().filter(|ix| self.sends[**ix].life == sent.life);
-                let gap = same_life.clone().next_back().map(|ix| at - self.sends[*ix].at);
-                if gap.is_some_and(|gap| gap < 10_000) || same_life.count() >= SENDS_MAX {
-                    wrong = wrong.or(Some(("I14", format!("{kind:?} of {id} is repeated after {gap:?} ms"))));
-                }
-                if matches!(kind, RequestKind::Load | RequestKind::Start | RequestKind::SetMode) {
-                    let later = self.items.iter().find(|(other, it)| {
-                        *other != id
-                            && it.gateway == gateway
-                            && it.target == item.target
-                            && it.life == item.life
-                            && matches!(it.kind, RequestKind::Stop | RequestKind::ForceUnload)
-                            && it.body.pair() == item.body.pair()
-                            && self.is_later(**other, *id)
-                            && it
-                                .outcome
-                                .as_ref()
-                                .is_none_or(|end| !matches!(end, Outcome::Refused { by: RefusedBy::Overloaded(_), .. }))
-                    });
-                    if let Some((other, _)) = later {
-                        wrong = wrong.or(Some(("rule 5", format!("{kind:?} of {id} goes out behind stop {other}"))));
-                    }
-                }
-            }
-        }
-        if let Some((property, text)) = wrong {
-            self.fail(property, text);
-        }
-    }
-
-    /// Submitted later; of the same moment, what the schedule names later.
-    fn is_later(&self, one: u64, other: u64) -> bool {
-        let order =
-            |id: u64| self.plan.acts.iter().position(|act| act.verb == super::plan::Verb::Submit && act.args[0] == id);
-        order(one) > order(other)
-    }
-
-    /// I13, first half: whether a stop or force unload has to leave at once.
-    pub fn stop_may_leave(&self, id: u64) -> bool {
-        let Some(item) = self.items.get(&id) else { return false };
-        let Target::One(ocs) = item.target else { return false };
-        let ocs = usize::from(ocs == site::OCS[1]);
-        let there = &self.gateways[item.gateway];
-        if !there.up[self.link_of(ocs)] || !there.alarmed.is_empty() || self.plan.settings.small == 1 {
-            return false;
-        }
-        let blocks = |kind: RequestKind| match item.kind {
-            RequestKind::ForceUnload => kind == RequestKind::ForceUnload,
-            RequestKind::Stop => {
-                matches!(kind, RequestKind::Stop | RequestKind::Unload | RequestKind::ForceUnload)
-            }
-            _ => true,
-        };
-        !self.items.iter().any(|(other, it)| {
-            *other != id
-                && it.gateway == item.gateway
-                && it.target == item.target
-                && it.ended.is_none()
-                && it.body.pair() == item.body.pair()
-                && blocks(it.kind)
-        }) && matches!(item.kind, RequestKind::Stop | RequestKind::ForceUnload)
-    }
-
-    pub fn check_stop_left(&mut self, id: u64, may_leave: bool) {
-        let unsent = self.items.get(&id).is_some_and(|item| item.sends.is_empty());
-        if may_leave && unsent {
-            self.fail("I13", format!("nothing is in the way of stop {id}, but it did not leave"));
-        }
-    }
-
-    /// I7, I10 and the counters, after every input.
-    pub fn check_step(&mut self, gateway: usize, ended: &[u64]) {
-        let machine = &self.gateways[gateway].machine;
-        let (sizes, settings) = (machine.sizes(), &self.plan.settings);
-        let (shadows, requests, own) = if settings.small == 1 { (24, 12, 6) } else { (10_000, 1_000, 10_000) };
-        if sizes.shadows > shadows || sizes.requests > requests || sizes.own_frames > own {
-            self.fail("I7", format!("beyond the limits: {sizes:?}"));
-        }
-        let counters = self.gateways[gateway].machine.counters();
-        let sum = counters.answers
-            + counters.unasked
-            + counters.late
-            + counters.ambiguous
-            + counters.not_addressed
-            + counters.own_copies
-            + counters.forged
-            + counters.foreign;
-        if sum != counters.events {
-            self.fail("I12", format!("an event was not counted: {counters:?}"));
-        }
-        for (n, one) in ended.iter().enumerate() {
-            for other in &ended[n + 1..] {
-                let (Some(a), Some(b)) = (self.items.get(one), self.items.get(other)) else { continue };
-                let shared = a.sends.last().is_some() && a.sends.last() == b.sends.last() && a.kind == b.kind;
-                let left = |item: &Item| {
-                    matches!(
-                        item.outcome,
-                        Some(
-                            Outcome::Unknown { reason: UnknownReason::Deadline, .. }
-                                | Outcome::Refused { by: RefusedBy::NotSent(_), .. }
-                        )
-                    )
-                };
-                if shared && !left(a) && !left(b) && a.outcome != b.outcome {
-                    let text = format!("{one} and {other} shared a request but not its outcome");
-                    return self.fail("I10", text);
-                }
-            }
-        }
-    }
-
-    /// I1, I6, I12 and I13 when everything has come to rest.
-    pub fn check_end(&mut self) {
-        if self.failure.is_some() {
-            return;
-        }
-        let open: Vec<u64> =
-            self.items.iter().filter(|(_, item)| item.ended.is_none() && !item.gone).map(|(id, _)| *id).collect();
-        if !open.is_empty() {
-            return self.fail("I1", format!("requests without an outcome: {open:?}"));
-        }
-        for gateway in 0..self.gateways.len() {
-            let sizes = self.gateways[gateway].machine.sizes();
-            if self.gateways[gateway].alive && sizes != Sizes::default() {
-                return self.fail("I6", format!("something is left: {sizes:?}"));
-            }
-            let counters = self.gateways[gateway].machine.counters();
-            let wrong = self.items.values().any(|item| {
-                item.misattributed
-                    && item.gateway == gateway
-                    && item.life == self.gateways[gateway].life
-                    && item.sends.iter().any(|ix| self.sends[*ix].arrived)
-            });
-            if wrong && counters.late + counters.unasked + counters.ambiguous == 0 {
-                return self.fail("I12", "a wrong answer and the true one came, and no counter rose");
-            }
-        }
-        let questions = self.sends.iter().filter(|sent| sent.settling).count();
-        if questions > QUESTIONS_MAX * self.items.len() {
-            return self.fail("I14", format!("{questions} questions for {} requests", self.items.len()));
-        }
-        let held = self.items.iter().find(|(_, item)| {
-            let Some(first) = item.sends.first().map(|ix| &self.sends[*ix]) else { return false };
-            let Some(ended) = item.ended else { return false };
-            let limit = if item.kind == RequestKind::Unload { 660_000 } else { 40_000 };
-            let healed = first.world_at > BUSY + 60_000;
-            healed && item.kind != RequestKind::DoNotCall && ended > first.world_at + limit + 1
-        });
-        if let Some((id, item)) = held {
-            let text = format!("request {id} ({:?}) held its lane until {:?}", item.kind, item.ended);
-            self.fail("I13", text);
-        }
     }
 }
 

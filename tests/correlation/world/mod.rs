@@ -5,12 +5,21 @@
 //! and `sockets.rs` hold it to the same fan-out), and 100,000 schedules a minute are worth more.
 #![allow(dead_code, unreachable_pub, clippy::wildcard_imports)]
 
+pub mod acts;
 pub mod checks;
 pub mod dice;
+pub mod gateway;
+pub mod laws;
+pub mod ocss;
 pub mod plan;
+pub mod records;
+pub mod rest;
 pub mod run;
+pub mod show;
 pub mod shrink;
 pub mod site;
+pub mod wires;
 
 pub use plan::Plan;
-pub use run::{Tally, play};
+pub use records::{Failure, Tally};
+pub use run::play;

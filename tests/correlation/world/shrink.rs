@@ -2,7 +2,8 @@
 
 use super::{
     plan::Plan,
-    run::{Failure, How, play},
+    records::Failure,
+    run::{How, play},
 };
 
 /// Most runs that one schedule is worth.
