@@ -76,7 +76,7 @@ impl Requester {
 
     fn take_flight(&mut self, number: u64) -> Option<Flight> {
         let flight = self.flights.remove(&number)?;
-        self.timers.remove(&(flight.until, Timer::Flight(number)));
+        self.timers.clear((flight.until, Timer::Flight(number)));
         self.live.remove(flight.place, &flight.asked, number);
         if let Some(reference) = flight.reference {
             self.references.remove(&(flight.place.ocs, reference));
@@ -236,7 +236,7 @@ impl Requester {
         }
         for waiter in &job.waiters {
             if let Some(due) = waiter.due {
-                self.timers.remove(&(due, Timer::Waiter(waiter.id)));
+                self.timers.clear((due, Timer::Waiter(waiter.id)));
             }
             self.requests.remove(&waiter.id);
             bump(&mut self.counters.outcomes);

@@ -149,8 +149,7 @@ impl Requester {
         let number = mark.send.0.saturating_add(u64::try_from(offset).unwrap_or(0));
         record.flight = Some(number);
         self.live.insert(place, asked, number);
-        self.timers.insert((until, Timer::Flight(number)));
-        let flight = Flight {
+                let flight = Flight {
             frame: mark.send,
             job,
             leg,
@@ -164,6 +163,7 @@ impl Requester {
             reference: None,
         };
         self.flights.insert(number, flight);
+        self.set_timer(until, Timer::Flight(number));
         debug_assert!(asked.kind.is_mutating() || !is_urgent(asked.kind), "reads are not journaled");
     }
 }

@@ -247,7 +247,6 @@ impl Requester {
             if let Some(reference) = reference {
                 self.references.insert((ocs, reference), number);
             }
-            self.timers.insert((until, Timer::Flight(number)));
             let flight = Flight {
                 frame: send,
                 job,
@@ -262,6 +261,7 @@ impl Requester {
                 reference,
             };
             self.flights.insert(number, flight);
+            self.set_timer(until, Timer::Flight(number));
             if !settling {
                 self.note_send(now, job, *leg, number, SendNote { send, origin, at: now }, asked.kind);
             }
@@ -272,9 +272,9 @@ impl Requester {
         let own = (origin, target.dbid(), &asked);
         if let Some((oldest, due)) = self.own.insert(send, own, address.clone(), own_until, self.config.own_frames_max)
         {
-            self.timers.remove(&(due, Timer::Own(oldest)));
+            self.timers.clear((due, Timer::Own(oldest)));
         }
-        self.timers.insert((own_until, Timer::Own(send)));
+        self.set_timer(own_until, Timer::Own(send));
         if asked.kind.is_mutating() {
             let requests = self.jobs.get(&job).map(|job| job.waiters.iter().map(|waiter| waiter.id).collect());
             let requests = requests.unwrap_or_default();

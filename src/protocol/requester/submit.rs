@@ -252,12 +252,12 @@ impl Requester {
         let unsent = record.phase != Phase::Sent;
         let Some(waiter) = record.waiters.iter_mut().find(|waiter| waiter.id == id) else { return };
         if let Some(due) = waiter.due {
-            self.timers.remove(&(due, Timer::Waiter(id)));
+            self.timers.clear((due, Timer::Waiter(id)));
         }
         let until = if unsent { waiter.unsent_until } else { None };
         waiter.due = waiter.deadline.into_iter().chain(until).min();
         if let Some(due) = waiter.due {
-            self.timers.insert((due, Timer::Waiter(id)));
+            self.set_timer(due, Timer::Waiter(id));
         }
     }
 

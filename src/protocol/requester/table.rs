@@ -1,7 +1,7 @@
 //! Who stands where: tables that find the few requests and shadows that an event could be about.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
+    collections::{BTreeMap, HashMap, hash_map::Entry},
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, Hasher},
     sync::Arc,
 };
@@ -254,7 +254,50 @@ impl<K> Default for Index<K> {
 #[derive(Clone, Debug)]
 enum Numbers {
     One(u64),
-    Several(BTreeSet<u64>),
+    Several(Bits),
+}
+
+/// Numbers that were given out in a row, a bit for each: of a million neighbours all are at hand.
+#[derive(Clone, Debug, Default)]
+struct Bits(BTreeMap<u64, [u64; WORDS]>);
+
+const WORDS: usize = 8;
+
+impl Bits {
+    /// Block, word and bit of a number.
+    fn place(number: u64) -> (u64, usize, u64) {
+        (number >> 9, usize::try_from(number >> 6 & 7).unwrap_or(0), 1 << (number & 63))
+    }
+
+    fn insert(&mut self, number: u64) {
+        let (block, word, bit) = Self::place(number);
+        if let Some(word) = self.0.entry(block).or_default().get_mut(word) {
+            *word |= bit;
+        }
+    }
+
+    /// True when nothing is left.
+    fn remove(&mut self, number: u64) -> bool {
+        let (block, word, bit) = Self::place(number);
+        if let Some(words) = self.0.get_mut(&block) {
+            if let Some(word) = words.get_mut(word) {
+                *word &= !bit;
+            }
+            if *words == [0; WORDS] {
+                self.0.remove(&block);
+            }
+        }
+        self.0.is_empty()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u64> {
+        let words = self.0.iter().flat_map(|(block, words)| ((block << 3)..).zip(words));
+        words.flat_map(|(word, bits)| {
+            let next = |bits: &u64| Some(bits & bits.saturating_sub(1)).filter(|bits| *bits != 0);
+            let ones = std::iter::successors(Some(*bits).filter(|bits| *bits != 0), next);
+            ones.map(move |bits| word << 6 | u64::from(bits.trailing_zeros()))
+        })
+    }
 }
 
 impl<K: Hash + Ord> Index<K> {
@@ -264,7 +307,13 @@ impl<K: Hash + Ord> Index<K> {
                 place.insert(Numbers::One(number));
             }
             Entry::Occupied(mut place) => match place.get_mut() {
-                Numbers::One(other) => *place.get_mut() = Numbers::Several([*other, number].into()),
+                Numbers::One(other) if *other == number => {}
+                Numbers::One(other) => {
+                    let mut numbers = Bits::default();
+                    numbers.insert(*other);
+                    numbers.insert(number);
+                    *place.get_mut() = Numbers::Several(numbers);
+                }
                 Numbers::Several(numbers) => {
                     numbers.insert(number);
                 }
@@ -276,7 +325,7 @@ impl<K: Hash + Ord> Index<K> {
         let Entry::Occupied(mut place) = self.0.entry(key) else { return };
         let empty = match place.get_mut() {
             Numbers::One(one) => *one == number,
-            Numbers::Several(numbers) => numbers.remove(&number) && numbers.is_empty(),
+            Numbers::Several(numbers) => numbers.remove(number),
         };
         if empty {
             place.remove();
@@ -289,7 +338,7 @@ impl<K: Hash + Ord> Index<K> {
             Some(Numbers::Several(numbers)) => (None, Some(numbers)),
             None => (None, None),
         };
-        one.into_iter().chain(several.into_iter().flatten().copied())
+        one.into_iter().chain(several.into_iter().flat_map(Bits::iter))
     }
 }
 
@@ -392,6 +441,10 @@ fn own_key(origin: AppDbid, target: i32, asked: &Asked) -> OwnKey {
 impl OwnFrames {
     pub(super) fn len(&self) -> usize {
         self.all.len()
+    }
+
+    pub(super) fn contains(&self, send: SendId) -> bool {
+        self.all.contains_key(&send)
     }
 
     /// Remembers a frame; the answer is the one that had to go for it.
