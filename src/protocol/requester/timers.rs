@@ -28,6 +28,9 @@ pub(super) struct Timers {
     cleared: usize,
     /// The row that is being swept.
     sweeping: usize,
+    first: Option<Entry>,
+    /// The first is known to stand.
+    stands: bool,
 }
 
 /// Ascending: first what the sweep has passed, then what it has not.
@@ -60,6 +63,9 @@ impl Timers {
 
     fn set(&mut self, entry: Entry) {
         self.len = self.len.saturating_add(1);
+        if self.first.is_none_or(|first| entry < first) {
+            (self.first, self.stands) = (Some(entry), true);
+        }
         let fitting = self.rows.iter_mut().filter(|row| row.last().is_none_or(|last| last <= entry));
         if let Some(row) = fitting.max_by_key(|row| row.last()) {
             row.unswept.push_back(entry);
@@ -71,15 +77,13 @@ impl Timers {
     }
 
     pub(super) fn clear(&mut self, entry: Entry) {
-        if self.rest.remove(&entry) {
+        if self.first == Some(entry) {
+            self.pop(entry);
+        } else if self.rest.remove(&entry) {
             self.len = self.len.saturating_sub(1);
         } else {
             self.cleared = self.cleared.saturating_add(1);
         }
-    }
-
-    fn first(&self) -> Option<Entry> {
-        self.rows.iter().filter_map(Row::first).chain(self.rest.first().copied()).min()
     }
 
     /// Takes the first out, however often it was set.
@@ -93,6 +97,8 @@ impl Timers {
         if self.rest.remove(&first) {
             self.len = self.len.saturating_sub(1);
         }
+        self.first = self.rows.iter().filter_map(Row::first).chain(self.rest.first().copied()).min();
+        self.stands = false;
     }
 
     /// The next entry of the sweep, if it is worth while.
@@ -132,8 +138,9 @@ impl Requester {
     /// The first that is not cleared; those before it go.
     pub(super) fn first_timer(&mut self) -> Option<Entry> {
         loop {
-            let first = self.timers.first()?;
-            if self.stands_for(first) {
+            let first = self.timers.first?;
+            if self.timers.stands || self.stands_for(first) {
+                self.timers.stands = true;
                 return Some(first);
             }
             self.timers.pop(first);
@@ -148,7 +155,7 @@ impl Requester {
 
     /// What is first is always one that stands: [`Requester::handle`] ends with a look at it.
     pub(super) fn first_due(&self) -> Option<Time> {
-        self.timers.first().map(|(due, _)| due)
+        self.timers.first.map(|(due, _)| due)
     }
 
     /// The record that a timer is for still says so.
@@ -178,7 +185,7 @@ mod tests {
     }
 
     fn drain(timers: &mut Timers) -> Vec<Entry> {
-        std::iter::from_fn(|| timers.first().inspect(|first| timers.pop(*first))).collect()
+        std::iter::from_fn(|| timers.first.inspect(|first| timers.pop(*first))).collect()
     }
 
     #[test]
@@ -228,6 +235,6 @@ mod tests {
             }
         }
         assert!(timers.len() < 16, "{}", timers.len());
-        assert_eq!(timers.first(), Some(at(1, 0)));
+        assert_eq!(timers.first, Some(at(1, 0)));
     }
 }
