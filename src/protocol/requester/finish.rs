@@ -86,7 +86,7 @@ impl Requester {
         {
             leg.flight = None;
         }
-        self.freed.push_back((flight.place.ocs, flight.asked.kind, Arc::clone(&flight.asked.subject)));
+        self.freed.push_back((flight.place.ocs, flight.asked.kind, flight.asked.named()));
         Some(flight)
     }
 
@@ -220,7 +220,7 @@ impl Requester {
         let Some(job) = self.jobs.remove(&number) else { return };
         let mutating = job.asked.kind.is_mutating();
         for leg in &job.legs {
-            let key = (leg.ocs, Arc::clone(&job.asked.subject));
+            let key = (leg.ocs, job.asked.named());
             if let Some(lane) = self.lanes.get_mut(&key) {
                 lane.queue.retain(|waiting| *waiting != number);
                 lane.live.retain(|(live, _)| *live != number);
@@ -232,7 +232,7 @@ impl Requester {
                     self.lanes.remove(&key);
                 }
             }
-            self.freed.push_back((leg.ocs, job.asked.kind, Arc::clone(&job.asked.subject)));
+            self.freed.push_back((leg.ocs, job.asked.kind, job.asked.named()));
         }
         for waiter in &job.waiters {
             if let Some(due) = waiter.due {

@@ -31,7 +31,6 @@ mod view;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
     time::Duration,
 };
 
@@ -47,10 +46,9 @@ pub use view::{Counters, LegView, RequestPhase, RequestView, Sizes, WaitsFor};
 use crate::message::AppDbid;
 use crate::message::RequestKind;
 use crate::protocol::Time;
-use crate::protocol::correlate::Subject;
 use job::{Flight, Job, Lane, Timer, Want};
 use shadow::Shadows;
-use table::{Live, NumberTable, OcsIx, OwnFrames, Place, Table, TextTable};
+use table::{Live, Named, NumberTable, OcsIx, OwnFrames, Place, Table};
 use timers::Timers;
 
 /// The application side of the protocol, for one gateway.
@@ -65,7 +63,7 @@ pub struct Requester {
     jobs: NumberTable<u64, Job>,
     next_job: u64,
     requests: NumberTable<RequestId, u64>,
-    lanes: TextTable<(OcsIx, Arc<Subject>), Lane>,
+    lanes: Table<(OcsIx, Named), Lane>,
     flights: NumberTable<u64, Flight>,
     next_send: u64,
     live: Live,
@@ -79,7 +77,7 @@ pub struct Requester {
     /// The wants for cancel and do-not-call, by OCS and kind.
     wants_of: BTreeMap<(OcsIx, RequestKind), BTreeSet<Want>>,
     /// Where something ended, so that others may go.
-    freed: VecDeque<(OcsIx, RequestKind, Arc<Subject>)>,
+    freed: VecDeque<(OcsIx, RequestKind, Named)>,
     /// Everybody who wants an address is to try again.
     retry_all: bool,
     shadows_full: bool,
@@ -215,7 +213,7 @@ impl Requester {
             return;
         }
         if let Some(shadow) = self.shadows.remove(number) {
-            self.freed.push_back((shadow.place.ocs, shadow.asked.kind, shadow.asked.subject));
+            self.freed.push_back((shadow.place.ocs, shadow.asked.kind, shadow.asked.named()));
             if self.shadows_full {
                 self.shadows_full = false;
                 self.retry_all = true;

@@ -1,8 +1,10 @@
 //! Who stands where: tables that find the few requests and shadows that an event could be about.
 
 use std::{
+    cmp::Ordering,
     collections::{BTreeMap, HashMap, hash_map::Entry},
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, Hasher},
+    ops::Deref,
     sync::Arc,
 };
 
@@ -29,17 +31,74 @@ pub(super) struct Place {
 
 /// What was asked; cheap to clone.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Asked {
+pub(super) struct Asked(Arc<Question>);
+
+/// All that a request is found by stands together, and personal values are digested once.
+#[derive(Debug, PartialEq)]
+pub(super) struct Question {
     pub(super) kind: RequestKind,
-    pub(super) body: Arc<Message>,
-    pub(super) subject: Arc<Subject>,
+    digest: u64,
+    phone: u64,
+    customer: u64,
+    pub(super) subject: Subject,
+    pub(super) body: Message,
+}
+
+impl Deref for Asked {
+    type Target = Question;
+
+    fn deref(&self) -> &Question {
+        &self.0
+    }
+}
+
+/// A request by what it is about: with the OCS, the key of its lane.
+#[derive(Clone, Debug)]
+pub(super) struct Named(Asked);
+
+impl Hash for Named {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0.digest);
+    }
+}
+
+impl PartialEq for Named {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0.0, &other.0.0) || self.0.subject == other.0.subject
+    }
+}
+
+impl Eq for Named {}
+
+impl Ord for Named {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.subject.cmp(&other.0.subject)
+    }
+}
+
+impl PartialOrd for Named {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl Asked {
     pub(super) fn of(body: Message) -> Option<Self> {
         let kind = body.request_kind()?;
-        let subject = Arc::new(Subject::of(&body)?);
-        Some(Self { kind, body: Arc::new(body), subject })
+        let subject = Subject::of(&body)?;
+        let (phone, customer) = match &subject {
+            Subject::Pair(_) => (None, None),
+            Subject::Person { phone, customer, .. } => (phone.as_ref(), customer.as_ref()),
+            Subject::Cancel(phone) => {
+                (phone.as_ref(), body.cancel_record().and_then(|cancel| cancel.customer_id.as_ref()))
+            }
+        };
+        let (phone, customer) = (phone.map_or(0, digest), customer.map_or(0, digest));
+        Some(Self(Arc::new(Question { kind, digest: digest(&subject), phone, customer, subject, body })))
+    }
+
+    pub(super) fn named(&self) -> Named {
+        Named(self.clone())
     }
 
     fn family(&self) -> Family {
@@ -53,23 +112,23 @@ impl Asked {
 
     pub(super) fn keys(&self) -> [Option<Key>; 4] {
         let errors = Some(Key::Errors(self.family()));
-        match &*self.subject {
+        match &self.subject {
             Subject::Pair(pair) => {
                 let group = pair.campaign.is_sequence().then_some(Key::Sequence(pair.group));
                 [Some(Key::Pair(*pair)), group, errors, None]
             }
             Subject::Person { phone, customer, .. } => [
                 Some(Key::Kind(self.kind)),
-                phone.as_ref().map(|phone| Key::Phone(self.kind, digest(phone))),
-                customer.as_ref().map(|customer| Key::Customer(self.kind, digest(customer))),
+                phone.as_ref().map(|_| Key::Phone(self.kind, self.phone)),
+                customer.as_ref().map(|_| Key::Customer(self.kind, self.customer)),
                 errors,
             ],
             Subject::Cancel(phone) => {
                 let customer = self.body.cancel_record().and_then(|cancel| cancel.customer_id.as_ref());
                 [
                     Some(Key::Kind(self.kind)),
-                    phone.as_ref().map(|phone| Key::Phone(self.kind, digest(phone))),
-                    customer.map(|customer| Key::Customer(self.kind, digest(customer))),
+                    phone.as_ref().map(|_| Key::Phone(self.kind, self.phone)),
+                    customer.map(|_| Key::Customer(self.kind, self.customer)),
                     errors,
                 ]
             }
@@ -170,9 +229,6 @@ pub(super) fn lookup(event: &Message) -> Lookup {
 /// order never shows: it can be walked only in the order of its keys.
 #[derive(Clone, Debug)]
 pub(super) struct Table<K, V, H = foldhash::quality::FixedState>(HashMap<K, V, H>);
-
-/// A table for what users spell: nobody can choose texts that crowd it by reading this code alone.
-pub(super) type TextTable<K, V> = Table<K, V, BuildHasherDefault<DefaultHasher>>;
 
 /// A table for numbers that are given out one after the other: neighbours stand side by side, as they are used.
 pub(super) type NumberTable<K, V> = Table<K, V, BuildHasherDefault<InARow>>;
@@ -429,13 +485,13 @@ type OwnKey = (AppDbid, i32, RequestKind, u64);
 #[derive(Clone, Debug)]
 struct OwnFrame {
     key: OwnKey,
-    body: Arc<Message>,
+    asked: Asked,
     address: DnAddress,
     until: Time,
 }
 
 fn own_key(origin: AppDbid, target: i32, asked: &Asked) -> OwnKey {
-    (origin, target, asked.kind, digest(&*asked.subject))
+    (origin, target, asked.kind, asked.digest)
 }
 
 impl OwnFrames {
@@ -458,7 +514,7 @@ impl OwnFrames {
     ) -> Option<(SendId, Time)> {
         let key = own_key(origin, target, asked);
         self.index.insert(key, send.0);
-        self.all.insert(send, OwnFrame { key, body: Arc::clone(&asked.body), address, until });
+        self.all.insert(send, OwnFrame { key, asked: asked.clone(), address, until });
         if self.all.len() <= most {
             return None;
         }
@@ -486,7 +542,7 @@ impl OwnFrames {
             .index
             .under(key)
             .filter_map(|send| self.all.get(&SendId(send)))
-            .any(|frame| frame.body == asked.body && frame.address == *address);
+            .any(|frame| frame.asked.body == asked.body && frame.address == *address);
         if known { Some(true) } else { (now > self.unsure_until).then_some(false) }
     }
 }

@@ -167,7 +167,7 @@ impl Requester {
                 NotSent::Address | NotSent::TServer(_) | NotSent::Overdue => WaitsFor::Address,
             }),
         };
-        let lane = job.legs.first().map(|leg| (leg.ocs, std::sync::Arc::clone(&job.asked.subject)));
+        let lane = job.legs.first().map(|leg| (leg.ocs, job.asked.named()));
         let lane = lane.and_then(|key| self.lanes.get(&key));
         Some(RequestView {
             kind: job.asked.kind,
