@@ -157,16 +157,15 @@ impl Requester {
     /// The leg has its result; the job ends with its last leg, or when the policy has enough.
     pub(super) fn finish_leg(&mut self, now: Time, job: u64, leg: usize, answer: OcsAnswer) {
         self.stop_leg(now, job, leg);
-        let Some(record) = self.jobs.get_mut(&job) else { return };
-        let several = record.legs.len() > 1;
-        if let Some(leg) = record.legs.get_mut(leg) {
-            leg.answer = Some(answer.clone());
+        let Some(record) = self.jobs.get(&job) else { return };
+        if record.legs.len() > 1 {
+            self.progress(job, &Progress::Answer(answer.clone()));
         }
-        if several {
-            self.progress(job, &Progress::Answer(answer));
+        if let Some(leg) = self.jobs.get_mut(&job).and_then(|job| job.legs.get_mut(leg)) {
+            leg.answer = Some(Box::new(answer));
         }
         let Some(record) = self.jobs.get(&job) else { return };
-        let good = record.legs.iter().filter_map(|leg| leg.answer.as_ref()).filter(|answer| is_good(answer)).count();
+        let good = record.legs.iter().filter_map(|leg| leg.answer.as_deref()).filter(|answer| is_good(answer)).count();
         let policy = match (record.target, record.asked.kind) {
             (Target::One(_), _) => TargetZeroPolicy::All,
             (Target::Every, RequestKind::CancelRecord) => self.config.cancel_policy,
@@ -191,7 +190,7 @@ impl Requester {
         let silent = |leg: &crate::protocol::requester::job::Leg| {
             OcsAnswer::silent(self.ocs_dbid(leg.ocs), reason, leg.took(now))
         };
-        job.legs.iter().map(|leg| leg.answer.clone().unwrap_or_else(|| silent(leg))).collect()
+        job.legs.iter().map(|leg| leg.answer.as_deref().cloned().unwrap_or_else(|| silent(leg))).collect()
     }
 
     /// Ends everything a leg still has going.

@@ -166,7 +166,7 @@ impl Requester {
                 lane.live.push((want.job, asked.kind));
             }
         }
-        let waiters: Vec<_> = self.jobs.get(&want.job).map(|job| job.waiters.clone()).unwrap_or_default();
+        let waiters = self.jobs.get(&want.job).map(|job| job.waiters.clone()).unwrap_or_default();
         for waiter in waiters {
             self.arm_waiter(want.job, waiter.id);
         }

@@ -1,5 +1,7 @@
 //! Rules 5 and 9: submissions, lanes, superseding and joining.
 
+use smallvec::smallvec;
+
 use crate::message::AppDbid;
 use crate::message::Message;
 use crate::message::RequestKind;
@@ -8,7 +10,7 @@ use crate::protocol::Time;
 use crate::protocol::requester::Requester;
 use crate::protocol::requester::config::SHADOWS_PER_SEND;
 use crate::protocol::requester::io::{Output, RequestId, Submission};
-use crate::protocol::requester::job::{Job, Leg, Phase, Timer, Waiter, Want};
+use crate::protocol::requester::job::{Few, Job, Leg, Phase, Timer, Waiter, Want};
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::{Limit, LocalRefusal, NotSent, Outcome, RefusedBy, UnknownReason};
 use crate::protocol::requester::table::{Asked, Named, OcsIx};
@@ -76,7 +78,7 @@ impl Requester {
         }
         let named = asked.named();
         let kind = asked.kind;
-        let ocss: Vec<OcsIx> = legs.iter().map(|leg| leg.ocs).collect();
+        let ocss: Few<OcsIx> = legs.iter().map(|leg| leg.ocs).collect();
         let job = self.new_job(now, asked, target, legs, patient);
         self.join(job, waiter, patient);
         for ocs in &ocss {
@@ -91,11 +93,11 @@ impl Requester {
     }
 
     /// Rule 9: to whom it goes.
-    fn legs(&self, target: Target, kind: RequestKind) -> Result<Vec<Leg>, LocalRefusal> {
+    fn legs(&self, target: Target, kind: RequestKind) -> Result<Few<Leg>, LocalRefusal> {
         match target {
             Target::One(dbid) => {
                 let ocs = self.by_dbid.get(&dbid).ok_or(LocalRefusal::UnknownOcs(dbid))?;
-                Ok(vec![Leg::new(*ocs, dbid)])
+                Ok(smallvec![Leg::new(*ocs, dbid)])
             }
             Target::Every if !matches!(kind, RequestKind::CancelRecord | RequestKind::DoNotCall) => {
                 Err(LocalRefusal::TargetZero)
@@ -105,7 +107,7 @@ impl Requester {
         }
     }
 
-    pub(super) fn legs_of_every(&self) -> Vec<Leg> {
+    pub(super) fn legs_of_every(&self) -> Few<Leg> {
         self.ocss.iter().enumerate().map(|(ocs, peer)| Leg::new(ocs, peer.dbid)).collect()
     }
 
@@ -113,10 +115,10 @@ impl Requester {
         self.by_dbid.get(&dbid).map(|ocs| Leg::new(*ocs, dbid))
     }
 
-    pub(super) fn new_job(&mut self, now: Time, asked: Asked, target: Target, legs: Vec<Leg>, patient: bool) -> u64 {
+    pub(super) fn new_job(&mut self, now: Time, asked: Asked, target: Target, legs: Few<Leg>, patient: bool) -> u64 {
         let number = self.next_job;
         self.next_job = self.next_job.saturating_add(1);
-        let job = Job { asked, target, waiters: Vec::new(), legs, phase: Phase::Queued, submitted: now, patient };
+        let job = Job { asked, target, waiters: Few::new(), legs, phase: Phase::Queued, submitted: now, patient };
         self.jobs.insert(number, job);
         number
     }
@@ -191,7 +193,7 @@ impl Requester {
     }
 
     /// Reads wait for no lane; a read joins one that was sent after the lane's last outcome.
-    fn submit_read(&mut self, now: Time, asked: Asked, target: Target, legs: Vec<Leg>, waiter: Waiter) {
+    fn submit_read(&mut self, now: Time, asked: Asked, target: Target, legs: Few<Leg>, waiter: Waiter) {
         let Some(ocs) = legs.first().map(|leg| leg.ocs) else { return };
         let key = (ocs, asked.named());
         let before = self.lanes.get(&key).and_then(|lane| lane.read);

@@ -199,12 +199,12 @@ impl Requester {
         let flight = leg.flight.and_then(|flight| self.flights.get(&flight)).map(|flight| flight.until);
         LegView {
             ocs: self.ocs_dbid(leg.ocs),
-            sends: leg.sends.clone(),
+            sends: leg.sends.to_vec(),
             suspect: leg.suspect,
             draining: leg.draining,
             asks: leg.asks,
             next: leg.due.into_iter().chain(flight).min(),
-            answer: leg.answer.clone(),
+            answer: leg.answer.as_deref().cloned(),
         }
     }
 
