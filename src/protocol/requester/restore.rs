@@ -149,7 +149,7 @@ impl Requester {
         let number = mark.send.0.saturating_add(u64::try_from(offset).unwrap_or(0));
         record.flight = Some(number);
         self.live.insert(place, asked, number);
-                let flight = Flight {
+        let flight = Flight {
             frame: mark.send,
             job,
             leg,

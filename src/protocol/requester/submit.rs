@@ -212,8 +212,7 @@ impl Requester {
 
     /// Lets leave what may leave, from the head of a lane on.
     pub(super) fn pump(&mut self, now: Time, ocs: OcsIx, named: &Named) {
-        while let Some(head) = self.lanes.get(&(ocs, named.clone())).and_then(|lane| lane.queue.first().copied())
-        {
+        while let Some(head) = self.lanes.get(&(ocs, named.clone())).and_then(|lane| lane.queue.first().copied()) {
             let Some(job) = self.jobs.get(&head) else { return };
             let sent = match job.phase {
                 Phase::Queued if self.may_leave(head) => self.want_first(now, head),

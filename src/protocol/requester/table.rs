@@ -1,6 +1,7 @@
 //! Who stands where: tables that find the few requests and shadows that an event could be about.
 
 use std::{
+    borrow::Borrow,
     cmp::Ordering,
     collections::{BTreeMap, HashMap, hash_map::Entry},
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, Hasher},
@@ -9,6 +10,7 @@ use std::{
 };
 
 use crate::message::AppDbid;
+use crate::message::DoNotCall;
 use crate::message::ErrorCode;
 use crate::message::GroupDbid;
 use crate::message::Message;
@@ -81,6 +83,59 @@ impl PartialOrd for Named {
         Some(self.cmp(other))
     }
 }
+
+/// What a lane is looked up by without a request of its own.
+pub(super) trait Sought {
+    fn key(&self) -> (OcsIx, u64, &Subject);
+}
+
+/// The subject of an event.
+pub(super) struct Told {
+    ocs: OcsIx,
+    digest: u64,
+    subject: Subject,
+}
+
+impl Told {
+    pub(super) fn of(ocs: OcsIx, entry: &DoNotCall) -> Self {
+        let subject = Subject::of_entry(entry);
+        Self { ocs, digest: digest(&subject), subject }
+    }
+}
+
+impl Sought for Told {
+    fn key(&self) -> (OcsIx, u64, &Subject) {
+        (self.ocs, self.digest, &self.subject)
+    }
+}
+
+impl Sought for (OcsIx, Named) {
+    fn key(&self) -> (OcsIx, u64, &Subject) {
+        (self.0, self.1.0.digest, &self.1.0.subject)
+    }
+}
+
+impl<'t> Borrow<dyn Sought + 't> for (OcsIx, Named) {
+    fn borrow(&self) -> &(dyn Sought + 't) {
+        self
+    }
+}
+
+/// As the key itself.
+impl Hash for dyn Sought + '_ {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let (ocs, digest, _) = self.key();
+        (ocs, digest).hash(state);
+    }
+}
+
+impl PartialEq for dyn Sought + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for dyn Sought + '_ {}
 
 impl Asked {
     pub(super) fn of(body: Message) -> Option<Self> {
@@ -265,6 +320,13 @@ impl<K: Hash + Ord, V, H: BuildHasher> Table<K, V, H> {
     }
 
     pub(super) fn get(&self, key: &K) -> Option<&V> {
+        self.0.get(key)
+    }
+
+    pub(super) fn find<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
         self.0.get(key)
     }
 
