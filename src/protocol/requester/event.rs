@@ -14,7 +14,7 @@ use crate::message::PairEvent;
 use crate::message::RequestKind;
 use crate::message::Target;
 use crate::protocol::Time;
-use crate::protocol::correlate::{Fit, Subject, fit, is_error_event};
+use crate::protocol::correlate::{Fit, fit, is_error_event};
 use crate::protocol::requester::Requester;
 use crate::protocol::requester::config::DnAddress;
 use crate::protocol::requester::echo::{EchoFact, Proof};
@@ -23,7 +23,7 @@ use crate::protocol::requester::job::Timer;
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::Why;
 use crate::protocol::requester::shadow::Cover;
-use crate::protocol::requester::table::{OcsIx, Place};
+use crate::protocol::requester::table::{Named, OcsIx, Place, Sought, Told};
 use crate::protocol::requester::{after, bump};
 
 /// An event that passed rule 2.
@@ -281,11 +281,12 @@ impl Requester {
             return None;
         }
         let entry = answer.do_not_call.as_ref().filter(|entry| **entry != DoNotCall::default())?;
-        let subject = Arc::new(Subject::of_entry(entry));
-        let lane = self.lanes.get(&(event.place.ocs, Arc::clone(&subject)))?;
+        let lane = self.lanes.find(&Told::of(event.place.ocs, entry) as &dyn Sought)?;
         let mut proved = Vec::new();
+        let mut named = None;
         for (number, _) in &lane.live {
             let Some(job) = self.jobs.get(number) else { continue };
+            named = Some(job.asked.named());
             for (ix, leg) in job.legs.iter().enumerate() {
                 let sent = leg.sends.iter().any(|send| send.origin == event.place.origin);
                 if leg.ocs == event.place.ocs && leg.answer.is_none() && sent {
@@ -293,11 +294,9 @@ impl Requester {
                 }
             }
         }
-        if proved.is_empty() {
-            return None;
-        }
+        let named = named.filter(|_| !proved.is_empty())?;
         let echo = self.echo(event.place.ocs);
-        let doubled = self.note_proof(event, subject);
+        let doubled = self.note_proof(event, named);
         let forged = self.may_answer_forged(event.place.origin, event.body());
         let shadowed = doubled || forged || self.shadows.fitting(event.place, event.body(), &echo).is_some();
         for (job, leg, flight) in proved {
@@ -314,19 +313,19 @@ impl Requester {
     }
 
     /// Rule 6: for D the next echo of the same entry may be the double of this one. True: it may be one itself.
-    fn note_proof(&mut self, event: &Addressed<'_>, subject: Arc<Subject>) -> bool {
+    fn note_proof(&mut self, event: &Addressed<'_>, entry: Named) -> bool {
         let now = event.now;
         if self.is(Mutant::NoQuarantine) {
             return false;
         }
-        if let Some(first) = self.proofs.first(event.place, &subject, now) {
+        if let Some(first) = self.proofs.first(event.place, &entry, now) {
             self.counters.saw_double(now.saturating_sub(first));
             return true;
         }
         if self.proofs.is_empty() {
-            self.timers.insert((after(now, self.config.d), Timer::Proofs));
+            self.set_timer(after(now, self.config.d), Timer::Proofs);
         }
-        self.proofs.insert(event.place, subject, now, after(now, self.config.d));
+        self.proofs.insert(event.place, entry, now, after(now, self.config.d));
         false
     }
 

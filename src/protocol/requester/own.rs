@@ -42,7 +42,7 @@ impl Requester {
         if self.config.pool.contains(&origin) && self.forged_before.insert(origin, true).is_none() {
             self.alarmed.insert(origin);
             let due = after(after(now, self.config.b), self.config.d);
-            self.timers.insert((due, Timer::Forged(origin)));
+            self.set_timer(due, Timer::Forged(origin));
         }
     }
 
@@ -50,7 +50,7 @@ impl Requester {
         let about_people = self.forged_before.insert(origin, false);
         if about_people == Some(true) {
             let more = self.config.b_unload.saturating_sub(self.config.b);
-            self.timers.insert((after(now, more.max(self.config.d)), Timer::Forged(origin)));
+            self.set_timer(after(now, more.max(self.config.d)), Timer::Forged(origin));
         } else {
             self.forged_before.remove(&origin);
         }
@@ -94,6 +94,6 @@ impl Requester {
         }
         let until = shadow.until;
         let number = self.shadows.insert(shadow);
-        self.timers.insert((until, Timer::Shadow(number)));
+        self.set_timer(until, Timer::Shadow(number));
     }
 }

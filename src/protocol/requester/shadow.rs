@@ -7,9 +7,9 @@ use crate::message::Message;
 use crate::message::Pair;
 use crate::message::RequestKind;
 use crate::protocol::Time;
-use crate::protocol::correlate::{self, Fit, Subject, fit};
+use crate::protocol::correlate::{self, Fit, fit};
 use crate::protocol::requester::echo::EchoKnowledge;
-use crate::protocol::requester::table::{Asked, Family, Index, Key, Lookup, NumberTable, Place, TextTable, lookup};
+use crate::protocol::requester::table::{Asked, Family, Index, Key, Lookup, Named, NumberTable, Place, Table, lookup};
 
 /// What of an ended request is still to be expected.
 #[derive(Clone, Debug, PartialEq)]
@@ -174,8 +174,8 @@ impl Shadows {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Proofs {
     /// When each was seen, until when it counts.
-    seen: TextTable<(Place, Arc<Subject>), (Time, Time)>,
-    order: VecDeque<(Place, Arc<Subject>)>,
+    seen: Table<(Place, Named), (Time, Time)>,
+    order: VecDeque<(Place, Named)>,
 }
 
 impl Proofs {
@@ -184,14 +184,14 @@ impl Proofs {
     }
 
     /// When an equal echo was seen, unless that is too long ago.
-    pub(super) fn first(&self, place: Place, subject: &Arc<Subject>, now: Time) -> Option<Time> {
-        let (at, until) = self.seen.get(&(place, Arc::clone(subject))).copied()?;
+    pub(super) fn first(&self, place: Place, entry: &Named, now: Time) -> Option<Time> {
+        let (at, until) = self.seen.get(&(place, entry.clone())).copied()?;
         (now <= until).then_some(at)
     }
 
-    pub(super) fn insert(&mut self, place: Place, subject: Arc<Subject>, now: Time, until: Time) {
-        self.seen.insert((place, Arc::clone(&subject)), (now, until));
-        self.order.push_back((place, subject));
+    pub(super) fn insert(&mut self, place: Place, entry: Named, now: Time, until: Time) {
+        self.seen.insert((place, entry.clone()), (now, until));
+        self.order.push_back((place, entry));
     }
 
     /// Forgets what no longer counts; the answer is when to come again.
