@@ -1,7 +1,7 @@
 //! Prints the table of `docs/correlation.md`: what each policy of correlation comes to in the same schedules.
 //!
 //! ```text
-//! cargo run --release --no-default-features --features mutants --example correlation_table
+//! cargo run --no-default-features --features mutants --example correlation_table
 //! ```
 
 #![allow(clippy::print_stdout)]

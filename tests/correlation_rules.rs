@@ -316,6 +316,7 @@ fn rule_6_a_covered_do_not_call_keeps_no_shadow() {
         let id = talk.ask(dnc("1"));
         talk.reply(processed("1"));
         assert_eq!(talk.end(id), "answered exact");
+        talk.wait_millis(2_001);
     }
     assert_eq!((talk.sent.len(), talk.machine.sizes().shadows), (3, 0));
 }

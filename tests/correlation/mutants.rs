@@ -9,7 +9,7 @@ use commdn::protocol::requester::Mutant;
 
 use crate::{
     schedules::{report, say, setting},
-    world::{Failure, Plan, play, run::How},
+    world::{Plan, play, records::Failure, run::How},
 };
 
 /// Seeds that a mutant may survive.

@@ -16,9 +16,7 @@ fn calm(seed: u64, origins: u64) -> Plan {
     let mut plan = Plan::of_seed(seed);
     plan.settings =
         Settings { origins, gateways: 1, proved: 1, way: 400, seed: plan.settings.seed, ..Settings::default() };
-    // An unload takes as long as its drain, and what waits behind it runs out of time now and then; a stop or a force
-    // unload goes past what is live, so that its order at the OCS hangs on the delays, with and without us.
-    plan.acts.retain(|act| act.verb == Verb::Submit && !(2..=4).contains(&act.args[3]));
+    plan.acts.retain(|act| act.verb == Verb::Submit);
     for (at, act) in (0_u64..).zip(&mut plan.acts) {
         act.at = at * 4_000;
         // One gateway; nobody leaves; no cancel that names a campaign, whose answer hangs on another lane.
@@ -63,7 +61,9 @@ fn doubling_every_frame_within_d_changes_no_outcome() {
 fn reordering_frames_that_name_their_subject_changes_no_outcome() {
     for seed in 1..150 {
         for origins in [1, 2, 16] {
-            let plan = calm(seed, origins);
+            let mut plan = calm(seed, origins);
+            // An unload takes as long as its drain, and what waits behind it runs out of time now and then.
+            plan.acts.retain(|act| act.args[3] != 3);
             let one = ends(&plan, How::default());
             for salt in 1..4 {
                 let other = ends(&plan, How { salt, ..How::default() });

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::world::{Failure, Plan, Tally, play, run::How, shrink::shrink};
+use crate::world::{Plan, Tally, play, records::Failure, run::How, shrink::shrink};
 
 /// Schedules of an ordinary test run.
 const SHARE: u64 = 4_000;
@@ -70,6 +70,8 @@ fn run_many(first: u64, least: u64, end: Instant, failures_max: usize) -> (Tally
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let next = AtomicU64::new(0);
     let stop = AtomicBool::new(false);
+    let minutes = AtomicU64::new(0);
+    let start = Instant::now();
     let total = Mutex::new(Tally::default());
     let failures = Mutex::new(BTreeMap::new());
     let work = || {
@@ -80,6 +82,12 @@ fn run_many(first: u64, least: u64, end: Instant, failures_max: usize) -> (Tally
                 break;
             }
             let from = next.fetch_add(ROW, Ordering::Relaxed);
+            let minute = start.elapsed().as_secs() / 60;
+            if minutes.fetch_max(minute, Ordering::Relaxed) < minute {
+                // What the other threads are at may not be done yet.
+                let done = first + from.saturating_sub(ROW * threads as u64);
+                say(&format!("schedules: {minute} min; if this is stopped, go on with COMMDN_CORRELATION_SEED={done}"));
+            }
             for seed in first + from..first + from + ROW {
                 let plan = Plan::of_seed(seed);
                 let world = play(&plan, how_of(seed));

@@ -127,7 +127,7 @@ impl Requester {
         let life = self.life_of(now, &flight);
         let double = after(now, self.config.d);
         let notifies = self.ocss.get(flight.place.ocs).is_some_and(|peer| peer.notifies);
-        let Flight { place, asked, .. } = flight;
+        let Flight { place, asked, settling, .. } = flight;
         let kind = asked.kind;
         let shadow = |cover, until| Shadow { place, asked: asked.clone(), cover, until, since: now };
         let equal = || Cover::Equal(Arc::clone(answer));
@@ -137,7 +137,12 @@ impl Requester {
             RequestKind::Status if notifies || self.told_by_status(place, &asked) => {
                 self.lay(now, shadow(Cover::Full, life));
             }
-            RequestKind::Status => self.lay(now, shadow(equal(), double)),
+            RequestKind::Status => {
+                self.lay(now, shadow(equal(), double));
+                if settling && self.config.pool.len() > 1 {
+                    self.lay(now, shadow(Cover::Aside, life));
+                }
+            }
             RequestKind::DoNotCall => {
                 // Where the echo is not proved the double could partly fit another entry of the same phone.
                 let named = self.echo(place.ocs).names_subject(kind);

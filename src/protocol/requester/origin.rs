@@ -26,7 +26,7 @@ impl Requester {
         if asked.kind == RequestKind::Status {
             return usable().min_by_key(least_used);
         }
-        // Error shadows never keep a request waiting, but where there is a choice it goes where a CM_EvError would be
+        // What stands aside never keeps a request waiting, but where there is a choice it goes where an event would be
         // its own for sure: an ambiguous one would cost its caller the settling time.
         let doubt = |origin: &AppDbid| {
             let places = ocss.iter().map(|ocs| Place { ocs: *ocs, origin: *origin });
@@ -52,7 +52,7 @@ impl Requester {
         pool.filter(move |origin| !(wary && self.alarmed.contains(origin)))
     }
 
-    /// How many error shadows of the pair could own a CM_EvError for this request: same codes count before others.
+    /// How many shadows that stand aside could own what comes for this request: same codes count before others.
     fn error_doubt(&self, place: Place, asked: &Asked) -> usize {
         let Some(pair) = asked.subject.pair() else { return 0 };
         let errors = self.shadows.of_pair(place, pair).filter(|shadow| matches!(shadow.cover, Cover::Aside));

@@ -126,7 +126,9 @@ impl Requester {
             return;
         }
         let address = self.ocss.get(ocs).map(|ocs| ocs.address.clone());
-        let (Some(origin), Some(address)) = (self.choose_settling(ocs, pair, sent), address) else {
+        // A question leaves shadows as well.
+        let origin = if self.shadows_are_full(1) { None } else { self.choose_settling(ocs, pair, sent) };
+        let (Some(origin), Some(address)) = (origin, address) else {
             self.set_step(job, leg, Step::Ask);
             self.arm_leg(job, leg, Some(after(now, SETTLE_RETRY).min(give_up)));
             return;

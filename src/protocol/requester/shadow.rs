@@ -137,7 +137,7 @@ impl Shadows {
     /// A shadow of a read of this pair.
     pub(super) fn of_read(&self, place: Place, pair: Pair) -> Option<&Shadow> {
         let mut reads = self.under(place, Key::Pair(pair)).map(|(_, shadow)| shadow);
-        reads.find(|shadow| shadow.asked.kind == RequestKind::Status)
+        reads.find(|shadow| shadow.asked.kind == RequestKind::Status && shadow.cover != Cover::Aside)
     }
 
     /// Shadows of mutating requests about a pair.

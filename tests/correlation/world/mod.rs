@@ -21,5 +21,5 @@ pub mod site;
 pub mod wires;
 
 pub use plan::Plan;
-pub use records::{Failure, Tally};
+pub use records::Tally;
 pub use run::play;

@@ -32,6 +32,8 @@ impl World<'_> {
         let rows = self.ocs[ocs].config().profile.rows;
         let kind = asked.and_then(|(_, body)| body.request_kind());
         let pair = asked.and_then(|(_, body)| body.pair());
+        // A force unload that is refused can all the same tell the end of an unload that was on its way.
+        let refused = said.iter().any(|message| matches!(message.body, Message::ErrorEvent(_)));
         let mut own_unloaded = false;
         let mut look_alike = false;
         let mut pending = None;
@@ -56,7 +58,7 @@ impl World<'_> {
                     asked.map_or(Cause::Nobody, |(cause, _)| cause)
                 }
                 (Message::CampaignUnloaded(_), Some(RequestKind::ForceUnload), _)
-                    if about == pair && !own_unloaded && !force_tells_status(&self.ocs[ocs]) =>
+                    if about == pair && !refused && !own_unloaded && !force_tells_status(&self.ocs[ocs]) =>
                 {
                     asked.map_or(Cause::Nobody, |(cause, _)| cause)
                 }

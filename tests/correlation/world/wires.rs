@@ -79,7 +79,9 @@ impl World<'_> {
         let leg_number = leg as u64;
         let place = [leg_number, way.gateway, way.ocs, number, item, way.nth];
         let dice = |what: u64| mix(settings.seed, &[what, place[0], place[1], place[2], place[3], place[4], place[5]]);
-        let usual = if self.how.way > 0 { self.how.way } else { 2 + mix(dice(1), &[self.how.salt]) % settings.way };
+        // What an OCS does hangs on the order in which it is asked, with and without us.
+        let salt = if leg == Leg::Down { self.how.salt } else { 0 };
+        let usual = if self.how.way > 0 { self.how.way } else { 2 + mix(dice(1), &[salt]) % settings.way };
         let fault = match &self.plan.faults {
             Some(script) => script.get(&way).copied(),
             None if self.how.double && leg == Leg::Down => {
