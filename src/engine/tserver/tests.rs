@@ -363,6 +363,54 @@ fn receivers_share_one_encoding_of_an_event() {
 }
 
 #[test]
+fn requests_of_one_read_are_answered_in_one_piece_and_in_order() {
+    let mut bench = Bench::registered(|_| {}, &[A, B]);
+    let mut sent = BytesMut::new();
+    for frame in [
+        frame(register(7, DN)),
+        frame(register(8, DN)),
+        Frame::Poll(5),
+        frame(register(9, DN)),
+        frame(distribute(10, DN)),
+        frame(register(11, DN)),
+    ] {
+        frame.encode(&mut sent);
+    }
+    let one_by_one: Vec<(u64, Frame)> = {
+        let mut bench = Bench::registered(|_| {}, &[A, B]);
+        let mut input = sent.clone();
+        let frames = std::iter::from_fn(|| take_frame(&mut input, 1 << 20, Reading::Strict).unwrap());
+        frames.flat_map(|frame| frames_in(&bench.give(TServerInput::Frame(A, frame)))).collect()
+    };
+    let out = bench.give(TServerInput::Frames(A, sent.freeze()));
+    assert_eq!(frames_in(&out), one_by_one);
+    let counts: Vec<usize> = out
+        .iter()
+        .filter_map(|output| match output {
+            TServerOutput::Send(_, outgoing) => Some(outgoing.frames),
+            TServerOutput::Close(..) | TServerOutput::Seen(_) => None,
+        })
+        .collect();
+    // Two answers, the poll's, one answer and the EventACK, the event for B, the copy for A; then the last answer.
+    assert_eq!(counts.iter().sum::<usize>(), 8);
+    assert_eq!(counts[..3], [2, 1, 2]);
+}
+
+fn frames_in(out: &[TServerOutput]) -> Vec<(u64, Frame)> {
+    let mut all = Vec::new();
+    for output in out {
+        let TServerOutput::Send(to, outgoing) = output else { continue };
+        let mut bytes = BytesMut::from(&outgoing.head[..]);
+        bytes.extend_from_slice(outgoing.tail.as_ref().map_or(&[], |tail| &tail[..]));
+        while let Some(frame) = take_frame(&mut bytes, 1 << 20, Reading::Strict).unwrap() {
+            all.push((to.0, frame));
+        }
+        assert!(bytes.is_empty());
+    }
+    all
+}
+
+#[test]
 fn without_echo_the_sender_gets_no_copy() {
     let mut bench = Bench::registered(|config| config.echo_to_sender = false, &[A, B]);
     let to: Vec<SessionId> = bench.ask(A, distribute(7, DN)).into_iter().map(|(to, _)| to).collect();
@@ -425,7 +473,8 @@ fn a_client_is_polled_as_its_settings_ask_and_closed_when_it_stays_silent() {
     bench.give(TServerInput::Heard(A));
     assert_eq!(bench.tick_at(20), []);
     assert_eq!(bench.server.next_deadline(), Some(Time::from_secs(39)));
-    let poll = Outgoing { head: Bytes::from_static(&[0, 0, 0, 5, 1, 0, 0, 0, 1]), tail: None, urgent: false };
+    let poll =
+        Outgoing { head: Bytes::from_static(&[0, 0, 0, 5, 1, 0, 0, 0, 1]), tail: None, urgent: false, frames: 1 };
     assert_eq!(bench.tick_at(39), [TServerOutput::Send(A, poll)]);
     assert_eq!(bench.tick_at(58), []);
     assert_eq!(bench.tick_at(59), [TServerOutput::Close(A, CloseReason::Heartbeat)]);
@@ -435,6 +484,7 @@ fn a_client_is_polled_as_its_settings_ask_and_closed_when_it_stays_silent() {
 fn a_poll_is_answered_urgently_even_before_the_login() {
     let mut bench = Bench::new(|_| {});
     bench.give(TServerInput::Accepted(A));
-    let answer = Outgoing { head: Bytes::from_static(&[0, 0, 0, 5, 2, 0, 0, 0, 42]), tail: None, urgent: true };
+    let answer =
+        Outgoing { head: Bytes::from_static(&[0, 0, 0, 5, 2, 0, 0, 0, 42]), tail: None, urgent: true, frames: 1 };
     assert_eq!(bench.give(TServerInput::Frame(A, Frame::Poll(42))), [TServerOutput::Send(A, answer)]);
 }
