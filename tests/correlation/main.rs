@@ -1,11 +1,10 @@
 //! The proof of the correlator: worlds of requesters, a T-Server and OCSs under seeded faults.
 //!
 //! ```text
-//! cargo test --test correlation                                  a short share
-//! cargo test --test correlation --features mutants               the planted mutants, too
-//! COMMDN_CORRELATION_SECONDS=60 COMMDN_CORRELATION_SCHEDULES=100000 cargo test --test correlation schedules
+//! cargo test --profile proof --no-default-features --features mutants --test correlation     all, with a short share of the schedules
+//! COMMDN_CORRELATION_SECONDS=60 COMMDN_CORRELATION_SCHEDULES=100000 ... schedules
 //! COMMDN_CORRELATION_SEED=7 ...                                  begins (or goes on) with this seed
-//! COMMDN_CORRELATION_REPLAY=FILE cargo test --test correlation replay -- --nocapture
+//! COMMDN_CORRELATION_REPLAY=FILE ... replay -- --nocapture
 //! ```
 
 mod groups;

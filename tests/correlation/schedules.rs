@@ -44,7 +44,7 @@ pub(crate) fn report(plan: &Plan, how: How) -> String {
     let written = fs::create_dir_all(&folder).and_then(|()| fs::write(&file, text));
     let replay = match written {
         Ok(()) => format!(
-            "COMMDN_CORRELATION_REPLAY={} cargo test --no-default-features --test correlation replay -- --nocapture",
+            "COMMDN_CORRELATION_REPLAY={} cargo test --no-default-features --features mutants --test correlation replay -- --nocapture",
             file.display()
         ),
         Err(error) => format!("(not written: {error})"),
