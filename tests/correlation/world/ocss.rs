@@ -32,7 +32,7 @@ impl World<'_> {
         let rows = self.ocs[ocs].config().profile.rows;
         let kind = asked.and_then(|(_, body)| body.request_kind());
         let pair = asked.and_then(|(_, body)| body.pair());
-        // A force unload, refused or not, can tell another the end of an unload that was on its way.
+        // What unloads, refused or not, can tell another the end of an unload that was on its way.
         let refused = said.iter().any(|message| matches!(message.body, Message::ErrorEvent(_)));
         let asker = Target::One(self.asker);
         let mut own_unloaded = false;
@@ -55,7 +55,9 @@ impl World<'_> {
                     asked.map_or(Cause::Nobody, |(cause, _)| cause)
                 }
                 (Message::CampaignStatus(_), _, _) => Cause::Nobody,
-                (Message::CampaignUnloaded(_), Some(RequestKind::Unload), _) if about == pair => {
+                (Message::CampaignUnloaded(_), Some(RequestKind::Unload), _)
+                    if about == pair && message.target == asker && !refused =>
+                {
                     asked.map_or(Cause::Nobody, |(cause, _)| cause)
                 }
                 (Message::CampaignUnloaded(_), Some(RequestKind::ForceUnload), _)
