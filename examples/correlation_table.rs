@@ -151,6 +151,6 @@ fn rate(row: &Row) -> String {
     match (world.tally.dnc, world.tally.misattributed) {
         (PHONES, 0) if took == 2 * WAY => "the link's".to_owned(),
         (PHONES, 0) => format!("{:.2}", PHONES as f64 * 1_000.0 / took as f64),
-        (answered, wrong) => format!("none: {} of {PHONES} answered, {wrong} wrongly", answered),
+        (answered, wrong) => format!("none: {answered} of {PHONES} answered, {wrong} wrongly"),
     }
 }

@@ -32,8 +32,9 @@ impl World<'_> {
         let rows = self.ocs[ocs].config().profile.rows;
         let kind = asked.and_then(|(_, body)| body.request_kind());
         let pair = asked.and_then(|(_, body)| body.pair());
-        // A force unload that is refused can all the same tell the end of an unload that was on its way.
+        // What unloads, refused or not, can tell another the end of an unload that was on its way.
         let refused = said.iter().any(|message| matches!(message.body, Message::ErrorEvent(_)));
+        let asker = Target::One(self.asker);
         let mut own_unloaded = false;
         let mut look_alike = false;
         let mut pending = None;
@@ -54,11 +55,17 @@ impl World<'_> {
                     asked.map_or(Cause::Nobody, |(cause, _)| cause)
                 }
                 (Message::CampaignStatus(_), _, _) => Cause::Nobody,
-                (Message::CampaignUnloaded(_), Some(RequestKind::Unload), _) if about == pair => {
+                (Message::CampaignUnloaded(_), Some(RequestKind::Unload), _)
+                    if about == pair && message.target == asker && !refused =>
+                {
                     asked.map_or(Cause::Nobody, |(cause, _)| cause)
                 }
                 (Message::CampaignUnloaded(_), Some(RequestKind::ForceUnload), _)
-                    if about == pair && !refused && !own_unloaded && !force_tells_status(&self.ocs[ocs]) =>
+                    if about == pair
+                        && message.target == asker
+                        && !refused
+                        && !own_unloaded
+                        && !force_tells_status(&self.ocs[ocs]) =>
                 {
                     asked.map_or(Cause::Nobody, |(cause, _)| cause)
                 }
@@ -119,6 +126,7 @@ impl World<'_> {
         }
         let Ok(user_data) = message.encode(&commdn::wire::Dialect::default()) else { return };
         let input = ocs::Input::UserEvent { dn: site::DN, user_data: &user_data };
+        self.asker = message.origin;
         self.at_ocs(ocs, input, Some((cause, &message.body)));
     }
 

@@ -155,8 +155,7 @@ impl World<'_> {
         let now = self.gateways[sent.gateway].machine.counters();
         let noticed = |of: Counters| of.late + of.unasked + of.ambiguous + of.answers;
         if noticed(now) == noticed(before) {
-            let text =
-                format!("the answer to send {} came after another had ended its request, and no counter rose", ix);
+            let text = format!("the answer to send {ix} came after another had ended its request, and no counter rose");
             self.fail("I12", text);
         }
     }

@@ -38,6 +38,8 @@ pub struct World<'p> {
     pub tally: Tally,
     pub how: How,
     pub last_outcome: u64,
+    /// Who asks the OCS that is speaking.
+    pub(super) asker: AppDbid,
     /// Stops and force unloads that have not left yet.
     pub urgent: Vec<u64>,
     pub(super) delivering: Option<usize>,
@@ -97,6 +99,7 @@ impl<'p> World<'p> {
             tally: Tally { schedules: 1, ..Tally::default() },
             how,
             last_outcome: 0,
+            asker: site::FOREIGN,
             urgent: Vec::new(),
             delivering: None,
             snapshot: if how.snapshot { 20 + mix(settings.seed, &[77]) % 100 } else { 0 },
