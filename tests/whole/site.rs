@@ -28,6 +28,7 @@ pub(crate) async fn simulate(addr: &str, topology: &Topology, profile: Option<&s
         profile: profile.map(|name| Profile::shipped(name).unwrap()),
         echo_to_sender: true,
         list_bytes_max: LIST_BYTES_DEFAULT,
+        tls: None,
     };
     let mut simulator = start_simulator(settings, &stop).await.unwrap();
     guard(simulator.ready()).await;
