@@ -65,6 +65,9 @@ impl GatewayArgs {
         if let Some(http) = &self.http {
             config.http.addr.clone_from(http);
         }
+        if let Some(addr) = &self.listen_tserver {
+            config.gateway.listen_tserver = Some(addr.clone());
+        }
         if let Some(origin) = &self.origin {
             config.origin.pool.clone_from(&origin.0);
         }

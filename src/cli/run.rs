@@ -15,6 +15,7 @@ use crate::engine::topology::Topology;
 use crate::http;
 use crate::protocol::profile::Profile;
 use crate::service::gateway::{Gateway, start_gateway};
+use crate::service::port::{GatewayPort, open_port};
 use crate::service::simulator::{READY_PATIENCE, SimSettings, Simulator, start_simulator};
 use crate::service::{Config, Severity, config_of_site};
 
@@ -39,7 +40,13 @@ pub(super) async fn demo(args: DemoArgs, ctx: &Ctx) -> Result<(), CliError> {
     let simulator = simulate(&settings, topology.clone(), sim_addr, &stop.simulator).await?;
 
     let site = config_of_site(&topology, &simulator.addr().to_string());
-    let mut settings = Config { http: settings.http, limits: settings.limits, sim: settings.sim, ..site };
+    let mut settings = Config {
+        gateway: settings.gateway,
+        http: settings.http,
+        limits: settings.limits,
+        sim: settings.sim,
+        ..site
+    };
     args.run.apply(&mut settings);
     args.gateway.apply(&mut settings);
     let running = Running::start(&settings, stop, Some(simulator)).await?;
@@ -54,6 +61,9 @@ pub(super) async fn demo(args: DemoArgs, ctx: &Ctx) -> Result<(), CliError> {
         "try: curl -s -XPOST http://{}/v1/dnc -H 'content-type: application/json' -d '{{\"phone\":\"+420777888777\"}}'",
         running.http
     ));
+    if let Some(port) = &running.port {
+        ctx.out.note(&format!("applications that speak UserEvents find the gateway on {}", port.addr()));
+    }
     running.run(ctx).await
 }
 
@@ -94,7 +104,7 @@ pub(super) async fn sim_run(args: SimRunArgs, ctx: &Ctx) -> Result<(), CliError>
     let stop = CancellationToken::new();
     let simulator = simulate(&settings, topology, addr, &stop).await?;
     let addr = simulator.addr();
-    listening(ctx, None, Some(addr))?;
+    listening(ctx, None, Some(addr), None)?;
     ctx.out.note(&format!("commdn simulator: T-Server and {ocss} OCSs on {addr}"));
     interrupted().await;
     ctx.out.note("stopping");
@@ -154,6 +164,7 @@ struct Running {
     tserver: Option<SocketAddr>,
     door: JoinHandle<std::io::Result<()>>,
     gateway: JoinHandle<()>,
+    port: Option<GatewayPort>,
     simulator: Option<Simulator>,
     stop: Stops,
 }
@@ -182,16 +193,21 @@ impl Running {
         let (gateway, task) =
             start_gateway(settings, &stop.gateway).map_err(|error| CliError::usage(error.to_string()))?;
         wait_for_links(&gateway, simulator.is_some()).await;
+        // It ends with the gateway and not with the door, so that open answers still go out by it.
+        let port = open_port(settings, &gateway, &stop.gateway).await;
+        let port = port.map_err(|error| {
+            CliError::usage(error.to_string()).hint("choose another with --listen-tserver, port 0 = any")
+        })?;
         let allowed = settings.http.allowed_hosts.clone();
         let token = stop.door.clone();
         let door = tokio::spawn(async move { http::serve(listener, gateway, &allowed, token).await });
         let tserver = simulator.as_ref().map(Simulator::addr);
-        Ok(Self { http, tserver, door, gateway: task, simulator, stop })
+        Ok(Self { http, tserver, door, gateway: task, port, simulator, stop })
     }
 
     async fn run(self, ctx: &Ctx) -> Result<(), CliError> {
-        let Self { http, tserver, mut door, gateway, simulator, stop } = self;
-        listening(ctx, Some(http), tserver)?;
+        let Self { http, tserver, mut door, gateway, port, simulator, stop } = self;
+        listening(ctx, Some(http), tserver, port.as_ref().map(GatewayPort::addr))?;
         tokio::select! {
             () = interrupted() => {}
             result = &mut door => return Err(CliError::internal(format!("the HTTP door ended: {result:?}"))),
@@ -204,6 +220,9 @@ impl Running {
             stop.gateway.cancel();
             if let Err(error) = gateway.await {
                 tracing::error!(%error, "gateway task failed");
+            }
+            if let Some(port) = port {
+                port.stopped().await;
             }
             stop.simulator.cancel();
             if let Some(simulator) = simulator {
@@ -234,13 +253,18 @@ async fn wait_for_links(gateway: &Gateway, is_demo: bool) {
 }
 
 /// One line for whoever starts the program: where it listens.
-fn listening(ctx: &Ctx, http: Option<SocketAddr>, tserver: Option<SocketAddr>) -> Result<(), CliError> {
+fn listening(
+    ctx: &Ctx,
+    http: Option<SocketAddr>,
+    tserver: Option<SocketAddr>,
+    port: Option<SocketAddr>,
+) -> Result<(), CliError> {
     if !ctx.out.json {
         return Ok(());
     }
     let text = |addr: Option<SocketAddr>| addr.map(|addr| addr.to_string());
     ctx.out.document(&json!({
-        "event": "listening", "http": text(http), "tserver": text(tserver), "gateway_tserver": null,
+        "event": "listening", "http": text(http), "tserver": text(tserver), "gateway_tserver": text(port),
     }))
 }
 

@@ -3,7 +3,7 @@
 use crate::engine::topology::Topology;
 use crate::message::Dialing;
 use crate::service::{
-    CampaignSection, Config, DialectSection, DnSection, GroupSection, HeartbeatSection, OcsSection, OriginSection,
+    ApplicationSection, CampaignSection, Config, DialectSection, DnSection, GroupSection, HeartbeatSection, OcsSection, OriginSection,
     PairSection, TserverSection,
 };
 use crate::wire::limits::{FRAME_BYTES_MAX, LIST_BYTES_DEFAULT};
@@ -52,11 +52,17 @@ pub fn config_of_site(topology: &Topology, addr: &str) -> Config {
             goal,
         }
     });
+    let application = topology.origins.iter().map(|(origin, _)| ApplicationSection {
+        dbid: origin.dbid.0,
+        name: origin.name.clone(),
+        ..ApplicationSection::default()
+    });
     Config {
         tserver: vec![tserver],
         dn: dn.collect(),
         ocs: ocs.collect(),
         origin: OriginSection { pool: topology.gateway_origins.iter().map(|origin| origin.0).collect() },
+        application: application.collect(),
         campaign: campaign.collect(),
         group: group.collect(),
         pair: pair.collect(),

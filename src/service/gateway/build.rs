@@ -126,6 +126,9 @@ pub fn start_gateway(config: &Config, stop: &CancellationToken) -> Result<(Gatew
         waiting: BTreeMap::new(),
         accepted: BTreeMap::new(),
         raw: RawDesk::default(),
+        followed: BTreeMap::new(),
+        overhearers: Vec::new(),
+        passed_now: false,
     };
     let (urgent, urgent_inbox) = mpsc::channel(COMMANDS_MAX);
     let (normal, normal_inbox) = mpsc::channel(COMMANDS_MAX);
@@ -133,7 +136,8 @@ pub fn start_gateway(config: &Config, stop: &CancellationToken) -> Result<(Gatew
     Ok((Gateway { urgent, normal, shared }, task))
 }
 
-fn dialect(section: &DialectSection) -> Result<Dialect, UnknownName> {
+/// How bytes are laid out, by the words of the configuration.
+pub(in crate::service) fn dialect(section: &DialectSection) -> Result<Dialect, UnknownName> {
     Ok(Dialect {
         list_prefix: section.list_prefix.parse()?,
         int_order: section.int_order.parse()?,
@@ -180,7 +184,7 @@ fn addp_trace(word: &str) -> Result<AddpTrace, BuildError> {
 }
 
 /// Names of the DNs of a T-Server that OCS uses.
-fn used_names(config: &Config, tserver: &str) -> Vec<String> {
+pub(in crate::service) fn used_names(config: &Config, tserver: &str) -> Vec<String> {
     let of_tserver = config.dn.iter().filter(|dn| dn.tserver == tserver);
     let dns: Vec<DnConfig> = of_tserver
         .map(|dn| {
