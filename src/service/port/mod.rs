@@ -29,6 +29,7 @@ use crate::message::ErrorCode;
 use crate::message::ErrorEvent;
 use crate::message::Message;
 use crate::message::MessageError;
+use crate::message::Refusal;
 use crate::message::RequestKind;
 use crate::message::Target;
 use crate::net::listener::{Heard, Inbox, TServerHandle, serve_port};
@@ -48,7 +49,7 @@ use reply::{Outlet, Reply};
 /// Profile of the OCS that the gateway stands for.
 const PROFILE: &str = "documented";
 /// Code of a request that is not configured for its application: wrong configuration.
-const NOT_ALLOWED: ErrorCode = ErrorCode(16);
+const NOT_ALLOWED: ErrorCode = ErrorCode::WRONG_CONFIGURATION;
 /// Code without a meaning of its own, for refusals that are not the request's fault.
 const NO_CODE: ErrorCode = ErrorCode(1);
 
@@ -315,6 +316,7 @@ impl Desk {
                 let (code, text) = match error {
                     OrderError::Overloaded => (NO_CODE, Some("overloaded")),
                     OrderError::Stopping => (NO_CODE, Some("stopping")),
+                    OrderError::Refusal(Refusal::Schedule(_)) => (ErrorCode::INVALID_CAMPAIGN_SCHEDULE, None),
                     _ => (ErrorCode::INVALID_PARAMETER, None),
                 };
                 self.refuse(reply, code, text).await;
