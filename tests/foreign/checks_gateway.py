@@ -186,7 +186,7 @@ def sequence(bench, desk):
     good = schedule([("campaignDBID", 101), ("dialMode", 2)], Description="night", startTime=later)
     desk.expect("sequence: stop when there is none", asked(STOP), "27/13")
     desk.expect("sequence: bad schedule", asked(LOAD, [("campaign_schedule", [("nItems", 2)])]), "27/12")
-    desk.expect("sequence: load", asked(LOAD, good), "19[0]")
+    desk.expect("sequence: load", asked(LOAD, good), "19[4]")
     desk.expect("sequence: load again", asked(LOAD, good), "27/5")
     desk.expect("sequence: status", asked(STATUS, [("campaign_schedule", [("Description", "night")])]), "24[0]")
     answer = desk.expect("sequence: unload", asked(UNLOAD), "20[0]")
