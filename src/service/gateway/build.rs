@@ -8,7 +8,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use super::core::{Core, Line, LinkEvents};
-use super::{COMMANDS_MAX, Gateway, Shared, raw::RawDesk};
+use super::{COMMANDS_MAX, Gateway, Shared, known_dnc::KnownDnc, raw::RawDesk};
 use crate::engine::Journal;
 use crate::engine::Router;
 use crate::engine::StatusMirror;
@@ -102,6 +102,7 @@ pub fn start_gateway(config: &Config, stop: &CancellationToken) -> Result<(Gatew
         events: Hub::new(limits.events_kept, 0),
         tap: Hub::new(TAP_KEPT, 0),
         wait: Duration::from_millis(limits.wait_ms),
+        dnc: KnownDnc::default(),
     });
     let auto_completion_place = match config.gateway.auto_completion_place.as_str() {
         "top" => AutoCompletionPlace::Top,

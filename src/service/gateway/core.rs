@@ -27,7 +27,7 @@ use crate::engine::RequestRecord;
 use crate::engine::RequestResult;
 use crate::engine::StatusMirror;
 use crate::engine::Step;
-use crate::message::{AppDbid, AutoCompletionPlace, CommDnMessage, GetCampaignStatus, Message, RequestKind, Target};
+use crate::message::{AppDbid, AutoCompletionPlace, CommDnMessage, ErrorCode, GetCampaignStatus, Message, RequestKind, Target};
 use crate::net::client::{LinkEvent, LinkHandle};
 use crate::protocol::Time;
 use crate::protocol::UtcTime;
@@ -128,6 +128,11 @@ impl Core {
                 let _ = reply.send(self.submit(&order, asked_by, follower));
             }
             Command::Overhear { overhearer } => self.overhearers.push(overhearer),
+            Command::Observe { ocs, event, reply } => {
+                self.observe(ocs, &event, ChangedBy::Notification);
+                let state = event.pair().and_then(|pair| self.mirror.pair(ocs, pair).cloned());
+                let _ = reply.send(state);
+            }
             Command::State { ocs, pair, reply } => {
                 let _ = reply.send(self.mirror.pair(ocs, pair).cloned());
             }
@@ -191,6 +196,9 @@ impl Core {
     ) -> RequestNumber {
         let Prepared { body, target, advice, note } = prepared;
         let kind = body.request_kind().unwrap_or(RequestKind::Status);
+        if let Message::DoNotCall(entry) = &body {
+            self.shared.dnc.add(entry);
+        }
         let number = self.next_number();
         self.journal.accept(RequestRecord {
             number,
@@ -449,8 +457,19 @@ impl Core {
         if !known {
             return; // only OCSs tell states
         }
+        if let Message::DoNotCallProcessed(done) = &message.body
+            && done.error.is_none_or(|code| code == ErrorCode::NO)
+            && let Some(entry) = &done.do_not_call
+        {
+            self.shared.dnc.add(entry); // whoever asked for it
+        }
         let ocs = self.shared.router.ocs_of_member(message.origin);
-        if let Some(state) = self.mirror.apply(Self::utc(), ocs, &message.body, by) {
+        self.observe(ocs, &message.body, by);
+    }
+
+    /// The mirror takes what is known to be an OCS's word.
+    fn observe(&mut self, ocs: AppDbid, event: &Message, by: ChangedBy) {
+        if let Some(state) = self.mirror.apply(Self::utc(), ocs, event, by) {
             let state: PairState = state.clone();
             self.shared.events.publish(GatewayEvent::State(state));
         }

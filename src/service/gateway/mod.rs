@@ -2,6 +2,7 @@
 
 mod build;
 mod core;
+mod known_dnc;
 mod order;
 mod outcome;
 mod pass;
@@ -25,15 +26,18 @@ use crate::engine::RequestRecord;
 use crate::engine::RequestResult;
 use crate::engine::Router;
 use crate::engine::Which;
+use crate::engine::dnc::DncLookup;
 use crate::message::AppDbid;
 use crate::message::CommDnMessage;
 use crate::message::ErrorCode;
+use crate::message::Message;
 use crate::message::Pair;
 use crate::message::RequestKind;
 use crate::net::registry::LinkDirectory;
 use crate::protocol::UtcTime;
 use crate::service::Hub;
 use crate::wire::Dialect;
+use known_dnc::KnownDnc;
 
 /// Commands of callers that may wait, in each priority; one more is refused as overloaded.
 const COMMANDS_MAX: usize = 4_096;
@@ -102,6 +106,7 @@ enum Command {
         reply: oneshot::Sender<Result<Accepted, OrderError>>,
     },
     Overhear { overhearer: Overhearer },
+    Observe { ocs: AppDbid, event: Box<Message>, reply: oneshot::Sender<Option<PairState>> },
     State { ocs: AppDbid, pair: Pair, reply: oneshot::Sender<Option<PairState>> },
     DryRun { order: Order, reply: oneshot::Sender<Result<String, OrderError>> },
     Standing { number: RequestNumber, reply: oneshot::Sender<Option<Standing>> },
@@ -128,6 +133,7 @@ struct Shared {
     events: Hub<GatewayEvent>,
     tap: Hub<TapEvent>,
     wait: Duration,
+    dnc: KnownDnc,
 }
 
 impl Gateway {
@@ -224,6 +230,17 @@ impl Gateway {
     /// One campaign group, if it was heard of.
     pub async fn state(&self, ocs: AppDbid, pair: Pair) -> Option<PairState> {
         self.ask(|reply| Command::State { ocs, pair, reply }).await.flatten()
+    }
+
+    /// Takes an event that an OCS told by another way than a CommDN; the state as it is then.
+    pub async fn observe(&self, ocs: AppDbid, event: Message) -> Option<PairState> {
+        self.ask(|reply| Command::Observe { ocs, event: Box::new(event), reply }).await.flatten()
+    }
+
+    /// Who tells whether a call is forbidden.
+    #[must_use]
+    pub fn dnc(&self) -> &dyn DncLookup {
+        &self.shared.dnc
     }
 
     /// Every campaign group that was heard of.
