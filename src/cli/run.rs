@@ -40,13 +40,8 @@ pub(super) async fn demo(args: DemoArgs, ctx: &Ctx) -> Result<(), CliError> {
     let simulator = simulate(&settings, topology.clone(), sim_addr, &stop.simulator).await?;
 
     let site = config_of_site(&topology, &simulator.addr().to_string());
-    let mut settings = Config {
-        gateway: settings.gateway,
-        http: settings.http,
-        limits: settings.limits,
-        sim: settings.sim,
-        ..site
-    };
+    let mut settings =
+        Config { gateway: settings.gateway, http: settings.http, limits: settings.limits, sim: settings.sim, ..site };
     args.run.apply(&mut settings);
     args.gateway.apply(&mut settings);
     let running = Running::start(&settings, stop, Some(simulator)).await?;

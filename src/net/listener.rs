@@ -413,7 +413,11 @@ impl Port {
                     if let (Some(inbox), Some(sender)) = (&self.inbox, self.connections.get(&seen.session)) {
                         let heard = Heard { peer: sender.peer.clone(), seen: seen.clone() };
                         if let Err(error) = inbox.heard.try_send(heard) {
-                            tracing::error!(session = seen.session.0, "a user event was not taken: {}", why_not(&error));
+                            tracing::error!(
+                                session = seen.session.0,
+                                "a user event was not taken: {}",
+                                why_not(&error)
+                            );
                         }
                     }
                     if self.tap.receiver_count() > 0 {

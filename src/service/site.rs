@@ -3,8 +3,8 @@
 use crate::engine::topology::Topology;
 use crate::message::Dialing;
 use crate::service::{
-    ApplicationSection, CampaignSection, Config, DialectSection, DnSection, GroupSection, HeartbeatSection, OcsSection, OriginSection,
-    PairSection, TserverSection,
+    ApplicationSection, CampaignSection, Config, DialectSection, DnSection, GroupSection, HeartbeatSection, OcsSection,
+    OriginSection, PairSection, TserverSection,
 };
 use crate::wire::limits::{FRAME_BYTES_MAX, LIST_BYTES_DEFAULT};
 

@@ -5,9 +5,11 @@
 mod site;
 mod stream;
 
+mod adjacent;
 mod control;
 mod errors;
 mod people;
+mod port;
 mod profiles;
 mod program;
 mod requests;

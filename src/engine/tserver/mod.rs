@@ -243,14 +243,8 @@ impl TServer {
             return;
         }
         let (this_dn, communication_dn) = (dn.clone(), dn.clone());
-        let event = EventUserEvent {
-            reference: None,
-            this_dn,
-            communication_dn,
-            user_data,
-            extensions: None,
-            reason: None,
-        };
+        let event =
+            EventUserEvent { reference: None, this_dn, communication_dn, user_data, extensions: None, reason: None };
         self.fan_out(at, &dn, &event.into(), None);
     }
 

@@ -14,9 +14,7 @@ use crate::http::convert;
 use crate::http::dto::{ProblemDto, StateDto};
 use crate::http::extract::JsonBody;
 use crate::http::problem::Problem;
-use crate::message::{
-    CampaignStatus, DialMode, Dialing, GroupCampStatus, Message, OptimizeBy, Pair, PairEvent, Phone,
-};
+use crate::message::{CampaignStatus, DialMode, Dialing, GroupCampStatus, Message, OptimizeBy, Pair, PairEvent, Phone};
 use crate::service::gateway::OrderError;
 
 /// `call_result` of a record that may not be dialed: Do Not Call.

@@ -27,7 +27,9 @@ use crate::engine::RequestRecord;
 use crate::engine::RequestResult;
 use crate::engine::StatusMirror;
 use crate::engine::Step;
-use crate::message::{AppDbid, AutoCompletionPlace, CommDnMessage, ErrorCode, GetCampaignStatus, Message, RequestKind, Target};
+use crate::message::{
+    AppDbid, AutoCompletionPlace, CommDnMessage, ErrorCode, GetCampaignStatus, Message, RequestKind, Target,
+};
 use crate::net::client::{LinkEvent, LinkHandle};
 use crate::protocol::Time;
 use crate::protocol::UtcTime;
@@ -174,12 +176,7 @@ impl Core {
         Ok(prepared)
     }
 
-    fn submit(
-        &mut self,
-        order: &Order,
-        asked_by: String,
-        follower: Option<Follower>,
-    ) -> Result<Accepted, OrderError> {
+    fn submit(&mut self, order: &Order, asked_by: String, follower: Option<Follower>) -> Result<Accepted, OrderError> {
         let prepared = self.prepare(order)?;
         let (ended, told) = oneshot::channel();
         let number = self.accept(prepared, asked_by, ended, follower);

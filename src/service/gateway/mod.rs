@@ -13,8 +13,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-pub(super) use build::{dialect, used_names};
 pub use build::{BuildError, start_gateway};
+pub(super) use build::{dialect, used_names};
 pub use order::{DialingWish, Order, OrderError, Prepared, Site};
 pub use pass::{Follower, Overhearer, Passed, Unasked};
 pub use raw::{RawAnswer, RawError, RawRequest};
@@ -105,14 +105,40 @@ enum Command {
         follower: Option<Follower>,
         reply: oneshot::Sender<Result<Accepted, OrderError>>,
     },
-    Overhear { overhearer: Overhearer },
-    Observe { ocs: AppDbid, event: Box<Message>, reply: oneshot::Sender<Option<PairState>> },
-    State { ocs: AppDbid, pair: Pair, reply: oneshot::Sender<Option<PairState>> },
-    DryRun { order: Order, reply: oneshot::Sender<Result<String, OrderError>> },
-    Standing { number: RequestNumber, reply: oneshot::Sender<Option<Standing>> },
-    List { which: Which, after: Option<RequestNumber>, most: usize, reply: oneshot::Sender<Vec<RequestRecord>> },
-    States { reply: oneshot::Sender<Vec<PairState>> },
-    Raw { request: Box<RawRequest>, reply: oneshot::Sender<Result<mpsc::Receiver<RawAnswer>, RawError>> },
+    Overhear {
+        overhearer: Overhearer,
+    },
+    Observe {
+        ocs: AppDbid,
+        event: Box<Message>,
+        reply: oneshot::Sender<Option<PairState>>,
+    },
+    State {
+        ocs: AppDbid,
+        pair: Pair,
+        reply: oneshot::Sender<Option<PairState>>,
+    },
+    DryRun {
+        order: Order,
+        reply: oneshot::Sender<Result<String, OrderError>>,
+    },
+    Standing {
+        number: RequestNumber,
+        reply: oneshot::Sender<Option<Standing>>,
+    },
+    List {
+        which: Which,
+        after: Option<RequestNumber>,
+        most: usize,
+        reply: oneshot::Sender<Vec<RequestRecord>>,
+    },
+    States {
+        reply: oneshot::Sender<Vec<PairState>>,
+    },
+    Raw {
+        request: Box<RawRequest>,
+        reply: oneshot::Sender<Result<mpsc::Receiver<RawAnswer>, RawError>>,
+    },
 }
 
 /// Speaks to the gateway. Cheap to clone.

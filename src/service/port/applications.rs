@@ -82,7 +82,8 @@ impl Applications {
     pub(super) fn read(sections: &[ApplicationSection]) -> Result<Self, NoNetwork> {
         let read = |section: &ApplicationSection| {
             let networks = section.addresses.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
-            let kind = |slug: &String| RequestKind::ALL.iter().find(|(_, _, name)| name == slug).map(|(kind, _, _)| *kind);
+            let kind =
+                |slug: &String| RequestKind::ALL.iter().find(|(_, _, name)| name == slug).map(|(kind, _, _)| *kind);
             let application = Application {
                 name: section.name.clone(),
                 dns: section.dns.clone(),
@@ -102,7 +103,8 @@ impl Applications {
 
     /// The application of a DBID, if it may ask on this DN from there.
     pub(super) fn find(&self, dbid: AppDbid, peer: &Peer, dn: &str) -> Option<&Application> {
-        let on_dn = |application: &&Application| application.dns.is_empty() || application.dns.iter().any(|it| it == dn);
+        let on_dn =
+            |application: &&Application| application.dns.is_empty() || application.dns.iter().any(|it| it == dn);
         self.0.get(&dbid).filter(|application| application.is_at(peer)).filter(on_dn)
     }
 

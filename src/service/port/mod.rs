@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use applications::{Network, NoNetwork};
 
-use crate::engine::tserver::{DnConfig, Tristate, TServerConfig};
+use crate::engine::tserver::{DnConfig, TServerConfig, Tristate};
 use crate::message::AppDbid;
 use crate::message::CommDnMessage;
 use crate::message::Envelope;
@@ -257,13 +257,8 @@ impl Desk {
         let Some(application) = self.applications.find(requester.origin, &peer, &dn) else {
             return self.ignore(Ignored::UnknownOrigin, &peer.addr);
         };
-        let reply = |about| Reply {
-            outlet: self.outlet.clone(),
-            dn: seen.dn.clone(),
-            requester,
-            asked: asked.clone(),
-            about,
-        };
+        let reply =
+            |about| Reply { outlet: self.outlet.clone(), dn: seen.dn.clone(), requester, asked: asked.clone(), about };
         match verdict {
             Err(error) => {
                 let code = error.error.unwrap_or(ErrorCode::INVALID_PARAMETER);
