@@ -13,11 +13,12 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::log;
 use crate::engine::topology::Topology;
 use crate::http;
+use crate::net::tls::{self, TlsServer};
 use crate::protocol::profile::Profile;
 use crate::service::gateway::{Gateway, start_gateway};
 use crate::service::port::{GatewayPort, open_port};
 use crate::service::simulator::{READY_PATIENCE, SimSettings, Simulator, start_simulator};
-use crate::service::{Config, Severity, config_of_site};
+use crate::service::{Config, ServerTls, Severity, config_of_site};
 
 /// Where `sim run` listens, and `serve` dials, when nothing else is said.
 const SIM_ADDR: &str = "127.0.0.1:7000";
@@ -77,6 +78,9 @@ pub(super) async fn serve(args: ServeArgs, ctx: &Ctx) -> Result<(), CliError> {
     args.gateway.apply(&mut settings);
     if let Some(addr) = &args.tserver {
         config::dial(&mut settings, addr);
+        if let Some(first) = settings.tserver.first_mut() {
+            first.plaintext |= args.tserver_plaintext;
+        }
     }
     log::start(ctx, &settings.telemetry.log);
     let running = Running::start(&settings, Stops::default(), None).await?;
@@ -99,6 +103,7 @@ pub(super) async fn sim_run(args: SimRunArgs, ctx: &Ctx) -> Result<(), CliError>
     let stop = CancellationToken::new();
     let simulator = simulate(&settings, topology, addr, &stop).await?;
     let addr = simulator.addr();
+    reload_on_hangup();
     listening(ctx, None, Some(addr), None)?;
     ctx.out.note(&format!("commdn simulator: T-Server and {ocss} OCSs on {addr}"));
     interrupted().await;
@@ -124,6 +129,11 @@ fn profile(settings: &Config) -> Result<Option<Profile>, CliError> {
     Profile::parse(word, &text).map(Some).map_err(|error| CliError::usage(format!("{word}: {error}")))
 }
 
+fn open_tls(section: &str, tls: Option<&ServerTls>) -> Result<Option<TlsServer>, CliError> {
+    let opened = tls.map(ServerTls::open).transpose();
+    opened.map_err(|error| CliError::usage(format!("{section}: {error}")).hint("expected PEM files"))
+}
+
 async fn simulate(
     settings: &Config,
     topology: Topology,
@@ -136,6 +146,7 @@ async fn simulate(
         profile: profile(settings)?,
         echo_to_sender: settings.sim.echo_to_sender,
         list_bytes_max: settings.sim.list_bytes_max,
+        tls: open_tls("sim.tls", settings.sim.tls.as_ref())?,
     };
     let simulator = start_simulator(sim, stop).await;
     let mut simulator = simulator.map_err(|error| CliError::new(Exit::Usage, format!("simulator: {error}")))?;
@@ -202,6 +213,7 @@ impl Running {
 
     async fn run(self, ctx: &Ctx) -> Result<(), CliError> {
         let Self { http, tserver, mut door, gateway, port, simulator, stop } = self;
+        reload_on_hangup();
         listening(ctx, Some(http), tserver, port.as_ref().map(GatewayPort::addr))?;
         tokio::select! {
             () = interrupted() => {}
@@ -261,6 +273,17 @@ fn listening(
     ctx.out.document(&json!({
         "event": "listening", "http": text(http), "tserver": text(tserver), "gateway_tserver": text(port),
     }))
+}
+
+/// SIGHUP: certificates are read again at the next connection.
+fn reload_on_hangup() {
+    let Ok(mut signals) = signal::unix::signal(signal::unix::SignalKind::hangup()) else { return };
+    tokio::spawn(async move {
+        while signals.recv().await.is_some() {
+            tls::reload_all();
+            tracing::info!("certificates will be read again");
+        }
+    });
 }
 
 /// Ctrl-C, or SIGTERM from a service manager.

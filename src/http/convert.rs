@@ -10,11 +10,11 @@ use crate::engine::RecordedAnswer;
 use crate::engine::RequestRecord;
 use crate::engine::Router;
 use crate::engine::conversation::{Mask, print_step};
-use crate::http::dto::{AnswerDto, ExplainDto, LinkDto, RequestDto, StateDto, TapDto};
+use crate::http::dto::{AnswerDto, ExplainDto, LinkDto, OcsSeenDto, RequestDto, StateDto, TapDto};
 use crate::message::CommDnMessage;
-use crate::net::registry::LinkSnapshot;
 use crate::protocol::UtcTime;
-use crate::service::gateway::{Standing, TapEvent};
+use crate::protocol::link::Endpoint;
+use crate::service::gateway::{Gateway, OcsOnLink, Standing, TapEvent};
 use crate::wire::Reading;
 
 /// RFC 3339, UTC, microseconds.
@@ -128,21 +128,60 @@ pub(super) fn unheard_state(router: &Router, pair: crate::message::Pair, ocs: cr
 }
 
 /// A link.
-pub(super) fn link(name: &str, link: Option<&LinkSnapshot>) -> LinkDto {
-    let state = match link {
-        Some(link) if link.up => "up",
-        Some(link) if link.logged_in => "connecting",
-        Some(_) | None => "down",
+pub(super) fn link(gateway: &Gateway, name: &str) -> LinkDto {
+    let found = gateway.links().find(name).map(|entry| entry.snapshot);
+    let known = found.is_some();
+    let link = found.unwrap_or_default();
+    let state = match known {
+        true if link.up => "up",
+        true if link.logged_in => "connecting",
+        true | false => "down",
     };
     LinkDto {
         schema: "commdn.link.v1".into(),
         name: name.into(),
         state: state.into(),
-        peer: link.and_then(|link| link.peer.clone()),
-        dns: link.map(|link| link.registered.clone()).unwrap_or_default(),
-        since: link.and_then(|link| link.since).map(system_time),
-        reason: link.filter(|link| !link.up).and_then(|link| link.last_loss.clone()),
+        peer: link.peer,
+        dns: link.registered,
+        since: link.since.map(system_time),
+        reason: link.last_loss.filter(|_| !link.up),
+        primary: link.primary,
+        backup: link.backup,
+        endpoint: link.endpoint.map(|endpoint| {
+            match endpoint {
+                Endpoint::Primary => "primary",
+                Endpoint::Backup => "backup",
+            }
+            .into()
+        }),
+        tls: link.tls,
+        heartbeat_ms: millis(link.heartbeat),
+        last_heard: link.last_heard.map(system_time),
+        heartbeat_age_ms: link.heard_moment.map(|moment| millis(moment.elapsed())),
+        failures: link.failures,
+        ocs: gateway.ocss().iter().filter(|ocs| *ocs.link == *name).flat_map(|ocs| ocs_seen(gateway, ocs)).collect(),
     }
+}
+
+/// A link in an event: what it is, without what changes all the time.
+pub(super) fn link_event(gateway: &Gateway, name: &str) -> LinkDto {
+    LinkDto { last_heard: None, heartbeat_age_ms: None, ocs: Vec::new(), ..link(gateway, name) }
+}
+
+fn ocs_seen(gateway: &Gateway, ocs: &OcsOnLink) -> impl Iterator<Item = OcsSeenDto> {
+    let name = gateway.router().ocs_name(ocs.dbid).map(str::to_owned);
+    let members = [(Some(ocs.dbid), "primary"), (ocs.backup, "backup")];
+    members.into_iter().filter_map(|(dbid, role)| Some((dbid?, role))).map(move |(dbid, role)| {
+        let heard = gateway.ocs_heard(dbid);
+        OcsSeenDto {
+            ocs: dbid.0,
+            name: name.clone(),
+            role: role.into(),
+            dn: ocs.dn.to_string(),
+            last_heard: heard.map(|heard| system_time(heard.at)),
+            age_ms: heard.map(|heard| millis(heard.moment.elapsed())),
+        }
+    })
 }
 
 /// A UserEvent that passed.

@@ -1,6 +1,11 @@
 //! From the configuration to a running gateway.
 
-use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use futures_util::{StreamExt, stream::SelectAll};
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
@@ -8,7 +13,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use super::core::{Core, Line, LinkEvents};
-use super::{COMMANDS_MAX, Gateway, Shared, known_dnc::KnownDnc, raw::RawDesk};
+use super::{
+    COMMANDS_MAX, Gateway, OcsOnLink, Shared, known_dnc::KnownDnc, raw::RawDesk, watch::Watch,
+};
 use crate::engine::Journal;
 use crate::engine::Router;
 use crate::engine::StatusMirror;
@@ -16,6 +23,7 @@ use crate::engine::tserver::{DnConfig, Tristate, used_dns};
 use crate::message::{AppDbid, AutoCompletionPlace, CampaignDbid, DialMode, Dialing, GroupDbid, OptimizeBy, Pair};
 use crate::net::driver::{AddpTrace, LinkSettings, start_link};
 use crate::net::registry::LinkDirectory;
+use crate::net::tls::{ClientFiles, TlsClient};
 use crate::protocol::link::LinkConfig;
 use crate::protocol::requester::{DnAddress, LinkId, OcsPeer, Requester, RequesterConfig};
 use crate::service::Config;
@@ -94,7 +102,15 @@ pub fn start_gateway(config: &Config, stop: &CancellationToken) -> Result<(Gatew
     if let Some(advice) = requester.advice() {
         tracing::warn!("{advice}");
     }
+    let on_link = ocss.iter().map(|peer| OcsOnLink {
+        link: section_name(config, peer.address.link),
+        dbid: peer.dbid,
+        backup: peer.backup,
+        dn: Arc::clone(&peer.address.dn),
+    });
     let shared = Arc::new(Shared {
+        ocss: on_link.collect(),
+        heard: Mutex::default(),
         router: router(config)?,
         links,
         link_names: config.tserver.iter().map(|section| Arc::from(section.name.as_str())).collect(),
@@ -130,11 +146,17 @@ pub fn start_gateway(config: &Config, stop: &CancellationToken) -> Result<(Gatew
         followed: BTreeMap::new(),
         overhearers: Vec::new(),
         passed_now: false,
+        watch: Watch::default(),
     };
     let (urgent, urgent_inbox) = mpsc::channel(COMMANDS_MAX);
     let (normal, normal_inbox) = mpsc::channel(COMMANDS_MAX);
     let task = tokio::spawn(core.run(urgent_inbox, normal_inbox, events, stop.clone()));
     Ok((Gateway { urgent, normal, shared }, task))
+}
+
+fn section_name(config: &Config, link: LinkId) -> Arc<str> {
+    let section = usize::try_from(link.0).ok().and_then(|at| config.tserver.get(at));
+    section.map_or_else(|| "".into(), |section| section.name.as_str().into())
 }
 
 /// How bytes are laid out, by the words of the configuration.
@@ -168,7 +190,19 @@ fn link_settings(config: &Config, section: &TserverSection) -> Result<LinkSettin
         link,
         frame_bytes_max: section.frame_bytes_max,
         addp_trace: addp_trace(&section.heartbeat.addp_trace)?,
+        tls: tls_client(section)?,
     })
+}
+
+fn tls_client(section: &TserverSection) -> Result<Option<TlsClient>, BuildError> {
+    let Some(tls) = &section.tls else { return Ok(None) };
+    let files = ClientFiles {
+        ca: tls.ca.clone().into(),
+        identity: tls.cert.clone().zip(tls.key.clone()).map(|(cert, key)| (cert.into(), key.into())),
+        server_name: tls.server_name.clone(),
+    };
+    let client = TlsClient::new(files);
+    client.map(Some).map_err(|error| BuildError::Config(format!("tserver '{}': tls: {error}", section.name)))
 }
 
 fn addp_trace(word: &str) -> Result<AddpTrace, BuildError> {

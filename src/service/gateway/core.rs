@@ -16,6 +16,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::pass::{Followed, Follower, Overhearer};
+use super::watch::{Question, Watch};
 use super::{
     Accepted, Command, GatewayEvent, Order, OrderError, Prepared, Shared, Site, Standing, TapEvent, outcome, raw,
 };
@@ -35,8 +36,8 @@ use crate::protocol::Time;
 use crate::protocol::UtcTime;
 use crate::protocol::link::Tag;
 use crate::protocol::requester::{
-    Input, LinkId, OcsPeer, Output, Progress, RequestId, RequestPhase, Requester, SendId, Standing as Heard,
-    Submission, WaitsFor,
+    Input, LinkId, OcsPeer, Outcome, Output, Progress, RefusedBy, RequestId, RequestPhase, Requester, SendId,
+    Standing as Heard, Submission, WaitsFor,
 };
 use crate::wire::Dialect;
 use crate::wire::EncodeError;
@@ -77,6 +78,7 @@ pub(super) struct Core {
     pub(super) overhearers: Vec<Overhearer>,
     /// The event that is being worked on was passed to a follower.
     pub(super) passed_now: bool,
+    pub(super) watch: Watch,
 }
 
 impl Core {
@@ -88,7 +90,8 @@ impl Core {
         stop: CancellationToken,
     ) {
         loop {
-            let due = self.requester.next_deadline().map(|due| self.start + due.0);
+            let due = self.requester.next_deadline().into_iter().chain(self.watch.next_deadline()).min();
+            let due = due.map(|due| self.start + due.0);
             let timer = async {
                 match due {
                     Some(due) => sleep_until(due).await,
@@ -109,6 +112,7 @@ impl Core {
                 Some(command) = normal.recv() => self.command(command),
                 () = timer => {
                     self.give(Input::Timer);
+                    self.ask_due();
                 }
                 else => break,
             }
@@ -274,11 +278,14 @@ impl Core {
                 self.give(Input::SendFailed { send: SendId(send), tserver_code });
             }
             LinkEvent::Up(_) => {
+                // What waits for the link goes first, do-not-call before all; then what we want to know.
                 self.give(Input::LinkUp { link });
+                self.on_link(link).for_each(|ocs| self.watch.link_up(ocs));
                 self.ask_states(link);
                 self.publish_link(link);
             }
             LinkEvent::Lost(_) => {
+                self.on_link(link).for_each(|ocs| self.watch.link_down(ocs));
                 self.give(Input::LinkDown { link });
                 self.publish_link(link);
             }
@@ -315,30 +322,63 @@ impl Core {
             self.raw.heard(&message);
             self.passed_now = false;
             let unasked = (!self.overhearers.is_empty()).then(|| (message.clone(), user_data.clone()));
+            let member = message.origin;
             self.give(Input::Event { link, dn: dn.as_str().into(), message, user_data });
             if let Some((message, user_data)) = unasked.filter(|_| !self.passed_now) {
                 self.pass_unasked(link, &dn, &message, &user_data);
             }
+            self.heard(member);
         }
+    }
+
+    /// The OCSs of a link.
+    fn on_link(&self, link: LinkId) -> impl Iterator<Item = AppDbid> + use<> {
+        let of_link = self.ocss.iter().filter(|peer| peer.address.link == link).map(|peer| peer.dbid);
+        of_link.collect::<Vec<_>>().into_iter()
+    }
+
+    /// An OCS said something, so it is there: what it did not answer before is asked now.
+    fn heard(&mut self, member: AppDbid) {
+        let of_pair = |peer: &&OcsPeer| peer.dbid == member || peer.backup == Some(member);
+        let Some(ocs) = self.ocss.iter().find(of_pair).map(|peer| peer.dbid) else { return };
+        self.shared.heard(member);
+        let now = self.now();
+        if self.watch.heard(now, ocs, member) {
+            tracing::info!(%ocs, %member, "the other member of the OCS pair speaks");
+            let pairs = self.known_pairs().into_iter().filter(|(_, of)| *of == ocs).map(|(pair, _)| pair);
+            self.watch.takeover(now, ocs, pairs);
+        }
+        self.ask_due();
     }
 
     /// After a link came up, the state of every pair of its OCSs is asked: what happened meanwhile was not heard.
     fn ask_states(&mut self, link: LinkId) {
-        let on_link = |ocs: AppDbid| {
-            let peers = &self.ocss;
-            peers.iter().any(|peer| peer.dbid == ocs && peer.address.link == link)
-        };
+        let ocss: Vec<AppDbid> = self.on_link(link).collect();
+        self.known_pairs().into_iter().filter(|(_, ocs)| ocss.contains(ocs)).for_each(|question| self.ask(question));
+    }
+
+    /// Every pair that the configuration or an event named, with its OCS.
+    fn known_pairs(&self) -> Vec<Question> {
         let known = self.mirror.iter().map(|state| (state.pair, state.ocs));
-        let mut pairs: Vec<_> = self.shared.router.pairs().chain(known).filter(|(_, ocs)| on_link(*ocs)).collect();
+        let mut pairs: Vec<_> = self.shared.router.pairs().chain(known).collect();
         pairs.sort_unstable();
         pairs.dedup();
-        for (pair, ocs) in pairs {
-            let body = Message::from(GetCampaignStatus::new(pair));
-            // Nobody asked, so the journal has no row: the answer changes the mirror and that is all.
-            let id = RequestId(self.next_number().0);
-            let target = Target::One(ocs);
-            self.give(Input::Submit(Submission { id, target, body, deadline: None, durable: false }));
-        }
+        pairs
+    }
+
+    fn ask_due(&mut self) {
+        self.watch.take_due(self.now()).into_iter().for_each(|question| self.ask(question));
+    }
+
+    /// Asks a state for ourselves.
+    fn ask(&mut self, question: Question) {
+        let (pair, ocs) = question;
+        let body = Message::from(GetCampaignStatus::new(pair));
+        // Nobody asked, so the journal has no row: the answer changes the mirror and that is all.
+        let id = RequestId(self.next_number().0);
+        self.watch.asked(self.now(), id, question);
+        let target = Target::One(ocs);
+        self.give(Input::Submit(Submission { id, target, body, deadline: None, durable: false }));
     }
 
     /// One input for the correlator, and everything it wants done.
@@ -405,8 +445,15 @@ impl Core {
         self.note(number, text, frame);
     }
 
-    fn ended(&mut self, number: RequestNumber, outcome: crate::protocol::requester::Outcome) {
-        let Some(since) = self.accepted.get(&number).copied() else { return }; // our own question
+    fn ended(&mut self, number: RequestNumber, outcome: Outcome) {
+        let answered = matches!(
+            outcome,
+            Outcome::Answered { .. } | Outcome::Partial { .. } | Outcome::Refused { by: RefusedBy::Ocs { .. }, .. }
+        );
+        if self.watch.ended(self.now(), RequestId(number.0), answered) {
+            return; // our own question
+        }
+        let Some(since) = self.accepted.get(&number).copied() else { return };
         let took = self.now().saturating_sub(since);
         self.pass_end(number, &outcome);
         for answer in outcome.answers() {
@@ -415,7 +462,16 @@ impl Core {
         }
         let ended = outcome::ended(&outcome, Self::utc(), took);
         let good = matches!(ended.result, RequestResult::Answered | RequestResult::Mixed | RequestResult::Partial);
-        let kind = self.journal.end(number, ended).map(|record| record.kind);
+        let unknown = ended.result == RequestResult::Unknown;
+        let record = self.journal.end(number, ended);
+        let kind = record.map(|record| record.kind);
+        let question = record.and_then(|record| match (record.pair, record.target) {
+            (Some(pair), Target::One(ocs)) if unknown => Some((pair, ocs)),
+            _ => None,
+        });
+        if let Some(question) = question {
+            self.watch.unanswered(self.now(), question);
+        }
         self.accepted.remove(&number);
         if let Some(waiter) = self.waiting.remove(&number) {
             let _ = waiter.send(()); // a caller that has gone is no error

@@ -32,7 +32,7 @@ use crate::message::MessageError;
 use crate::message::Refusal;
 use crate::message::RequestKind;
 use crate::message::Target;
-use crate::net::listener::{Heard, Inbox, TServerHandle, serve_port};
+use crate::net::listener::{Doors, Heard, Inbox, TServerHandle, serve_tserver_at};
 use crate::protocol::profile::Profile;
 use crate::protocol::responder::{Ignored, Responder, Verdict};
 use crate::service::Config;
@@ -179,8 +179,9 @@ pub async fn open_port(
         let applications = Arc::clone(&applications);
         move |peer| applications.admit(peer)
     });
+    let doors = Doors { outer: listener, tls: None, inner: None, inbox: Some(inbox) };
     let tserver = TServerConfig { dialect, list_bytes_max: list_bytes_max(config), ..TServerConfig::new(dns(config)) };
-    let tserver = serve_port(listener, tserver, FRAME_BYTES_MAX, inbox, stop.clone()).map_err(listen)?;
+    let tserver = serve_tserver_at(doors, tserver, FRAME_BYTES_MAX, stop.clone()).map_err(listen)?;
     let outlet = Outlet { announcer: tserver.announcer(), dialect };
     let overheard = outlet.clone();
     gateway
