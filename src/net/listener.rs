@@ -27,7 +27,7 @@ use crate::engine::tserver::{
 };
 use crate::net::codec::{FrameCodec, SendQueue};
 use crate::net::ready::{Ready, Slot};
-use crate::net::tls::{Stream, TlsServer};
+use crate::net::tls::{ClientCertificate, Stream, TlsServer};
 use crate::protocol::time::{Time, UtcTime};
 use crate::wire::ServerRole;
 use crate::wire::Text;
@@ -58,8 +58,8 @@ const HEARD_A_READ: usize = READ_BYTES / 32;
 pub struct Peer {
     /// Its address.
     pub addr: SocketAddr,
-    /// Subject of its client certificate, on a port that asks for one.
-    pub certificate: Option<Arc<str>>,
+    /// Its certificate, on a port that asks for one.
+    pub certificate: Option<ClientCertificate>,
 }
 
 /// A user event of a client, and who the client is.
@@ -69,12 +69,6 @@ pub struct Heard {
     pub peer: Peer,
     /// The event; it has been distributed already.
     pub seen: UserEventSeen,
-}
-
-impl std::fmt::Debug for Inbox {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inbox").finish_non_exhaustive()
-    }
 }
 
 /// What makes a T-Server a port of the program itself: who may connect, and who takes what the clients distribute.
@@ -88,6 +82,12 @@ impl Inbox {
     pub fn new(admits: impl Fn(&Peer) -> bool + Send + 'static) -> (Self, mpsc::Receiver<Heard>) {
         let (heard, receiver) = mpsc::channel(HEARD_MAX);
         (Self { admits: Box::new(admits), heard }, receiver)
+    }
+}
+
+impl std::fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inbox").finish_non_exhaustive()
     }
 }
 
@@ -122,7 +122,7 @@ pub fn serve_tserver(
     frame_bytes_max: usize,
     stop: CancellationToken,
 ) -> io::Result<TServerHandle> {
-    serve_tserver_at(Doors { outer: listener, tls: None, inner: None, inbox: None }, config, frame_bytes_max, stop)
+    serve_tserver_at(Doors { outer: listener, tls: None, inner: None }, config, frame_bytes_max, stop)
 }
 
 /// Where clients of one T-Server come in.
@@ -134,21 +134,42 @@ pub struct Doors {
     pub tls: Option<TlsServer>,
     /// A second port without TLS, for clients within the process.
     pub inner: Option<TcpListener>,
-    /// Who may come in and who takes their user events; without one everybody may, and nobody does.
-    pub inbox: Option<Inbox>,
 }
 
-/// As [`serve_tserver`], with TLS, a second port or an inbox.
+/// As [`serve_tserver`], with TLS or a second port.
 ///
 /// # Errors
 /// The socket's, when it has no address.
 pub fn serve_tserver_at(
-    mut doors: Doors,
+    doors: Doors,
     config: TServerConfig,
     frame_bytes_max: usize,
     stop: CancellationToken,
 ) -> io::Result<TServerHandle> {
-    let inbox = doors.inbox.take();
+    serve(doors, None, config, frame_bytes_max, stop)
+}
+
+/// As [`serve_tserver_at`], for those whom an inbox lets in and with it for what they distribute.
+///
+/// # Errors
+/// The socket's, when it has no address.
+pub fn serve_port(
+    doors: Doors,
+    inbox: Inbox,
+    config: TServerConfig,
+    frame_bytes_max: usize,
+    stop: CancellationToken,
+) -> io::Result<TServerHandle> {
+    serve(doors, Some(inbox), config, frame_bytes_max, stop)
+}
+
+fn serve(
+    doors: Doors,
+    inbox: Option<Inbox>,
+    config: TServerConfig,
+    frame_bytes_max: usize,
+    stop: CancellationToken,
+) -> io::Result<TServerHandle> {
     let local_addr = doors.outer.local_addr()?;
     let (control, commands) = mpsc::unbounded_channel();
     let (tap, _) = broadcast::channel(TAP_EVENTS);
@@ -258,7 +279,7 @@ struct Port {
 
 impl Port {
     async fn run(mut self, doors: Doors, mut commands: mpsc::UnboundedReceiver<TServerInput>, stop: CancellationToken) {
-        let Doors { outer, tls, inner, inbox: _ } = doors;
+        let Doors { outer, tls, inner } = doors;
         // Handshakes take their time beside this task, not within it.
         let mut handshakes = JoinSet::new();
         let mut woken = Vec::new();
@@ -343,7 +364,7 @@ impl Port {
     }
 
     fn accepted(&mut self, stream: Stream, addr: SocketAddr) {
-        let peer = Peer { addr, certificate: None };
+        let peer = Peer { addr, certificate: stream.client_certificate() };
         if self.inbox.as_ref().is_some_and(|inbox| !(inbox.admits)(&peer)) {
             return tracing::warn!(peer = %addr, "connection refused: no application is configured for this address");
         }

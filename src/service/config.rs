@@ -49,6 +49,8 @@ pub struct GatewaySection {
     pub auto_completion_place: String,
     /// Address of our own T-Server-style port, for applications that speak UserEvents; absent = no port.
     pub listen_tserver: Option<String>,
+    /// TLS on that port.
+    pub tls: Option<ServerTls>,
     /// Open that port beyond loopback without TLS.
     pub listen_plaintext: bool,
 }
@@ -60,6 +62,7 @@ impl Default for GatewaySection {
             send_reference_id: false,
             auto_completion_place: "top".into(),
             listen_tserver: None,
+            tls: None,
             listen_plaintext: false,
         }
     }
@@ -261,7 +264,7 @@ pub struct ApplicationSection {
     /// IP addresses, or networks as `10.1.0.0/16`, from which it may connect. Empty = any, for a port on loopback.
     #[serde(default)]
     pub addresses: Vec<String>,
-    /// Subject of its client certificate; absent = none is asked for.
+    /// Name in its client certificate, a DNS name or an IP address; absent = none is asked for.
     #[serde(default)]
     pub certificate: Option<String>,
     /// What it may ask: `load`, `unload`, `start`, `stop`, `set_mode`, `status`, `force_unload`, `cancel_record`,

@@ -266,6 +266,11 @@ impl Check<'_> {
                     self.error(path("addresses", n), error.to_string());
                 }
             }
+            let asks = config.gateway.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+            if section.certificate.is_some() && !asks {
+                let message = "the port asks nobody for a certificate: [gateway] tls has no client_ca";
+                self.error(format!("application[{at}].certificate"), message);
+            }
             for (n, slug) in section.requests.iter().enumerate() {
                 let known: Vec<&str> = RequestKind::ALL.iter().map(|(_, _, slug)| *slug).collect();
                 self.one_of(path("requests", n), slug, &known);
@@ -280,9 +285,9 @@ impl Check<'_> {
         if is_loopback(&host) {
             return;
         }
-        if !config.gateway.listen_plaintext {
+        if config.gateway.tls.is_none() && !config.gateway.listen_plaintext {
             let message = format!("without TLS the port listens on loopback only, found '{host}'");
-            let hint = "set listen_plaintext = true where the network itself is trusted";
+            let hint = "add tls, or set listen_plaintext = true where the network itself is trusted";
             self.error("gateway.listen_tserver", message).hint = Some(hint.into());
         }
         for (at, section) in config.application.iter().enumerate() {

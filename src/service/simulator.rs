@@ -100,7 +100,7 @@ pub async fn start_simulator(settings: SimSettings, stop: &CancellationToken) ->
         None => None,
     };
     let addr_inside = inner.as_ref().map_or(Ok(addr), TcpListener::local_addr).map_err(listen)?;
-    let doors = Doors { outer: listener, tls: settings.tls.clone(), inner, inbox: None };
+    let doors = Doors { outer: listener, tls: settings.tls.clone(), inner };
     let tserver = serve_tserver_at(doors, config, FRAME_BYTES_MAX, stop.clone()).map_err(listen)?;
 
     let directory = LinkDirectory::new();

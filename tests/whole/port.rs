@@ -8,8 +8,9 @@ use commdn::message::{
     AppDbid, CommDnMessage, DoNotCall, ErrorCode, GetCampaignStatus, LoadCampaign, Message, Pair, Target,
 };
 use commdn::net::codec::FrameCodec;
+use commdn::net::tls::{ClientFiles, Stream, TlsClient};
 use commdn::protocol::responder::Ignored;
-use commdn::service::{ApplicationSection, Config};
+use commdn::service::{ApplicationSection, Config, ServerTls};
 use commdn::wire::limits::FRAME_BYTES_MAX;
 use commdn::wire::user_event::{
     EventUserEvent, RequestDistributeUserEvent, RequestRegisterAddress, RequestRegisterClient,
@@ -27,19 +28,29 @@ const DN: &str = "CommDN_1";
 
 /// One session of an old application.
 pub(crate) struct Client {
-    framed: Framed<TcpStream, FrameCodec>,
+    framed: Framed<Stream, FrameCodec>,
     references: u32,
 }
 
 impl Client {
     async fn connect(addr: SocketAddr) -> Self {
         let stream = TcpStream::connect(addr).await.unwrap();
+        Self::over(Stream::Plain(stream))
+    }
+
+    fn over(stream: Stream) -> Self {
         Self { framed: Framed::new(stream, FrameCodec::new(FRAME_BYTES_MAX, Reading::Strict)), references: 0 }
     }
 
     /// Logged in and registered on the CommDN.
     pub(crate) async fn registered(addr: SocketAddr, name: &str) -> Self {
         let mut client = Self::connect(addr).await;
+        client.register(name).await;
+        client
+    }
+
+    async fn register(&mut self, name: &str) {
+        let client = self;
         client
             .send(RequestRegisterClient {
                 reference: None,
@@ -55,7 +66,6 @@ impl Client {
             .send(RequestRegisterAddress { reference, this_dn: DN.into(), address_type: None, register_mode: None })
             .await;
         assert!(matches!(client.next().await, Some(TServerMessage::EventRegistered(_))));
-        client
     }
 
     fn reference(&mut self) -> ReferenceId {
@@ -248,7 +258,7 @@ async fn who_is_not_configured_meets_silence_and_is_counted() {
             ApplicationSection {
                 dbid: 212,
                 name: "Signed".into(),
-                certificate: Some("CN=desk".into()),
+                certificate: Some("desk.example".into()),
                 ..ApplicationSection::default()
             },
             ApplicationSection {
@@ -288,6 +298,80 @@ async fn an_address_of_no_application_is_not_let_in() {
     .await;
     let mut client = Client::connect(site.port_addr()).await;
     assert!(client.next().await.is_none());
+    site.stop().await;
+}
+
+/// An authority, and certificates of it as files.
+struct Authority {
+    issuer: rcgen::CertifiedIssuer<'static, rcgen::KeyPair>,
+    folder: tempfile::TempDir,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = rcgen::CertificateParams::default();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let issuer = rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap();
+        Self { issuer, folder: tempfile::TempDir::new().unwrap() }
+    }
+
+    fn file(&self, name: &str, text: &str) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    fn ca(&self) -> String {
+        self.file("ca.pem", &self.issuer.as_ref().pem())
+    }
+
+    fn issue(&self, name: &str) -> (String, String) {
+        let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let cert = self.file(&format!("{name}.pem"), &certificate.pem());
+        (cert, self.file(&format!("{name}.key"), &key.serialize_pem()))
+    }
+
+    async fn client(&self, addr: SocketAddr, name: &str) -> Client {
+        let (cert, key) = self.issue(name);
+        let files = ClientFiles {
+            ca: self.ca().into(),
+            identity: Some((cert.into(), key.into())),
+            server_name: Some("gateway.example".into()),
+        };
+        let stream = TcpStream::connect(addr).await.unwrap();
+        Client::over(TlsClient::new(files).unwrap().connect("127.0.0.1", stream).await.unwrap())
+    }
+}
+
+#[tokio::test]
+async fn an_application_is_known_by_the_name_in_its_certificate() {
+    let authority = Authority::new();
+    let (cert, key) = authority.issue("gateway.example");
+    let tls = ServerTls { cert, key, client_ca: Some(authority.ca()) };
+    let site = open(|config| {
+        config.gateway.tls = Some(tls);
+        let application = |dbid, name: &str| ApplicationSection {
+            dbid,
+            name: name.into(),
+            certificate: Some(format!("{name}.example")),
+            ..ApplicationSection::default()
+        };
+        config.application = vec![application(209, "desk"), application(210, "till")];
+    })
+    .await;
+    let mut desk = authority.client(site.port_addr(), "desk.example").await;
+    desk.register("desk").await;
+    // The other one's DBID needs the other one's certificate.
+    desk.distribute(&status(210, 301)).await;
+    desk.distribute(&status(209, 301)).await;
+    let answer = desk.event(|message| message.origin == AppDbid(301)).await;
+    assert_eq!(answer.target, Target::One(AppDbid(209)));
+    assert_eq!(site.ignored(Ignored::UnknownOrigin), 1);
+    // A good certificate that is nobody's.
+    let mut nobody = authority.client(site.port_addr(), "nobody.example").await;
+    assert!(nobody.next().await.is_none());
     site.stop().await;
 }
 

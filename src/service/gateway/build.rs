@@ -13,9 +13,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use super::core::{Core, Line, LinkEvents};
-use super::{
-    COMMANDS_MAX, Gateway, OcsOnLink, Shared, known_dnc::KnownDnc, raw::RawDesk, watch::Watch,
-};
+use super::{COMMANDS_MAX, Gateway, OcsOnLink, Shared, known_dnc::KnownDnc, raw::RawDesk, watch::Watch};
 use crate::engine::Journal;
 use crate::engine::Router;
 use crate::engine::StatusMirror;

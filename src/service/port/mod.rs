@@ -32,10 +32,12 @@ use crate::message::MessageError;
 use crate::message::Refusal;
 use crate::message::RequestKind;
 use crate::message::Target;
-use crate::net::listener::{Doors, Heard, Inbox, TServerHandle, serve_tserver_at};
+use crate::net::listener::{Doors, Heard, Inbox, TServerHandle, serve_port};
+use crate::net::tls::TlsError;
 use crate::protocol::profile::Profile;
 use crate::protocol::responder::{Ignored, Responder, Verdict};
 use crate::service::Config;
+use crate::service::ServerTls;
 use crate::service::gateway::{Gateway, Order, OrderError, Unasked, dialect, used_names};
 use crate::wire::Dialect;
 use crate::wire::ListView;
@@ -70,6 +72,9 @@ pub enum PortError {
     /// An address of an application.
     #[error("application: {0}")]
     Network(#[from] NoNetwork),
+    /// A file with a certificate or a key.
+    #[error("gateway.tls: {0}")]
+    Tls(#[from] TlsError),
     /// A word of the dialect.
     #[error("tserver: {0}")]
     Dialect(#[from] UnknownName),
@@ -162,7 +167,8 @@ pub async fn open_port(
     let listen = |error| PortError::Listen { addr: addr.clone(), error };
     let listener = TcpListener::bind(addr).await.map_err(listen)?;
     let local = listener.local_addr().map_err(listen)?;
-    if !local.ip().is_loopback() && !config.gateway.listen_plaintext {
+    let tls = config.gateway.tls.as_ref().map(ServerTls::open).transpose()?;
+    if !local.ip().is_loopback() && tls.is_none() && !config.gateway.listen_plaintext {
         return Err(PortError::NotLoopback(local));
     }
     let applications = Arc::new(Applications::read(&config.application)?);
@@ -179,9 +185,9 @@ pub async fn open_port(
         let applications = Arc::clone(&applications);
         move |peer| applications.admit(peer)
     });
-    let doors = Doors { outer: listener, tls: None, inner: None, inbox: Some(inbox) };
+    let doors = Doors { outer: listener, tls, inner: None };
     let tserver = TServerConfig { dialect, list_bytes_max: list_bytes_max(config), ..TServerConfig::new(dns(config)) };
-    let tserver = serve_tserver_at(doors, tserver, FRAME_BYTES_MAX, stop.clone()).map_err(listen)?;
+    let tserver = serve_port(doors, inbox, tserver, FRAME_BYTES_MAX, stop.clone()).map_err(listen)?;
     let outlet = Outlet { announcer: tserver.announcer(), dialect };
     let overheard = outlet.clone();
     gateway
