@@ -1,6 +1,6 @@
 //! Health, readiness, version, links.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Json, extract::State};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::http::Door;
@@ -30,12 +30,12 @@ async fn links(State(door): State<Door>) -> Json<Page<LinkDto>> {
 
 /// Leave the session of a link and dial again: the same member of its pair first (`redial`), or the other (`switch`).
 #[utoipa::path(post, path = "/v1/links", tag = "operations", request_body = LinkWishDto,
-    responses((status = 202, body = LinkDto), (status = 404, body = ProblemDto), (status = 409, body = ProblemDto),
+    responses((status = 200, body = LinkDto), (status = 404, body = ProblemDto), (status = 409, body = ProblemDto),
     (status = 422, body = ProblemDto)))]
 async fn change_link(
     State(door): State<Door>,
     JsonBody(wish): JsonBody<LinkWishDto>,
-) -> Result<(StatusCode, Json<LinkDto>), Problem> {
+) -> Result<Json<LinkDto>, Problem> {
     let Some(entry) = door.gateway.links().find(&wish.link) else {
         let detail = format!("there is no link '{}'", wish.link);
         return Err(Problem::new("link-not-found", 404, detail).hint("GET /v1/links names them"));
@@ -54,7 +54,7 @@ async fn change_link(
     };
     given.map_err(|refused| Problem::new("overloaded", 503, refused.to_string()).retry_after(1))?;
     tracing::info!(link = %wish.link, action = %wish.action, "asked for by a caller");
-    Ok((StatusCode::ACCEPTED, Json(convert::link(&door.gateway, &wish.link))))
+    Ok(Json(convert::link(&door.gateway, &wish.link)))
 }
 
 /// The process answers.
@@ -66,7 +66,8 @@ async fn healthz() -> &'static str {
 /// Requests are taken. Links are told, not required: without one a do-not-call is kept until it is back.
 #[utoipa::path(get, path = "/readyz", tag = "operations", responses((status = 200, body = ReadyDto)))]
 async fn readyz(State(door): State<Door>) -> Json<ReadyDto> {
-    Json(ReadyDto { schema: "commdn.ready.v1".into(), ready: true, links: all_links(&door) })
+    let links = door.gateway.link_names().iter().map(|name| convert::link_event(&door.gateway, name)).collect();
+    Json(ReadyDto { schema: "commdn.ready.v1".into(), ready: true, links })
 }
 
 /// Version, and what is claimed about the wire.
