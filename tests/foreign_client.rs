@@ -8,8 +8,17 @@ use std::process::Command;
 
 #[test]
 fn a_client_written_from_the_document_agrees_with_the_simulator() {
+    agrees("--binary");
+}
+
+#[test]
+fn a_client_written_from_the_document_works_through_the_gateways_own_port() {
+    agrees("--gateway");
+}
+
+fn agrees(with: &str) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/foreign/check.py");
-    let run = Command::new("python3").args([script, "--binary", env!("CARGO_BIN_EXE_commdn")]).output();
+    let run = Command::new("python3").args([script, with, env!("CARGO_BIN_EXE_commdn")]).output();
     let output = run.expect("python3 runs; tests/run installs it");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let stdout = text(&output.stdout);

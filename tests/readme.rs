@@ -1,4 +1,4 @@
-//! The session in the README is run against a fresh demo; what it prints must be what stands there.
+//! The sessions in the README and in docs are run against a fresh demo; what it prints must be what stands there.
 
 #![cfg(feature = "app")]
 
@@ -50,8 +50,17 @@ fn settled(text: &str) -> String {
 
 #[test]
 fn the_session_of_the_readme_is_what_happens() {
+    happens("README.md", 8);
+}
+
+#[test]
+fn the_session_of_what_ocs_posts_is_what_happens() {
+    happens("docs/adjacent.md", 4);
+}
+
+fn happens(file: &str, more_than: usize) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let text = std::fs::read_to_string(root.join(file)).unwrap();
     let binary = Path::new(env!("CARGO_BIN_EXE_commdn"));
     let mut demo = Command::new(binary)
         .args(["demo", "--http", "127.0.0.1:0", "--json", "--log", "warn"])
@@ -69,8 +78,8 @@ fn the_session_of_the_readme_is_what_happens() {
             .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
     );
 
-    let steps = session(&readme);
-    assert!(steps.len() > 8, "the session was not found");
+    let steps = session(&text);
+    assert!(steps.len() > more_than, "the session was not found");
     for (command, wanted) in steps {
         let run = Command::new("sh")
             .arg("-c")
@@ -78,6 +87,7 @@ fn the_session_of_the_readme_is_what_happens() {
             .current_dir(root)
             .env("PATH", path.as_ref().unwrap())
             .env("COMMDN_URL", &url)
+            .env("NO_PROXY", "*")
             .output()
             .unwrap();
         let found = String::from_utf8_lossy(&run.stdout);

@@ -16,6 +16,7 @@ use crate::http;
 use crate::net::tls::{self, TlsServer};
 use crate::protocol::profile::Profile;
 use crate::service::gateway::{Gateway, start_gateway};
+use crate::service::port::{GatewayPort, open_port};
 use crate::service::simulator::{READY_PATIENCE, SimSettings, Simulator, start_simulator};
 use crate::service::{Config, ServerTls, Severity, config_of_site};
 
@@ -40,7 +41,8 @@ pub(super) async fn demo(args: DemoArgs, ctx: &Ctx) -> Result<(), CliError> {
     let simulator = simulate(&settings, topology.clone(), sim_addr, &stop.simulator).await?;
 
     let site = config_of_site(&topology, &simulator.addr().to_string());
-    let mut settings = Config { http: settings.http, limits: settings.limits, sim: settings.sim, ..site };
+    let mut settings =
+        Config { gateway: settings.gateway, http: settings.http, limits: settings.limits, sim: settings.sim, ..site };
     args.run.apply(&mut settings);
     args.gateway.apply(&mut settings);
     let running = Running::start(&settings, stop, Some(simulator)).await?;
@@ -55,6 +57,9 @@ pub(super) async fn demo(args: DemoArgs, ctx: &Ctx) -> Result<(), CliError> {
         "try: curl -s -XPOST http://{}/v1/dnc -H 'content-type: application/json' -d '{{\"phone\":\"+420777888777\"}}'",
         running.http
     ));
+    if let Some(port) = &running.port {
+        ctx.out.note(&format!("applications that speak UserEvents find the gateway on {}", port.addr()));
+    }
     running.run(ctx).await
 }
 
@@ -99,7 +104,7 @@ pub(super) async fn sim_run(args: SimRunArgs, ctx: &Ctx) -> Result<(), CliError>
     let simulator = simulate(&settings, topology, addr, &stop).await?;
     let addr = simulator.addr();
     reload_on_hangup();
-    listening(ctx, None, Some(addr))?;
+    listening(ctx, None, Some(addr), None)?;
     ctx.out.note(&format!("commdn simulator: T-Server and {ocss} OCSs on {addr}"));
     interrupted().await;
     ctx.out.note("stopping");
@@ -165,6 +170,7 @@ struct Running {
     tserver: Option<SocketAddr>,
     door: JoinHandle<std::io::Result<()>>,
     gateway: JoinHandle<()>,
+    port: Option<GatewayPort>,
     simulator: Option<Simulator>,
     stop: Stops,
 }
@@ -193,17 +199,22 @@ impl Running {
         let (gateway, task) =
             start_gateway(settings, &stop.gateway).map_err(|error| CliError::usage(error.to_string()))?;
         wait_for_links(&gateway, simulator.is_some()).await;
+        // It ends with the gateway and not with the door, so that open answers still go out by it.
+        let port = open_port(settings, &gateway, &stop.gateway).await;
+        let port = port.map_err(|error| {
+            CliError::usage(error.to_string()).hint("choose another with --listen-tserver, port 0 = any")
+        })?;
         let allowed = settings.http.allowed_hosts.clone();
         let token = stop.door.clone();
         let door = tokio::spawn(async move { http::serve(listener, gateway, &allowed, token).await });
         let tserver = simulator.as_ref().map(Simulator::addr);
-        Ok(Self { http, tserver, door, gateway: task, simulator, stop })
+        Ok(Self { http, tserver, door, gateway: task, port, simulator, stop })
     }
 
     async fn run(self, ctx: &Ctx) -> Result<(), CliError> {
-        let Self { http, tserver, mut door, gateway, simulator, stop } = self;
+        let Self { http, tserver, mut door, gateway, port, simulator, stop } = self;
         reload_on_hangup();
-        listening(ctx, Some(http), tserver)?;
+        listening(ctx, Some(http), tserver, port.as_ref().map(GatewayPort::addr))?;
         tokio::select! {
             () = interrupted() => {}
             result = &mut door => return Err(CliError::internal(format!("the HTTP door ended: {result:?}"))),
@@ -216,6 +227,9 @@ impl Running {
             stop.gateway.cancel();
             if let Err(error) = gateway.await {
                 tracing::error!(%error, "gateway task failed");
+            }
+            if let Some(port) = port {
+                port.stopped().await;
             }
             stop.simulator.cancel();
             if let Some(simulator) = simulator {
@@ -246,13 +260,18 @@ async fn wait_for_links(gateway: &Gateway, is_demo: bool) {
 }
 
 /// One line for whoever starts the program: where it listens.
-fn listening(ctx: &Ctx, http: Option<SocketAddr>, tserver: Option<SocketAddr>) -> Result<(), CliError> {
+fn listening(
+    ctx: &Ctx,
+    http: Option<SocketAddr>,
+    tserver: Option<SocketAddr>,
+    port: Option<SocketAddr>,
+) -> Result<(), CliError> {
     if !ctx.out.json {
         return Ok(());
     }
     let text = |addr: Option<SocketAddr>| addr.map(|addr| addr.to_string());
     ctx.out.document(&json!({
-        "event": "listening", "http": text(http), "tserver": text(tserver), "gateway_tserver": null,
+        "event": "listening", "http": text(http), "tserver": text(tserver), "gateway_tserver": text(port),
     }))
 }
 

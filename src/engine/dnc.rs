@@ -35,6 +35,18 @@ pub enum Hit {
     Customer,
 }
 
+/// Whoever can tell that a call is forbidden.
+pub trait DncLookup: Send + Sync {
+    /// Whether a call is forbidden, and by which table.
+    fn check(&self, phone: Option<&Phone>, customer: Option<&CustomerId>) -> Option<Hit>;
+}
+
+impl DncLookup for DncSet {
+    fn check(&self, phone: Option<&Phone>, customer: Option<&CustomerId>) -> Option<Hit> {
+        Self::check(self, phone, customer)
+    }
+}
+
 impl DncSet {
     /// Adds what is given to its table. There is nothing that takes an entry back.
     pub fn add(&mut self, phone: Option<&Phone>, customer: Option<&CustomerId>) -> Added {

@@ -41,6 +41,7 @@ struct Door {
         (name = "people", description = "Do-not-call and cancel-record"),
         (name = "requests", description = "What was asked and what became of it"),
         (name = "streams", description = "Server-sent events"),
+        (name = "adjacent", description = "What OCS itself posts"),
         (name = "operations", description = "Health and version")
     )
 )]
@@ -114,6 +115,8 @@ mod tests {
             "/v1/tap",
             "/v1/send",
             "/v1/links",
+            "/ocs/predial",
+            "/ocs/campaign-group-state",
             "/healthz",
             "/readyz",
             "/version",

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::{
     io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -27,7 +27,7 @@ use crate::engine::tserver::{
 };
 use crate::net::codec::{FrameCodec, SendQueue};
 use crate::net::ready::{Ready, Slot};
-use crate::net::tls::{Stream, TlsServer};
+use crate::net::tls::{ClientCertificate, Stream, TlsServer};
 use crate::protocol::time::{Time, UtcTime};
 use crate::wire::ServerRole;
 use crate::wire::Text;
@@ -47,6 +47,61 @@ const LINGER: Duration = Duration::from_secs(1);
 const HANDSHAKES_MAX: usize = 1_024;
 /// How long no connection is accepted after the system refused one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// User events that may wait for whoever takes them from a port; clients are not read while more are waiting.
+const HEARD_MAX: usize = 8_192;
+/// No more user events than this come out of one read of a connection: each is longer than 32 bytes.
+const HEARD_A_READ: usize = READ_BYTES / 32;
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its address.
+    pub addr: SocketAddr,
+    /// Its certificate, on a port that asks for one.
+    pub certificate: Option<ClientCertificate>,
+}
+
+/// A user event of a client, and who the client is.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    /// The sender.
+    pub peer: Peer,
+    /// The event; it has been distributed already.
+    pub seen: UserEventSeen,
+}
+
+/// What makes a T-Server a port of the program itself: who may connect, and who takes what the clients distribute.
+pub struct Inbox {
+    admits: Box<dyn Fn(&Peer) -> bool + Send>,
+    heard: mpsc::Sender<Heard>,
+}
+
+impl Inbox {
+    /// An inbox for those whom `admits` lets in, and its end. Nothing is dropped: a full inbox stops the reading.
+    pub fn new(admits: impl Fn(&Peer) -> bool + Send + 'static) -> (Self, mpsc::Receiver<Heard>) {
+        let (heard, receiver) = mpsc::channel(HEARD_MAX);
+        (Self { admits: Box::new(admits), heard }, receiver)
+    }
+}
+
+impl std::fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inbox").finish_non_exhaustive()
+    }
+}
+
+/// Sends user events from the T-Server itself. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Announcer(mpsc::UnboundedSender<TServerInput>);
+
+impl Announcer {
+    /// Hands a user event to everybody on a DN.
+    pub fn announce(&self, dn: Text, user_data: Bytes) {
+        // One that has stopped has nobody left to tell.
+        let _ = self.0.send(TServerInput::Announce { dn, user_data });
+    }
+}
 
 /// A T-Server that runs until its token is cancelled.
 #[derive(Debug)]
@@ -91,6 +146,30 @@ pub fn serve_tserver_at(
     frame_bytes_max: usize,
     stop: CancellationToken,
 ) -> io::Result<TServerHandle> {
+    serve(doors, None, config, frame_bytes_max, stop)
+}
+
+/// As [`serve_tserver_at`], for those whom an inbox lets in and with it for what they distribute.
+///
+/// # Errors
+/// The socket's, when it has no address.
+pub fn serve_port(
+    doors: Doors,
+    inbox: Inbox,
+    config: TServerConfig,
+    frame_bytes_max: usize,
+    stop: CancellationToken,
+) -> io::Result<TServerHandle> {
+    serve(doors, Some(inbox), config, frame_bytes_max, stop)
+}
+
+fn serve(
+    doors: Doors,
+    inbox: Option<Inbox>,
+    config: TServerConfig,
+    frame_bytes_max: usize,
+    stop: CancellationToken,
+) -> io::Result<TServerHandle> {
     let local_addr = doors.outer.local_addr()?;
     let (control, commands) = mpsc::unbounded_channel();
     let (tap, _) = broadcast::channel(TAP_EVENTS);
@@ -107,6 +186,8 @@ pub fn serve_tserver_at(
         now: Time::ZERO,
         utc: UtcTime::default(),
         tap: tap.clone(),
+        inbox,
+        held: Vec::new(),
     };
     let task = tokio::spawn(port.run(doors, commands, stop));
     Ok(TServerHandle { local_addr, control, tap, task })
@@ -123,6 +204,12 @@ impl TServerHandle {
     #[must_use]
     pub fn tap(&self) -> broadcast::Receiver<Arc<UserEventSeen>> {
         self.tap.subscribe()
+    }
+
+    /// For user events that the server itself has.
+    #[must_use]
+    pub fn announcer(&self) -> Announcer {
+        Announcer(self.control.clone())
     }
 
     /// Connects or disconnects the switch.
@@ -160,7 +247,7 @@ impl TServerHandle {
 
 struct Connection {
     stream: Stream,
-    peer: SocketAddr,
+    peer: Peer,
     slot: Slot,
     /// The beginning of a frame whose rest has not come.
     partial: BytesMut,
@@ -185,6 +272,9 @@ struct Port {
     now: Time,
     utc: UtcTime,
     tap: broadcast::Sender<Arc<UserEventSeen>>,
+    inbox: Option<Inbox>,
+    /// Connections that are not read until the inbox has room again.
+    held: Vec<SessionId>,
 }
 
 impl Port {
@@ -196,6 +286,14 @@ impl Port {
         let mut accept_again: Option<Instant> = None;
         let timer = sleep_until(self.start);
         let stopped = stop.cancelled();
+        let heard = self.inbox.as_ref().map(|inbox| inbox.heard.clone());
+        let room = || async {
+            match &heard {
+                // A taker that has gone takes nothing; then there is nothing to hold anybody for.
+                Some(heard) => drop(heard.reserve_many(HEARD_A_READ).await),
+                None => std::future::pending().await,
+            }
+        };
         tokio::pin!(timer, stopped);
         loop {
             let due = self.machine.next_deadline().map(|time| self.start + time.0);
@@ -240,6 +338,13 @@ impl Port {
                     self.look_at_clocks();
                     self.give(command);
                 }
+                () = room(), if !self.held.is_empty() => {
+                    for id in std::mem::take(&mut self.held) {
+                        if let Some(connection) = self.connections.get(&id) {
+                            connection.slot.again();
+                        }
+                    }
+                }
                 () = &mut timer, if due.is_some() => {
                     self.look_at_clocks();
                     accept_again = accept_again.filter(|again| *again > Instant::now());
@@ -258,9 +363,13 @@ impl Port {
         self.utc = SystemTime::now().into();
     }
 
-    fn accepted(&mut self, stream: Stream, peer: SocketAddr) {
+    fn accepted(&mut self, stream: Stream, addr: SocketAddr) {
+        let peer = Peer { addr, certificate: stream.client_certificate() };
+        if self.inbox.as_ref().is_some_and(|inbox| !(inbox.admits)(&peer)) {
+            return tracing::warn!(peer = %addr, "connection refused: no application is configured for this address");
+        }
         if let Err(error) = stream.set_nodelay() {
-            tracing::debug!(%peer, %error, "no TCP_NODELAY");
+            tracing::debug!(peer = %addr, %error, "no TCP_NODELAY");
         }
         let id = SessionId(self.next_session);
         self.next_session += 1;
@@ -286,6 +395,10 @@ impl Port {
                 if self.waiting(id) > QUEUED_BYTES_READ {
                     return;
                 }
+            }
+            if self.inbox.as_ref().is_some_and(|inbox| inbox.heard.capacity() < HEARD_A_READ) {
+                self.held.push(id);
+                return;
             }
             let Some(connection) = self.connections.get_mut(&id) else { return };
             self.buffer.reserve(READ_BYTES);
@@ -335,6 +448,16 @@ impl Port {
                 TServerOutput::Send(id, outgoing) => self.send(id, &outgoing),
                 TServerOutput::Close(id, reason) => self.close(id, reason),
                 TServerOutput::Seen(seen) => {
+                    if let (Some(inbox), Some(sender)) = (&self.inbox, self.connections.get(&seen.session)) {
+                        let heard = Heard { peer: sender.peer.clone(), seen: seen.clone() };
+                        if let Err(error) = inbox.heard.try_send(heard) {
+                            tracing::error!(
+                                session = seen.session.0,
+                                "a user event was not taken: {}",
+                                why_not(&error)
+                            );
+                        }
+                    }
                     if self.tap.receiver_count() > 0 {
                         // Nobody listening any more is no fault.
                         let _ = self.tap.send(Arc::new(seen));
@@ -401,7 +524,7 @@ impl Port {
     /// The machine ended a session: its last frames are written and the client gets some time to fetch them.
     fn close(&mut self, id: SessionId, reason: CloseReason) {
         let Some(mut connection) = self.connections.remove(&id) else { return };
-        tracing::warn!(session = id.0, peer = %connection.peer, %reason, "session closed");
+        tracing::warn!(session = id.0, peer = %connection.peer.addr, %reason, "session closed");
         self.queued_bytes -= connection.queue.len();
         if reason != CloseReason::Sessions && connection.write().is_ok() {
             tokio::spawn(linger(connection.stream));
@@ -411,9 +534,17 @@ impl Port {
     /// A session ended without the machine: it is told.
     fn gone(&mut self, id: SessionId, reason: &(impl std::fmt::Display + ?Sized)) {
         let Some(connection) = self.connections.remove(&id) else { return };
-        tracing::info!(session = id.0, peer = %connection.peer, %reason, "session ended");
+        tracing::info!(session = id.0, peer = %connection.peer.addr, %reason, "session ended");
         self.queued_bytes -= connection.queue.len();
         self.machine.handle(self.now, self.utc, TServerInput::Closed(id));
+    }
+}
+
+/// The event itself is not for a log.
+fn why_not(error: &mpsc::error::TrySendError<Heard>) -> &'static str {
+    match error {
+        mpsc::error::TrySendError::Full(_) => "the inbox is full",
+        mpsc::error::TrySendError::Closed(_) => "nobody takes them any more",
     }
 }
 

@@ -18,9 +18,10 @@ use std::{
 
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
+    client::verify_server_name,
     crypto::{CryptoProvider, aws_lc_rs},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
-    server::WebPkiClientVerifier,
+    server::{ParsedCertificate, WebPkiClientVerifier},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -306,7 +307,28 @@ fn looks(paths: &[PathBuf]) -> Looks {
     Looks { asked: ASKED.load(Ordering::Relaxed), files: paths.iter().map(look).collect() }
 }
 
+/// The certificate that a client has shown. Its chain was checked in the handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate(CertificateDer<'static>);
+
+impl ClientCertificate {
+    /// Whether it was made out for this name: one of its DNS names or IP addresses.
+    #[must_use]
+    pub fn is_for(&self, name: &str) -> bool {
+        let Ok(name) = ServerName::try_from(name) else { return false };
+        ParsedCertificate::try_from(&self.0).is_ok_and(|read| verify_server_name(&read, &name).is_ok())
+    }
+}
+
 impl Stream {
+    /// What the other end has shown of itself.
+    #[must_use]
+    pub fn client_certificate(&self) -> Option<ClientCertificate> {
+        let Self::Tls(stream) = self else { return None };
+        let shown = stream.get_ref().1.peer_certificates()?.first()?;
+        Some(ClientCertificate(shown.clone().into_owned()))
+    }
+
     /// Small frames go out at once.
     ///
     /// # Errors

@@ -19,6 +19,8 @@ pub struct Config {
     pub ocs: Vec<OcsSection>,
     /// Our own application DBIDs.
     pub origin: OriginSection,
+    /// Applications that may use our own T-Server-style port.
+    pub application: Vec<ApplicationSection>,
     /// Campaigns and the OCS that runs each.
     pub campaign: Vec<CampaignSection>,
     /// Agent groups.
@@ -45,11 +47,24 @@ pub struct GatewaySection {
     pub send_reference_id: bool,
     /// Where `GSW_AUTO_COMPLETION` is written: `top` or `properties`.
     pub auto_completion_place: String,
+    /// Address of our own T-Server-style port, for applications that speak UserEvents; absent = no port.
+    pub listen_tserver: Option<String>,
+    /// TLS on that port.
+    pub tls: Option<ServerTls>,
+    /// Open that port beyond loopback without TLS.
+    pub listen_plaintext: bool,
 }
 
 impl Default for GatewaySection {
     fn default() -> Self {
-        Self { name: "commdn".into(), send_reference_id: false, auto_completion_place: "top".into() }
+        Self {
+            name: "commdn".into(),
+            send_reference_id: false,
+            auto_completion_place: "top".into(),
+            listen_tserver: None,
+            tls: None,
+            listen_plaintext: false,
+        }
     }
 }
 
@@ -233,6 +248,29 @@ pub struct OcsSection {
 pub struct OriginSection {
     /// Application DBIDs that OCS accepts from us. Eight or more let distinct requests travel side by side.
     pub pool: Vec<i32>,
+}
+
+/// `[[application]]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApplicationSection {
+    /// DBID that its requests carry as `GSW_CM_AttrOriginAppID`.
+    pub dbid: i32,
+    /// Name for people and for the audit.
+    pub name: String,
+    /// CommDNs on which it may ask. Empty = every one that OCS uses.
+    #[serde(default)]
+    pub dns: Vec<String>,
+    /// IP addresses, or networks as `10.1.0.0/16`, from which it may connect. Empty = any, for a port on loopback.
+    #[serde(default)]
+    pub addresses: Vec<String>,
+    /// Name in its client certificate, a DNS name or an IP address; absent = none is asked for.
+    #[serde(default)]
+    pub certificate: Option<String>,
+    /// What it may ask: `load`, `unload`, `start`, `stop`, `set_mode`, `status`, `force_unload`, `cancel_record`,
+    /// `do_not_call`. Empty = everything.
+    #[serde(default)]
+    pub requests: Vec<String>,
 }
 
 /// `[[campaign]]`

@@ -6,7 +6,9 @@ use std::net::IpAddr;
 
 use crate::message::DialMode;
 use crate::message::OptimizeBy;
+use crate::message::RequestKind;
 use crate::protocol::requester::POOL_ADVISED_MIN;
+use crate::service::port::Network;
 use crate::service::{Config, DialectSection, TserverSection, TserverTls};
 use crate::wire::Charset;
 use crate::wire::dialect::{Framing, IntOrder, ListPrefix, UnknownName};
@@ -50,6 +52,7 @@ impl Config {
         check.dns();
         check.ocs();
         check.origin();
+        check.applications();
         check.campaigns_and_groups();
         check.pairs();
         check.rest();
@@ -243,6 +246,58 @@ impl Check<'_> {
         }
     }
 
+    /// Our own T-Server-style port and those who may use it.
+    fn applications(&mut self) {
+        let config = self.config;
+        self.unique("application", config.application.iter().map(|section| (section.dbid, section.name.as_str())));
+        for (at, section) in config.application.iter().enumerate() {
+            let path = |key: &str, n: usize| format!("application[{at}].{key}[{n}]");
+            if config.ocs.iter().any(|ocs| ocs.dbid == section.dbid) {
+                self.error(format!("application[{at}].dbid"), format!("{} is the DBID of an OCS", section.dbid));
+            }
+            for (n, name) in section.dns.iter().enumerate() {
+                if !config.dn.iter().any(|dn| dn.name == *name) {
+                    let known = known(config.dn.iter().map(|dn| dn.name.as_str()));
+                    self.error(path("dns", n), format!("no [[dn]] has the name '{name}'")).hint = known;
+                }
+            }
+            for (n, address) in section.addresses.iter().enumerate() {
+                if let Err(error) = address.parse::<Network>() {
+                    self.error(path("addresses", n), error.to_string());
+                }
+            }
+            let asks = config.gateway.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+            if section.certificate.is_some() && !asks {
+                let message = "the port asks nobody for a certificate: [gateway] tls has no client_ca";
+                self.error(format!("application[{at}].certificate"), message);
+            }
+            for (n, slug) in section.requests.iter().enumerate() {
+                let known: Vec<&str> = RequestKind::ALL.iter().map(|(_, _, slug)| *slug).collect();
+                self.one_of(path("requests", n), slug, &known);
+            }
+        }
+        let Some(addr) = &config.gateway.listen_tserver else { return };
+        if config.application.is_empty() {
+            let hint = "add an [[application]] with dbid and name for each";
+            self.warning("gateway.listen_tserver", "no application may use the port").hint = Some(hint.into());
+        }
+        let Some(host) = self.address("gateway.listen_tserver".into(), addr, true) else { return };
+        if is_loopback(&host) {
+            return;
+        }
+        if config.gateway.tls.is_none() && !config.gateway.listen_plaintext {
+            let message = format!("without TLS the port listens on loopback only, found '{host}'");
+            let hint = "add tls, or set listen_plaintext = true where the network itself is trusted";
+            self.error("gateway.listen_tserver", message).hint = Some(hint.into());
+        }
+        for (at, section) in config.application.iter().enumerate() {
+            if section.addresses.is_empty() && section.certificate.is_none() {
+                let message = "beyond loopback an application needs addresses or a certificate to be known by";
+                self.error(format!("application[{at}].addresses"), message);
+            }
+        }
+    }
+
     fn campaigns_and_groups(&mut self) {
         let config = self.config;
         self.unique("campaign", config.campaign.iter().map(|section| (section.dbid, section.name.as_str())));
@@ -358,10 +413,10 @@ impl Check<'_> {
             let message = format!("'{}' is no log filter: {error}", config.telemetry.log);
             self.error("telemetry.log", message).hint = Some("for instance info or commdn::net=debug".into());
         }
-        if let Some(host) = self.address("sim.addr".into(), &config.sim.addr, true) {
-            if !is_loopback(&host) {
-                self.error("sim.addr", format!("the simulator listens on loopback only, found '{host}'"));
-            }
+        if let Some(host) = self.address("sim.addr".into(), &config.sim.addr, true)
+            && !is_loopback(&host)
+        {
+            self.error("sim.addr", format!("the simulator listens on loopback only, found '{host}'"));
         }
         self.list_bytes("sim.list_bytes_max".into(), config.sim.list_bytes_max);
     }
@@ -476,6 +531,24 @@ mod tests {
             ("[origin]", "[telemetry]\nlog = \"a=b=c\"\n[origin]", "telemetry.log"),
             ("[origin]", "[gateway]\nauto_completion_place = \"below\"\n[origin]", "gateway.auto_completion_place"),
             ("[origin]", "[[ocs]]\ndbid = 301\nname = \"B\"\n[origin]", "ocs[1].dbid"),
+            ("[origin]", "[[application]]\ndbid = 301\nname = \"A\"\n[origin]", "application[0].dbid"),
+            ("[origin]", "[[application]]\ndbid = 9\nname = \"A\"\ndns = [\"X\"]\n[origin]", "application[0].dns[0]"),
+            (
+                "[origin]",
+                "[[application]]\ndbid = 9\nname = \"A\"\naddresses = [\"10.0.0.0/33\"]\n[origin]",
+                "application[0].addresses[0]",
+            ),
+            (
+                "[origin]",
+                "[[application]]\ndbid = 9\nname = \"A\"\nrequests = [\"dnc\"]\n[origin]",
+                "application[0].requests[0]",
+            ),
+            ("[origin]", "[gateway]\nlisten_tserver = \"0.0.0.0:7001\"\n[origin]", "gateway.listen_tserver"),
+            (
+                "[origin]",
+                "[gateway]\nlisten_tserver = \"0.0.0.0:7001\"\nlisten_plaintext = true\n[[application]]\ndbid = 9\nname = \"A\"\n[origin]",
+                "application[0].addresses",
+            ),
             ("[origin]", "[[ocs]]\ndbid = 302\nname = \"OCS_A\"\n[origin]", "ocs[1].name"),
         ];
         for (from, to, path) in table {

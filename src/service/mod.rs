@@ -4,6 +4,7 @@ mod config;
 mod config_check;
 pub mod gateway;
 mod hub;
+pub mod port;
 pub mod simulator;
 mod site;
 

@@ -3,7 +3,8 @@
 use crate::engine::topology::Topology;
 use crate::message::Dialing;
 use crate::service::{
-    CampaignSection, Config, DnSection, GroupSection, OcsSection, OriginSection, PairSection, TserverSection,
+    ApplicationSection, CampaignSection, Config, DnSection, GroupSection, OcsSection, OriginSection, PairSection,
+    TserverSection,
 };
 
 /// Name of the one T-Server of a simulated site.
@@ -40,11 +41,17 @@ pub fn config_of_site(topology: &Topology, addr: &str) -> Config {
             goal,
         }
     });
+    let application = topology.origins.iter().map(|(origin, _)| ApplicationSection {
+        dbid: origin.dbid.0,
+        name: origin.name.clone(),
+        ..ApplicationSection::default()
+    });
     Config {
         tserver: vec![tserver],
         dn: dn.collect(),
         ocs: ocs.collect(),
         origin: OriginSection { pool: topology.gateway_origins.iter().map(|origin| origin.0).collect() },
+        application: application.collect(),
         campaign: campaign.collect(),
         group: group.collect(),
         pair: pair.collect(),

@@ -65,8 +65,8 @@ PAIRS = ((101, 732, OCS_A), (101, 733, OCS_A), (103, 732, OCS_A), (104, 732, OCS
 class Bench:
     """Counts and prints checks; hands out addresses of simulators."""
 
-    def __init__(self, host=None, port=None, binary=None):
-        self.host, self.port, self.binary = host, port, binary
+    def __init__(self, host=None, port=None, binary=None, gateway=False):
+        self.host, self.port, self.binary, self.gateway = host, port, binary, gateway
         self.passed = self.failed = 0
         self.process = None
         self.texts_seen = set()
@@ -89,12 +89,14 @@ class Bench:
             return
         self.stop()
         words = [self.binary, "sim", "run", "--tserver", "127.0.0.1:0", "--json"]
+        if self.gateway:
+            words[1:3] = ["demo", "--http", "127.0.0.1:0", "--listen-tserver", "127.0.0.1:0"]
         env = {name: value for name, value in os.environ.items() if not name.startswith("COMMDN_")}
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env)
         for line in self.process.stdout:
             heard = json.loads(line)
             if heard.get("event") == "listening":
-                self.host, port = heard["tserver"].rsplit(":", 1)
+                self.host, port = heard["gateway_tserver" if self.gateway else "tserver"].rsplit(":", 1)
                 self.port = int(port)
                 return
         raise SystemExit("the simulator ended without a listening line")

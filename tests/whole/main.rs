@@ -6,10 +6,12 @@ mod site;
 mod stream;
 mod wire;
 
+mod adjacent;
 mod control;
 mod errors;
 mod links;
 mod people;
+mod port;
 mod profiles;
 mod program;
 mod requests;

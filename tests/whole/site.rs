@@ -7,6 +7,7 @@ use commdn::http;
 use commdn::net::tls::install_provider;
 use commdn::protocol::profile::Profile;
 use commdn::service::gateway::{Gateway, start_gateway};
+use commdn::service::port::{GatewayPort, open_port};
 use commdn::service::simulator::{SimSettings, Simulator, start_simulator};
 use commdn::service::{Config, config_of_site};
 use commdn::wire::limits::LIST_BYTES_DEFAULT;
@@ -41,6 +42,8 @@ pub(crate) struct Site {
     pub(crate) addr: SocketAddr,
     pub(crate) gateway: Gateway,
     pub(crate) client: reqwest::Client,
+    /// The gateway's own T-Server port, where the configuration has one.
+    pub(crate) port: Option<GatewayPort>,
     simulator: Option<(Simulator, CancellationToken)>,
     door: JoinHandle<std::io::Result<()>>,
     task: JoinHandle<()>,
@@ -81,13 +84,19 @@ impl Site {
         change(&mut config);
         let (stop_door, stop_gateway) = (CancellationToken::new(), CancellationToken::new());
         let (gateway, task) = start_gateway(&config, &stop_gateway).unwrap();
+        let port = open_port(&config, &gateway, &stop_gateway).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (behind, token, allowed) = (gateway.clone(), stop_door.clone(), config.http.allowed_hosts.clone());
         let door = tokio::spawn(async move { http::serve(listener, behind, &allowed, token).await });
         install_provider();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { addr, gateway, client, simulator: None, door, task, stop_door, stop_gateway }
+        Self { addr, gateway, client, port, simulator: None, door, task, stop_door, stop_gateway }
+    }
+
+    /// Where the simulated T-Server listens.
+    pub(crate) fn tserver(&self) -> SocketAddr {
+        self.simulator.as_ref().expect("a site with a simulator").0.addr()
     }
 
     /// Waits until every link is up.
@@ -137,6 +146,9 @@ impl Site {
             (&mut self.door).await.unwrap().unwrap();
             self.stop_gateway.cancel();
             (&mut self.task).await.unwrap();
+            if let Some(port) = self.port.take() {
+                port.stopped().await;
+            }
             if let Some((simulator, stop)) = simulator {
                 stop.cancel();
                 simulator.stopped().await;

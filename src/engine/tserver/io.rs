@@ -43,6 +43,13 @@ pub enum TServerInput {
     SetRole(ServerRole),
     /// Whether senders get their own copy.
     SetEcho(bool),
+    /// The server itself has a user event for everybody on a DN; an unknown DN, or one out of service, has nobody.
+    Announce {
+        /// Where to.
+        dn: Text,
+        /// Packed list in the dialect of the server.
+        user_data: Bytes,
+    },
 }
 
 /// What to do, or what to know.

@@ -12,6 +12,7 @@ use crate::protocol::time::{Time, UtcTime};
 use crate::wire::limits::LOGIN_SECONDS;
 use crate::wire::user_event::{
     EventDnBackInService, EventDnOutOfService, EventLinkConnected, EventLinkDisconnected, EventPrimaryChanged,
+    EventUserEvent,
 };
 use crate::wire::{
     ErrorCode, EventStamp, Frame, FrameView, Reading, TMessage, TServerMessage, Text, next_frame, sequence_tail,
@@ -172,6 +173,7 @@ impl TServer {
                 }
             }
             TServerInput::SetEcho(echo) => self.config.echo_to_sender = echo,
+            TServerInput::Announce { dn, user_data } => self.announce(at, dn, user_data),
         }
     }
 
@@ -271,6 +273,16 @@ impl TServer {
         let Some(dn) = self.dns.get(dn) else { return };
         let receivers = dn.sessions.iter().filter(|id| Some(**id) != except);
         Self::share(&mut self.scratch, &mut self.out, &mut self.sessions, &self.config, at, event, receivers.copied());
+    }
+
+    fn announce(&mut self, at: Moment, dn: Text, user_data: Bytes) {
+        if !self.dns.get(&dn).is_some_and(|dn| dn.in_service) {
+            return;
+        }
+        let (this_dn, communication_dn) = (dn.clone(), dn.clone());
+        let event =
+            EventUserEvent { reference: None, this_dn, communication_dn, user_data, extensions: None, reason: None };
+        self.fan_out(at, &dn, &event.into(), None);
     }
 
     /// Tells an event to every session that has logged in.

@@ -449,6 +449,20 @@ fn leaving_a_dn_or_the_server_ends_its_events() {
 }
 
 #[test]
+fn what_the_server_itself_announces_reaches_everybody_on_the_dn() {
+    let mut bench = Bench::registered(|_| {}, &[A, B]);
+    bench.give(TServerInput::Accepted(SessionId(3)));
+    let announce = |dn: &str| TServerInput::Announce { dn: dn.into(), user_data: list() };
+    let out = bench.give(announce(DN));
+    let heard: Vec<(u64, u16)> = messages(&out).into_iter().map(|(id, message)| (id.0, message.id().0)).collect();
+    assert_eq!(heard, [(1, 96), (2, 96)]);
+    assert_eq!(out.len(), 2, "nobody sent it, so nothing was seen: {out:?}");
+    assert_eq!(bench.give(announce("CommDN_9")), []);
+    bench.give(TServerInput::SetInService(DN.into(), false));
+    assert_eq!(bench.give(announce(DN)), []);
+}
+
+#[test]
 fn switch_role_and_service_changes_are_told_once_to_whom_they_concern() {
     let mut bench = Bench::registered(|_| {}, &[A]);
     bench.login(B);

@@ -1,5 +1,6 @@
 //! The verbs, one noun a file.
 
+mod adjacent;
 mod campaigns;
 mod operations;
 pub(super) use operations::all_links;
@@ -30,6 +31,7 @@ pub(super) fn all() -> OpenApiRouter<Door> {
         .merge(requests::routes())
         .merge(send::routes())
         .merge(operations::routes())
+        .merge(adjacent::routes())
 }
 
 impl From<OrderError> for Problem {

@@ -244,15 +244,15 @@ impl Requester {
         let Some((job, leg)) = self.flights.get(&flight).map(|flight| (flight.job, flight.leg)) else {
             return Standing::Late;
         };
-        self.accept_draining(job, leg, event.place.ocs);
+        self.accept_draining(event, job, leg);
         Standing::Answer
     }
 
-    pub(super) fn accept_draining(&mut self, job: u64, leg: usize, ocs: OcsIx) {
+    pub(super) fn accept_draining(&mut self, event: &Addressed<'_>, job: u64, leg: usize) {
         let Some(record) = self.jobs.get_mut(&job).and_then(|job| job.legs.get_mut(leg)) else { return };
         if !std::mem::replace(&mut record.draining, true) {
-            let ocs = self.ocs_dbid(ocs);
-            self.progress(job, &Progress::AcceptedDraining { ocs });
+            let ocs = self.ocs_dbid(event.place.ocs);
+            self.progress(job, &Progress::AcceptedDraining { ocs, frame: event.frame.clone() });
         }
     }
 

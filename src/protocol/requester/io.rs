@@ -159,6 +159,8 @@ pub enum Progress {
     AcceptedDraining {
         /// The OCS.
         ocs: AppDbid,
+        /// UserData of the event that told it.
+        frame: Bytes,
     },
     /// Its link is lost, what became of it is not known.
     Checking,

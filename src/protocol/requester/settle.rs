@@ -185,7 +185,7 @@ impl Requester {
         let status = state.and_then(|state| state.status);
         let ending = matches!(status, Some(GroupCampStatus::WAITING_UNLOAD | GroupCampStatus::UNLOAD_IN_PROGRESS));
         if kind == RequestKind::Unload && ending {
-            self.accept_draining(job, leg, event.place.ocs);
+            self.accept_draining(event, job, leg);
         }
         self.ask_again(event.now, job, leg, status.is_some());
     }

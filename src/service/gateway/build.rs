@@ -13,7 +13,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use super::core::{Core, Line, LinkEvents};
-use super::{COMMANDS_MAX, Gateway, OcsOnLink, Shared, raw::RawDesk, watch::Watch};
+use super::{COMMANDS_MAX, Gateway, OcsOnLink, Shared, known_dnc::KnownDnc, raw::RawDesk, watch::Watch};
 use crate::engine::Journal;
 use crate::engine::Router;
 use crate::engine::StatusMirror;
@@ -116,6 +116,7 @@ pub fn start_gateway(config: &Config, stop: &CancellationToken) -> Result<(Gatew
         events: Hub::new(limits.events_kept, 0),
         tap: Hub::new(TAP_KEPT, 0),
         wait: Duration::from_millis(limits.wait_ms),
+        dnc: KnownDnc::default(),
     });
     let auto_completion_place = match config.gateway.auto_completion_place.as_str() {
         "top" => AutoCompletionPlace::Top,
@@ -140,6 +141,9 @@ pub fn start_gateway(config: &Config, stop: &CancellationToken) -> Result<(Gatew
         waiting: BTreeMap::new(),
         accepted: BTreeMap::new(),
         raw: RawDesk::default(),
+        followed: BTreeMap::new(),
+        overhearers: Vec::new(),
+        passed_now: false,
         watch: Watch::default(),
     };
     let (urgent, urgent_inbox) = mpsc::channel(COMMANDS_MAX);
@@ -153,7 +157,8 @@ fn section_name(config: &Config, link: LinkId) -> Arc<str> {
     section.map_or_else(|| "".into(), |section| section.name.as_str().into())
 }
 
-fn dialect(section: &DialectSection) -> Result<Dialect, UnknownName> {
+/// How bytes are laid out, by the words of the configuration.
+pub(in crate::service) fn dialect(section: &DialectSection) -> Result<Dialect, UnknownName> {
     Ok(Dialect {
         list_prefix: section.list_prefix.parse()?,
         int_order: section.int_order.parse()?,
@@ -212,7 +217,7 @@ fn addp_trace(word: &str) -> Result<AddpTrace, BuildError> {
 }
 
 /// Names of the DNs of a T-Server that OCS uses.
-fn used_names(config: &Config, tserver: &str) -> Vec<String> {
+pub(in crate::service) fn used_names(config: &Config, tserver: &str) -> Vec<String> {
     let of_tserver = config.dn.iter().filter(|dn| dn.tserver == tserver);
     let dns: Vec<DnConfig> = of_tserver
         .map(|dn| {

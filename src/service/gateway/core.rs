@@ -15,6 +15,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::pass::{Followed, Follower, Overhearer};
 use super::watch::{Question, Watch};
 use super::{
     Accepted, Command, GatewayEvent, Order, OrderError, Prepared, Shared, Site, Standing, TapEvent, outcome, raw,
@@ -27,7 +28,9 @@ use crate::engine::RequestRecord;
 use crate::engine::RequestResult;
 use crate::engine::StatusMirror;
 use crate::engine::Step;
-use crate::message::{AppDbid, AutoCompletionPlace, CommDnMessage, GetCampaignStatus, Message, RequestKind, Target};
+use crate::message::{
+    AppDbid, AutoCompletionPlace, CommDnMessage, ErrorCode, GetCampaignStatus, Message, RequestKind, Target,
+};
 use crate::net::client::{LinkEvent, LinkHandle};
 use crate::protocol::Time;
 use crate::protocol::UtcTime;
@@ -69,6 +72,12 @@ pub(super) struct Core {
     pub(super) waiting: BTreeMap<RequestNumber, oneshot::Sender<()>>,
     pub(super) accepted: BTreeMap<RequestNumber, Time>,
     pub(super) raw: raw::RawDesk,
+    /// Requests whose answers are passed on.
+    pub(super) followed: BTreeMap<RequestNumber, Followed>,
+    /// Those who hear what answers no such request.
+    pub(super) overhearers: Vec<Overhearer>,
+    /// The event that is being worked on was passed to a follower.
+    pub(super) passed_now: bool,
     pub(super) watch: Watch,
 }
 
@@ -121,8 +130,17 @@ impl Core {
     fn command(&mut self, command: Command) {
         // A caller that has gone is no error anywhere below.
         match command {
-            Command::Submit { order, asked_by, reply } => {
-                let _ = reply.send(self.submit(&order, asked_by));
+            Command::Submit { order, asked_by, follower, reply } => {
+                let _ = reply.send(self.submit(&order, asked_by, follower));
+            }
+            Command::Overhear { overhearer } => self.overhearers.push(overhearer),
+            Command::Observe { ocs, event, reply } => {
+                self.observe(ocs, &event, ChangedBy::Notification);
+                let state = event.pair().and_then(|pair| self.mirror.pair(ocs, pair).cloned());
+                let _ = reply.send(state);
+            }
+            Command::State { ocs, pair, reply } => {
+                let _ = reply.send(self.mirror.pair(ocs, pair).cloned());
             }
             Command::DryRun { order, reply } => {
                 let _ = reply.send(self.dry_run(&order));
@@ -162,17 +180,26 @@ impl Core {
         Ok(prepared)
     }
 
-    fn submit(&mut self, order: &Order, asked_by: String) -> Result<Accepted, OrderError> {
+    fn submit(&mut self, order: &Order, asked_by: String, follower: Option<Follower>) -> Result<Accepted, OrderError> {
         let prepared = self.prepare(order)?;
         let (ended, told) = oneshot::channel();
-        let number = self.accept(prepared, asked_by, ended);
+        let number = self.accept(prepared, asked_by, ended, follower);
         Ok(Accepted { number, ended: told })
     }
 
     /// Takes up a caller's request and gives it to the correlator.
-    fn accept(&mut self, prepared: Prepared, asked_by: String, waiter: oneshot::Sender<()>) -> RequestNumber {
+    fn accept(
+        &mut self,
+        prepared: Prepared,
+        asked_by: String,
+        waiter: oneshot::Sender<()>,
+        follower: Option<Follower>,
+    ) -> RequestNumber {
         let Prepared { body, target, advice, note } = prepared;
         let kind = body.request_kind().unwrap_or(RequestKind::Status);
+        if let Message::DoNotCall(entry) = &body {
+            self.shared.dnc.add(entry);
+        }
         let number = self.next_number();
         self.journal.accept(RequestRecord {
             number,
@@ -189,6 +216,7 @@ impl Core {
         });
         self.accepted.insert(number, self.now());
         self.waiting.insert(number, waiter);
+        self.followed.extend(follower.map(|follower| (number, Followed::new(follower))));
         self.publish_request(number);
         // Kept in memory until it is answered, so it outlives a lost link.
         let durable = kind == RequestKind::DoNotCall;
@@ -292,8 +320,13 @@ impl Core {
         self.tap(link, true, &dn, &user_data, message.clone());
         if let Some(message) = message {
             self.raw.heard(&message);
+            self.passed_now = false;
+            let unasked = (!self.overhearers.is_empty()).then(|| (message.clone(), user_data.clone()));
             let member = message.origin;
-            self.give(Input::Event { link, dn: dn.into(), message, user_data });
+            self.give(Input::Event { link, dn: dn.as_str().into(), message, user_data });
+            if let Some((message, user_data)) = unasked.filter(|_| !self.passed_now) {
+                self.pass_unasked(link, &dn, &message, &user_data);
+            }
             self.heard(member);
         }
     }
@@ -394,12 +427,14 @@ impl Core {
         let (text, frame) = match progress {
             Progress::Sent { send, origin } => (format!("sent as application {origin} (send {})", send.0), None),
             Progress::Answer(answer) => {
+                self.pass_answer(number, &answer);
                 let frame = self.frame_of(answer.ocs, &answer.frame);
                 (outcome::describe(&answer), frame)
             }
-            Progress::AcceptedDraining { ocs } => {
+            Progress::AcceptedDraining { ocs, frame } => {
+                self.pass_frame(number, ocs, &frame);
                 self.journal.draining(number);
-                (format!("OCS {ocs} accepted the unload; calls are still open"), None)
+                (format!("OCS {ocs} accepted the unload; calls are still open"), self.frame_of(ocs, &frame))
             }
             Progress::Checking => ("the link was lost; what became of it is being found out".to_owned(), None),
             Progress::Suspect => ("an event came that could be its answer or another request's".to_owned(), None),
@@ -420,6 +455,7 @@ impl Core {
         }
         let Some(since) = self.accepted.get(&number).copied() else { return };
         let took = self.now().saturating_sub(since);
+        self.pass_end(number, &outcome);
         for answer in outcome.answers() {
             let frame = self.frame_of(answer.ocs, &answer.frame);
             self.note(number, outcome::describe(answer), frame);
@@ -474,8 +510,19 @@ impl Core {
         if !known {
             return; // only OCSs tell states
         }
+        if let Message::DoNotCallProcessed(done) = &message.body
+            && done.error.is_none_or(|code| code == ErrorCode::NO)
+            && let Some(entry) = &done.do_not_call
+        {
+            self.shared.dnc.add(entry); // whoever asked for it
+        }
         let ocs = self.shared.router.ocs_of_member(message.origin);
-        if let Some(state) = self.mirror.apply(Self::utc(), ocs, &message.body, by) {
+        self.observe(ocs, &message.body, by);
+    }
+
+    /// The mirror takes what is known to be an OCS's word.
+    fn observe(&mut self, ocs: AppDbid, event: &Message, by: ChangedBy) {
+        if let Some(state) = self.mirror.apply(Self::utc(), ocs, event, by) {
             let state: PairState = state.clone();
             self.shared.events.publish(GatewayEvent::State(state));
         }

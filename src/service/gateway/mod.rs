@@ -2,8 +2,10 @@
 
 mod build;
 mod core;
+mod known_dnc;
 mod order;
 mod outcome;
+mod pass;
 mod raw;
 mod watch;
 
@@ -17,7 +19,9 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 pub use build::{BuildError, start_gateway};
+pub(super) use build::{dialect, used_names};
 pub use order::{DialingWish, Order, OrderError, Prepared, Site};
+pub use pass::{Follower, Overhearer, Passed, Unasked};
 pub use raw::{RawAnswer, RawError, RawRequest};
 
 use crate::engine::PairState;
@@ -27,14 +31,18 @@ use crate::engine::RequestRecord;
 use crate::engine::RequestResult;
 use crate::engine::Router;
 use crate::engine::Which;
+use crate::engine::dnc::DncLookup;
 use crate::message::AppDbid;
 use crate::message::CommDnMessage;
 use crate::message::ErrorCode;
+use crate::message::Message;
+use crate::message::Pair;
 use crate::message::RequestKind;
 use crate::net::registry::LinkDirectory;
 use crate::protocol::UtcTime;
 use crate::service::Hub;
 use crate::wire::Dialect;
+use known_dnc::KnownDnc;
 
 /// Commands of callers that may wait, in each priority; one more is refused as overloaded.
 const COMMANDS_MAX: usize = 4_096;
@@ -118,12 +126,46 @@ pub struct HeardAt {
 }
 
 enum Command {
-    Submit { order: Order, asked_by: String, reply: oneshot::Sender<Result<Accepted, OrderError>> },
-    DryRun { order: Order, reply: oneshot::Sender<Result<String, OrderError>> },
-    Standing { number: RequestNumber, reply: oneshot::Sender<Option<Standing>> },
-    List { which: Which, after: Option<RequestNumber>, most: usize, reply: oneshot::Sender<Vec<RequestRecord>> },
-    States { reply: oneshot::Sender<Vec<PairState>> },
-    Raw { request: Box<RawRequest>, reply: oneshot::Sender<Result<mpsc::Receiver<RawAnswer>, RawError>> },
+    Submit {
+        order: Order,
+        asked_by: String,
+        follower: Option<Follower>,
+        reply: oneshot::Sender<Result<Accepted, OrderError>>,
+    },
+    Overhear {
+        overhearer: Overhearer,
+    },
+    Observe {
+        ocs: AppDbid,
+        event: Box<Message>,
+        reply: oneshot::Sender<Option<PairState>>,
+    },
+    State {
+        ocs: AppDbid,
+        pair: Pair,
+        reply: oneshot::Sender<Option<PairState>>,
+    },
+    DryRun {
+        order: Order,
+        reply: oneshot::Sender<Result<String, OrderError>>,
+    },
+    Standing {
+        number: RequestNumber,
+        reply: oneshot::Sender<Option<Standing>>,
+    },
+    List {
+        which: Which,
+        after: Option<RequestNumber>,
+        most: usize,
+        reply: oneshot::Sender<Vec<RequestRecord>>,
+    },
+    States {
+        reply: oneshot::Sender<Vec<PairState>>,
+    },
+    Raw {
+        request: Box<RawRequest>,
+        reply: oneshot::Sender<Result<mpsc::Receiver<RawAnswer>, RawError>>,
+    },
 }
 
 /// Speaks to the gateway. Cheap to clone.
@@ -146,6 +188,7 @@ struct Shared {
     events: Hub<GatewayEvent>,
     tap: Hub<TapEvent>,
     wait: Duration,
+    dnc: KnownDnc,
 }
 
 impl Shared {
@@ -161,14 +204,38 @@ impl Gateway {
     /// # Errors
     /// [`OrderError`]; nothing was sent.
     pub async fn submit(&self, order: Order, asked_by: &str) -> Result<Accepted, OrderError> {
+        self.take(order, asked_by, None).await
+    }
+
+    /// Takes an order whose answers are passed on as they come.
+    ///
+    /// # Errors
+    /// As [`Gateway::submit`].
+    pub async fn submit_followed(
+        &self,
+        order: Order,
+        asked_by: &str,
+        follower: Follower,
+    ) -> Result<Accepted, OrderError> {
+        self.take(order, asked_by, Some(follower)).await
+    }
+
+    /// Lets somebody hear what OCSs say unasked, or to others about campaign groups.
+    pub async fn overhear(&self, overhearer: Overhearer) {
+        // A gateway that has stopped hears nothing any more.
+        let _ = self.normal.send(Command::Overhear { overhearer }).await;
+    }
+
+    async fn take(&self, order: Order, asked_by: &str, follower: Option<Follower>) -> Result<Accepted, OrderError> {
         let kind = match &order {
             Order::Campaign { kind, .. } => *kind,
             Order::DoNotCall { .. } => RequestKind::DoNotCall,
             Order::CancelRecord { .. } => RequestKind::CancelRecord,
+            Order::Verbatim { body, .. } => body.request_kind().unwrap_or(RequestKind::Status),
         };
         let queue = if Priority::of(kind) == Priority::Person { &self.urgent } else { &self.normal };
         let (reply, answer) = oneshot::channel();
-        let command = Command::Submit { order, asked_by: asked_by.to_owned(), reply };
+        let command = Command::Submit { order, asked_by: asked_by.to_owned(), follower, reply };
         queue.try_send(command).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => OrderError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => OrderError::Stopping,
@@ -220,6 +287,22 @@ impl Gateway {
     /// Requests from the newest on.
     pub async fn requests(&self, which: Which, after: Option<RequestNumber>, most: usize) -> Vec<RequestRecord> {
         self.ask(|reply| Command::List { which, after, most, reply }).await.unwrap_or_default()
+    }
+
+    /// One campaign group, if it was heard of.
+    pub async fn state(&self, ocs: AppDbid, pair: Pair) -> Option<PairState> {
+        self.ask(|reply| Command::State { ocs, pair, reply }).await.flatten()
+    }
+
+    /// Takes an event that an OCS told by another way than a CommDN; the state as it is then.
+    pub async fn observe(&self, ocs: AppDbid, event: Message) -> Option<PairState> {
+        self.ask(|reply| Command::Observe { ocs, event: Box::new(event), reply }).await.flatten()
+    }
+
+    /// Who tells whether a call is forbidden.
+    #[must_use]
+    pub fn dnc(&self) -> &dyn DncLookup {
+        &self.shared.dnc
     }
 
     /// Every campaign group that was heard of.

@@ -52,6 +52,13 @@ pub enum Order {
         /// One OCS by DBID or name; `None` = the campaign's, else every OCS.
         ocs: Option<String>,
     },
+    /// A request as an application has written it: it is checked, and then sent as it is.
+    Verbatim {
+        /// The request.
+        body: Message,
+        /// Whom it is for.
+        target: Target,
+    },
 }
 
 /// How to dial, in the caller's words; what is absent is filled in.
@@ -134,6 +141,13 @@ impl Order {
     /// [`OrderError`]; nothing was sent.
     pub fn prepare(&self, site: Site<'_>) -> Result<Prepared, OrderError> {
         let (body, target, allow_undocumented, note) = match self {
+            Self::Verbatim { body, target } => {
+                // Gaps are not filled and names not looked up: OCS has the last word on what it is asked.
+                let mut checked = CommDnMessage::new(site.origin, *target, body.clone());
+                let mut advice = validate(&mut checked, SendPolicy { allow_undocumented: true })?;
+                advice.retain(|advice| !matches!(advice, Advice::GoalIgnored(_))); // nothing is changed
+                return Ok(Prepared { body: body.clone(), target: *target, advice, note: None });
+            }
             Self::Campaign { kind, campaign, group, wish } => {
                 let (body, ocs) = campaign_request(site, *kind, campaign, group, wish)?;
                 (body, Target::One(ocs), wish.allow_undocumented, None)

@@ -1,0 +1,28 @@
+//! What the gateway itself knows of the do-not-call list: what was asked of it, and what it heard OCS confirm.
+
+use std::sync::{PoisonError, RwLock};
+
+use crate::engine::dnc::{Added, DncLookup, DncSet, Hit};
+use crate::message::CustomerId;
+use crate::message::DoNotCall;
+use crate::message::Phone;
+
+/// The entries known since the start.
+#[derive(Debug, Default)]
+pub(super) struct KnownDnc(RwLock<DncSet>);
+
+impl KnownDnc {
+    /// Takes an entry. A wish counts from the moment it is accepted: OCS may hear of it later.
+    pub(super) fn add(&self, entry: &DoNotCall) {
+        let mut set = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if set.add(entry.phone.as_ref(), entry.customer_id.as_ref()) == Added::Full {
+            tracing::error!(entries = set.len(), "the do-not-call entries in memory are full, one was not taken");
+        }
+    }
+}
+
+impl DncLookup for KnownDnc {
+    fn check(&self, phone: Option<&Phone>, customer: Option<&CustomerId>) -> Option<Hit> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).check(phone, customer)
+    }
+}
