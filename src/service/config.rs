@@ -25,6 +25,8 @@ pub struct Config {
     pub pair: Vec<PairSection>,
     /// The HTTP door.
     pub http: HttpSection,
+    /// Who may use the HTTP door.
+    pub auth: AuthSection,
     /// Deadlines and bounds.
     pub limits: LimitsSection,
     /// Logs.
@@ -226,12 +228,92 @@ pub struct HttpSection {
     pub addr: String,
     /// Host header values that are answered, without port; loopback names are always allowed.
     pub allowed_hosts: Vec<String>,
+    /// TLS of the listener; absent = plain text.
+    pub tls: Option<HttpTlsSection>,
+    /// Serve plain text beyond loopback, behind a proxy that encrypts.
+    pub insecure_plaintext: bool,
 }
 
 impl Default for HttpSection {
     fn default() -> Self {
-        Self { addr: "127.0.0.1:8080".into(), allowed_hosts: Vec::new() }
+        Self { addr: "127.0.0.1:8080".into(), allowed_hosts: Vec::new(), tls: None, insecure_plaintext: false }
     }
+}
+
+/// `[http.tls]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HttpTlsSection {
+    /// File with our certificate and those between it and the root, PEM.
+    pub cert: String,
+    /// File with its private key, PEM.
+    pub key: String,
+    /// File with the authorities whose client certificates are taken, PEM; absent = none is asked for.
+    #[serde(default)]
+    pub client_ca: Option<String>,
+}
+
+/// `[auth]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuthSection {
+    /// `none` (on loopback only) or `tokens`: every caller shows an API key, a JSON Web Token or a certificate.
+    pub mode: String,
+    /// File with the public keys of JSON Web Tokens (JWKS).
+    pub jwks_file: Option<String>,
+    /// Address of the same; https, or http on loopback. Redirects are not followed.
+    pub jwks_url: Option<String>,
+    /// `iss` of the tokens.
+    pub issuer: Option<String>,
+    /// `aud` of the tokens.
+    pub audience: Option<String>,
+    /// Seconds that clocks may be apart.
+    pub leeway_s: u64,
+    /// Algorithms of signatures that are taken.
+    pub algorithms: Vec<String>,
+    /// Least seconds between two fetches of the key set because of an unknown key.
+    pub jwks_floor_s: u64,
+    /// Seconds after which the key set is fetched again.
+    pub jwks_age_s: u64,
+    /// Client certificates and what each may do.
+    pub client: Vec<ClientSection>,
+}
+
+impl Default for AuthSection {
+    fn default() -> Self {
+        Self {
+            mode: "none".into(),
+            jwks_file: None,
+            jwks_url: None,
+            issuer: None,
+            audience: None,
+            leeway_s: 60,
+            algorithms: ["RS256", "PS256", "ES256", "ES384", "EdDSA"].map(str::to_owned).to_vec(),
+            jwks_floor_s: 30,
+            jwks_age_s: 3_600,
+            client: Vec::new(),
+        }
+    }
+}
+
+impl AuthSection {
+    /// True when nobody has to say who they are; any other word than `none` asks for it.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.mode == "none"
+    }
+}
+
+/// `[[auth.client]]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClientSection {
+    /// Name for the audit.
+    pub name: String,
+    /// SHA-256 of the certificate (DER), 64 hex digits.
+    pub sha256: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
 }
 
 /// `[limits]`
@@ -256,6 +338,14 @@ pub struct LimitsSection {
     pub requests_kept: usize,
     /// Events kept for subscribers that come back.
     pub events_kept: usize,
+    /// Requests a second of one client of the HTTP door; 0 = no limit.
+    pub client_rate_per_s: u32,
+    /// Requests that one client may make at once; 0 = as many as in a second.
+    pub client_burst: u32,
+    /// Connections to the HTTP door.
+    pub connections_max: usize,
+    /// Connections of one address beyond loopback.
+    pub connections_per_peer: usize,
 }
 
 impl Default for LimitsSection {
@@ -270,6 +360,10 @@ impl Default for LimitsSection {
             wait_ms: 10_500,
             requests_kept: 10_000,
             events_kept: 4_096,
+            client_rate_per_s: 500,
+            client_burst: 1_000,
+            connections_max: 10_000,
+            connections_per_peer: 512,
         }
     }
 }

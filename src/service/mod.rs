@@ -1,5 +1,6 @@
 //! Floor 6: what runs for hours, put together: the gateway and the simulator.
 
+pub mod access;
 mod config;
 mod config_check;
 pub mod gateway;
