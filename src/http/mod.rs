@@ -1,35 +1,74 @@
 //! Floor 7: the HTTP door. REST, server-sent events, OpenAPI; it holds no rule of the protocol.
 
+mod access;
 mod convert;
 pub mod dto;
 mod extract;
 mod guard;
 mod problem;
 mod routes;
+mod serve;
 mod stream;
 
-use std::{io, sync::Arc};
+use std::{any::Any, io, sync::Arc};
 
 use axum::{Router, middleware, response::IntoResponse};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use utoipa::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
+use crate::net::tls::TlsServer;
+use crate::service::Config;
+use crate::service::access::Access;
 use crate::service::gateway::Gateway;
+use access::{Routes, SCHEME};
 use guard::AllowedHosts;
 use problem::Problem;
+use serve::Most;
 
 /// What the handlers share.
 #[derive(Clone, Debug)]
 struct Door {
     gateway: Gateway,
+    access: Access,
     stop: CancellationToken,
+}
+
+/// How the door is guarded.
+#[derive(Clone, Debug)]
+pub struct DoorConfig {
+    /// Who may do what.
+    pub access: Access,
+    /// Names that a Host header may have beside loopback ones.
+    pub allowed_hosts: Vec<String>,
+    /// TLS; `None` = plain text.
+    pub tls: Option<TlsServer>,
+    /// Connections of everybody.
+    pub connections_max: usize,
+    /// Connections of one address beyond loopback.
+    pub connections_per_peer: usize,
+}
+
+impl DoorConfig {
+    /// As the configuration says.
+    #[must_use]
+    pub fn new(config: &Config, access: Access, tls: Option<TlsServer>) -> Self {
+        Self {
+            access,
+            allowed_hosts: config.http.allowed_hosts.clone(),
+            tls,
+            connections_max: config.limits.connections_max,
+            connections_per_peer: config.limits.connections_per_peer,
+        }
+    }
 }
 
 #[derive(OpenApi)]
 #[openapi(
+    modifiers(&Token),
     info(
         title = "commdn",
         description = "Campaign control, do-not-call and cancel-record for Genesys Outbound, over the Communication DN API. \
@@ -46,14 +85,27 @@ struct Door {
 )]
 struct Api;
 
-fn api() -> OpenApiRouter<Door> {
-    OpenApiRouter::with_openapi(Api::openapi()).merge(routes::all()).merge(stream::routes())
+/// The scheme that the routes' security names.
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let words = "An API key of `commdn key create`, or a JSON Web Token of the configured issuer";
+        let mut scheme = Http::new(HttpAuthScheme::Bearer);
+        scheme.description = Some(words.into());
+        let components = openapi.components.get_or_insert_default();
+        components.security_schemes.insert(SCHEME.into(), SecurityScheme::Http(scheme).into());
+    }
+}
+
+fn api() -> Routes {
+    Routes::with_openapi(Api::openapi()).merge(routes::all()).merge(stream::routes())
 }
 
 /// The OpenAPI 3.1 document.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    api().into_openapi()
+    api().into_inner().into_openapi()
 }
 
 /// Serves the gateway's door until the token is cancelled; open answers are finished, streams are ended.
@@ -63,18 +115,27 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub async fn serve(
     listener: TcpListener,
     gateway: Gateway,
-    allowed_hosts: &[String],
+    config: DoorConfig,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let (router, openapi) = api().split_for_parts();
-    let guard = AllowedHosts(Arc::from(allowed_hosts));
+    let (router, openapi) = api().into_inner().split_for_parts();
+    let guard = AllowedHosts(Arc::from(config.allowed_hosts));
+    let door = Door { gateway, access: config.access, stop: stop.clone() };
     let app: Router = router
-        .with_state(Door { gateway, stop: stop.clone() })
+        .with_state(door.clone())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi))
         .fallback(no_such_page)
         .method_not_allowed_fallback(no_such_method)
-        .layer(middleware::from_fn_with_state(guard, guard::check));
-    axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(door, access::identify))
+        .layer(middleware::from_fn_with_state(guard, guard::check))
+        .layer(middleware::from_fn(guard::harden));
+    let most = Most { all: config.connections_max, per_peer: config.connections_per_peer };
+    serve::run(listener, config.tls, app, most, stop).await
+}
+
+fn panicked(_: Box<dyn Any + Send>) -> axum::response::Response {
+    Problem::new("internal", 500, "the gateway made a mistake").into_response()
 }
 
 async fn no_such_page(uri: axum::http::Uri) -> impl IntoResponse {

@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use crate::engine::RequestNumber;
 use crate::http::dto::{AnswerDto, ProblemDto, RequestDto};
 use crate::message::ErrorCode;
 
@@ -16,6 +17,17 @@ pub(super) struct Problem {
     pub body: Box<ProblemDto>,
     /// Seconds after which another try makes sense.
     pub retry_after_s: Option<u32>,
+    /// `WWW-Authenticate`.
+    pub challenge: Option<String>,
+}
+
+/// What an answer says of itself, for the audit: an extension of the response.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Told {
+    /// The slug of a problem.
+    pub slug: Option<String>,
+    /// The request that was accepted.
+    pub request: Option<RequestNumber>,
 }
 
 /// What a request that OCS refused is called, and its HTTP status.
@@ -78,7 +90,15 @@ impl Problem {
                 ..ProblemDto::default()
             }),
             retry_after_s: None,
+            challenge: None,
         }
+    }
+
+    /// A body of a kind that is not read here.
+    #[must_use]
+    pub(super) fn media_type(found: &str) -> Self {
+        let detail = format!("Content-Type: expected application/json, found {found}");
+        Self::new("unsupported-media-type", 415, detail).hint("send -H 'content-type: application/json'")
     }
 
     /// Adds what to do about it.
@@ -176,6 +196,12 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if let Some(Ok(challenge)) = self.challenge.as_deref().map(HeaderValue::from_str) {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        let slug = self.body.problem_type.rsplit('/').next().map(str::to_owned);
+        let request = self.body.request_id.as_deref().and_then(RequestNumber::parse);
+        response.extensions_mut().insert(Told { slug, request });
         response
     }
 }

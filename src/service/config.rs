@@ -229,7 +229,7 @@ pub struct HttpSection {
     /// Host header values that are answered, without port; loopback names are always allowed.
     pub allowed_hosts: Vec<String>,
     /// TLS of the listener; absent = plain text.
-    pub tls: Option<HttpTlsSection>,
+    pub tls: Option<ServerTls>,
     /// Serve plain text beyond loopback, behind a proxy that encrypts.
     pub insecure_plaintext: bool,
 }
@@ -240,10 +240,10 @@ impl Default for HttpSection {
     }
 }
 
-/// `[http.tls]`
+/// `tls` of a port of our own: PEM files, read again when they change.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct HttpTlsSection {
+pub struct ServerTls {
     /// File with our certificate and those between it and the root, PEM.
     pub cert: String,
     /// File with its private key, PEM.

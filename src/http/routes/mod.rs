@@ -5,6 +5,7 @@ mod operations;
 pub(super) use operations::all_links;
 mod people;
 mod requests;
+pub(super) use requests::may_read;
 mod send;
 
 use std::time::Duration;
@@ -14,17 +15,17 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::http::Door;
+use crate::http::access::Routes;
 use crate::http::convert;
 use crate::http::dto::{DryRunDto, Word};
 use crate::http::extract::Manner;
-use crate::http::problem::{Problem, SILENCE_HINT};
+use crate::http::problem::{Problem, SILENCE_HINT, Told};
 use crate::service::gateway::{Accepted, Order, OrderError};
 
-pub(super) fn all() -> OpenApiRouter<Door> {
-    OpenApiRouter::new()
+pub(super) fn all() -> Routes {
+    Routes::new()
         .merge(campaigns::routes())
         .merge(people::routes())
         .merge(requests::routes())
@@ -108,5 +109,6 @@ async fn answer(door: &Door, accepted: Accepted, wait: Option<Duration>) -> Resu
     if let Ok(location) = HeaderValue::from_str(&format!("/v1/requests/{number}")) {
         response.headers_mut().insert(header::LOCATION, location);
     }
+    response.extensions_mut().insert(Told { slug: None, request: Some(number) });
     Ok(response)
 }

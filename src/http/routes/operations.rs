@@ -1,19 +1,21 @@
 //! Health, readiness, version, links.
 
 use axum::{Json, extract::State};
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
 
 use crate::http::Door;
+use crate::http::access::Routes;
 use crate::http::convert;
 use crate::http::dto::{LinkDto, Page, ReadyDto, VersionDto};
+use crate::service::access::Verb;
 use crate::wire::dialect::{CLAIM, Framing};
 
-pub(super) fn routes() -> OpenApiRouter<Door> {
-    OpenApiRouter::new()
-        .routes(routes!(links))
-        .routes(routes!(healthz))
-        .routes(routes!(readyz))
-        .routes(routes!(version))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .guarded(&[Verb::CampaignRead], routes!(links))
+        .open(routes!(healthz))
+        .open(routes!(readyz))
+        .open(routes!(version))
 }
 
 pub(crate) fn all_links(door: &Door) -> Vec<LinkDto> {

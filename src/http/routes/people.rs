@@ -1,17 +1,19 @@
 //! Do-not-call and cancel-record.
 
 use axum::{extract::State, response::Response};
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
 
 use super::order;
 use crate::http::Door;
+use crate::http::access::{Caller, Routes};
 use crate::http::dto::{CancelBody, DncBody, ProblemDto, RequestDto, Word};
 use crate::http::extract::{JsonBody, Manner};
 use crate::http::problem::Problem;
+use crate::service::access::{Object, Verb};
 use crate::service::gateway::Order;
 
-pub(super) fn routes() -> OpenApiRouter<Door> {
-    OpenApiRouter::new().routes(routes!(add_dnc)).routes(routes!(cancel))
+pub(super) fn routes() -> Routes {
+    Routes::new().guarded(&[Verb::DncAdd], routes!(add_dnc)).guarded_within(&[Verb::RecordCancel], routes!(cancel))
 }
 
 /// Put a phone, a customer or both on the do-not-call list of one OCS or of every OCS.
@@ -39,13 +41,18 @@ async fn add_dnc(
     (status = 422, body = ProblemDto), (status = 504, body = ProblemDto)))]
 async fn cancel(
     State(door): State<Door>,
+    caller: Caller,
     manner: Manner,
     JsonBody(body): JsonBody<CancelBody>,
 ) -> Result<Response, Problem> {
+    let campaign = body.campaign.as_ref().map(Word::text);
+    let known = campaign.as_deref().and_then(|word| door.gateway.router().campaign(word).ok());
+    let object = Object { campaign: known.map(|campaign| campaign.dbid), ..Object::default() };
+    caller.need(Verb::RecordCancel, object)?;
     let record = Order::CancelRecord {
         phone: body.phone,
         customer_id: body.customer_id,
-        campaign: body.campaign.as_ref().map(Word::text),
+        campaign,
         scope: body.scope,
         ocs: body.ocs.as_ref().map(Word::text),
     };

@@ -40,7 +40,7 @@ pub fn may_listen(config: &Config, addr: SocketAddr) -> Result<(), Exposed> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::HttpTlsSection;
+    use crate::service::ServerTls;
 
     #[test]
     fn the_matrix_of_address_auth_and_encryption() {
@@ -53,7 +53,7 @@ mod tests {
                     for plaintext in [false, true] {
                         let mut config = Config::default();
                         config.auth.mode = if auth { "tokens" } else { "none" }.into();
-                        config.http.tls = tls.then(HttpTlsSection::default);
+                        config.http.tls = tls.then(ServerTls::default);
                         config.http.insecure_plaintext = plaintext;
                         let wanted = addr.ip().is_loopback() || (auth && (tls || plaintext));
                         assert_eq!(may_listen(&config, addr).is_ok(), wanted, "{addr} {auth} {tls} {plaintext}");
