@@ -9,7 +9,7 @@ use toml::{Table, Value};
 use crate::cli::args::{GatewayArgs, RunArgs, SimArgs, origin_list};
 use crate::cli::check_config::inspect;
 use crate::cli::exit::CliError;
-use crate::service::{Config, DialectSection, TserverSection};
+use crate::service::{Config, TserverSection};
 
 /// The configuration of a long-running verb: `base`, then the file, then `COMMDN_SECTION__KEY`. Flags come after it,
 /// by the `apply` functions; [`Config::check`] is for the caller.
@@ -65,6 +65,7 @@ impl GatewayArgs {
         if let Some(http) = &self.http {
             config.http.addr.clone_from(http);
         }
+        config.http.insecure_plaintext |= self.insecure_plaintext;
         if let Some(origin) = &self.origin {
             config.origin.pool.clone_from(&origin.0);
         }
@@ -95,17 +96,7 @@ pub fn dial(config: &mut Config, address: &str) {
         }
         None => {
             let name = config.dn.first().map_or_else(|| "tserver".to_owned(), |dn| dn.tserver.clone());
-            config.tserver.push(TserverSection {
-                name,
-                primary: address.to_owned(),
-                backup: None,
-                password_file: None,
-                dialect: DialectSection::default(),
-                heartbeat: crate::service::HeartbeatSection::default(),
-                connect_timeout_ms: 4_000,
-                list_bytes_max: crate::wire::limits::LIST_BYTES_DEFAULT,
-                frame_bytes_max: crate::wire::limits::FRAME_BYTES_MAX,
-            });
+            config.tserver.push(TserverSection::new(&name, address));
         }
     }
 }
@@ -312,7 +303,11 @@ mod tests {
         let mut config = load(&base, Some(file.path())).unwrap();
         assert_eq!((config.http.addr.as_str(), config.limits.answer_ms), ("127.0.0.1:1", 7));
         assert_eq!((config.origin.pool.as_slice(), config.http.allowed_hosts.len()), (&[201][..], 1));
-        let flags = GatewayArgs { http: Some("127.0.0.1:2".into()), origin: Some(origin_list("299").unwrap()) };
+        let flags = GatewayArgs {
+            http: Some("127.0.0.1:2".into()),
+            origin: Some(origin_list("299").unwrap()),
+            ..GatewayArgs::default()
+        };
         flags.apply(&mut config);
         dial(&mut config, "127.0.0.1:7000");
         assert_eq!((config.http.addr.as_str(), config.origin.pool.as_slice()), ("127.0.0.1:2", &[299][..]));

@@ -1,6 +1,6 @@
 //! `demo`, `serve` and `sim run`: what runs until it is told to stop.
 
-use std::{fs, net::SocketAddr, path::Path, time::Duration};
+use std::{fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use serde_json::json;
 use tokio::{net::TcpListener, signal, task::JoinHandle, time::timeout};
@@ -12,11 +12,13 @@ use crate::cli::config;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::log;
 use crate::engine::topology::Topology;
-use crate::http;
+use crate::http::{self, DoorConfig};
+use crate::net::tls::TlsServer;
 use crate::protocol::profile::Profile;
+use crate::service::access::{Access, MemoryLedger, may_listen};
 use crate::service::gateway::{Gateway, start_gateway};
 use crate::service::simulator::{READY_PATIENCE, SimSettings, Simulator, start_simulator};
-use crate::service::{Config, Severity, config_of_site};
+use crate::service::{Config, ServerTls, Severity, config_of_site};
 
 /// Where `sim run` listens, and `serve` dials, when nothing else is said.
 const SIM_ADDR: &str = "127.0.0.1:7000";
@@ -39,7 +41,8 @@ pub(super) async fn demo(args: DemoArgs, ctx: &Ctx) -> Result<(), CliError> {
     let simulator = simulate(&settings, topology.clone(), sim_addr, &stop.simulator).await?;
 
     let site = config_of_site(&topology, &simulator.addr().to_string());
-    let mut settings = Config { http: settings.http, limits: settings.limits, sim: settings.sim, ..site };
+    let Config { http, auth, limits, sim, .. } = settings;
+    let mut settings = Config { http, auth, limits, sim, ..site };
     args.run.apply(&mut settings);
     args.gateway.apply(&mut settings);
     let running = Running::start(&settings, stop, Some(simulator)).await?;
@@ -119,6 +122,11 @@ fn profile(settings: &Config) -> Result<Option<Profile>, CliError> {
     Profile::parse(word, &text).map(Some).map_err(|error| CliError::usage(format!("{word}: {error}")))
 }
 
+fn open_tls(section: &str, tls: Option<&ServerTls>) -> Result<Option<TlsServer>, CliError> {
+    let opened = tls.map(ServerTls::open).transpose();
+    opened.map_err(|error| CliError::usage(format!("{section}: {error}")).hint("expected PEM files"))
+}
+
 async fn simulate(
     settings: &Config,
     topology: Topology,
@@ -131,6 +139,7 @@ async fn simulate(
         profile: profile(settings)?,
         echo_to_sender: settings.sim.echo_to_sender,
         list_bytes_max: settings.sim.list_bytes_max,
+        tls: open_tls("sim.tls", settings.sim.tls.as_ref())?,
     };
     let simulator = start_simulator(sim, stop).await;
     let mut simulator = simulator.map_err(|error| CliError::new(Exit::Usage, format!("simulator: {error}")))?;
@@ -169,22 +178,16 @@ impl Running {
                 }
             }
         }
-        let addr = &settings.http.addr;
-        let listener = TcpListener::bind(addr).await;
-        let listener = listener.map_err(|error| {
-            CliError::usage(format!("http address {addr}: {error}")).hint("choose another with --http, port 0 = any")
-        })?;
+        let listener = listen(settings).await?;
         let http = listener.local_addr().map_err(|error| CliError::internal(error.to_string()))?;
-        if !http.ip().is_loopback() {
-            let error = CliError::usage(format!("http address {http}: without access rules only loopback is served"));
-            return Err(error.hint("listen on 127.0.0.1 and put an authenticating proxy in front"));
-        }
+        let tls = open_tls("http.tls", settings.http.tls.as_ref())?;
+        let access = Access::new(settings, Arc::new(MemoryLedger::default())).await;
+        let access = access.map_err(|error| CliError::usage(error.to_string()))?;
         let (gateway, task) =
             start_gateway(settings, &stop.gateway).map_err(|error| CliError::usage(error.to_string()))?;
         wait_for_links(&gateway, simulator.is_some()).await;
-        let allowed = settings.http.allowed_hosts.clone();
-        let token = stop.door.clone();
-        let door = tokio::spawn(async move { http::serve(listener, gateway, &allowed, token).await });
+        let door = http::serve(listener, gateway, DoorConfig::new(settings, access, tls), stop.door.clone());
+        let door = tokio::spawn(door);
         let tserver = simulator.as_ref().map(Simulator::addr);
         Ok(Self { http, tserver, door, gateway: task, simulator, stop })
     }
@@ -212,6 +215,23 @@ impl Running {
         })
         .await
     }
+}
+
+/// The HTTP door's listener, at an address where it may listen: every address of a name, and what was had at last.
+async fn listen(settings: &Config) -> Result<TcpListener, CliError> {
+    let addr = &settings.http.addr;
+    let failed = |error: std::io::Error| {
+        CliError::usage(format!("http address {addr}: {error}")).hint("choose another with --http, port 0 = any")
+    };
+    let allowed = |addr: SocketAddr| {
+        may_listen(settings, addr).map_err(|exposed| CliError::usage(exposed.to_string()).hint(exposed.hint))
+    };
+    for found in tokio::net::lookup_host(addr).await.map_err(failed)? {
+        allowed(found)?;
+    }
+    let listener = TcpListener::bind(addr).await.map_err(failed)?;
+    allowed(listener.local_addr().map_err(failed)?)?;
+    Ok(listener)
 }
 
 /// In a demo the first request is to find the link up; a gateway at a site serves at once, whatever its links do.

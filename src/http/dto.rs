@@ -1,6 +1,10 @@
 //! The shapes of the HTTP API: snake_case, enumerations as name with the number beside, times RFC 3339 UTC.
 //! The command line reads the same types, so that both ends agree by construction.
 
+mod access;
+
+pub use access::{AuditDto, AuditVerdictDto, KeyBody, KeyDto};
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -1,10 +1,11 @@
 //! A T-Server, its OCSs, a gateway and its door in this process, and a client of the door.
 
-use std::{future::Future, net::SocketAddr, time::Duration};
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use commdn::engine::topology::Topology;
-use commdn::http;
+use commdn::http::{self, DoorConfig};
 use commdn::protocol::profile::Profile;
+use commdn::service::access::{Access, MemoryLedger};
 use commdn::service::gateway::{Gateway, start_gateway};
 use commdn::service::simulator::{SimSettings, Simulator, start_simulator};
 use commdn::service::{Config, config_of_site};
@@ -28,6 +29,7 @@ pub(crate) async fn simulate(addr: &str, topology: &Topology, profile: Option<&s
         profile: profile.map(|name| Profile::shipped(name).unwrap()),
         echo_to_sender: true,
         list_bytes_max: LIST_BYTES_DEFAULT,
+        tls: None,
     };
     let mut simulator = start_simulator(settings, &stop).await.unwrap();
     guard(simulator.ready()).await;
@@ -38,6 +40,7 @@ pub(crate) async fn simulate(addr: &str, topology: &Topology, profile: Option<&s
 pub(crate) struct Site {
     pub(crate) addr: SocketAddr,
     pub(crate) gateway: Gateway,
+    pub(crate) access: Access,
     pub(crate) client: reqwest::Client,
     simulator: Option<(Simulator, CancellationToken)>,
     door: JoinHandle<std::io::Result<()>>,
@@ -81,10 +84,11 @@ impl Site {
         let (gateway, task) = start_gateway(&config, &stop_gateway).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let (behind, token, allowed) = (gateway.clone(), stop_door.clone(), config.http.allowed_hosts.clone());
-        let door = tokio::spawn(async move { http::serve(listener, behind, &allowed, token).await });
+        let access = Access::new(&config, Arc::new(MemoryLedger::default())).await.unwrap();
+        let door = DoorConfig::new(&config, access.clone(), None);
+        let door = tokio::spawn(http::serve(listener, gateway.clone(), door, stop_door.clone()));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { addr, gateway, client, simulator: None, door, task, stop_door, stop_gateway }
+        Self { addr, gateway, access, client, simulator: None, door, task, stop_door, stop_gateway }
     }
 
     /// Waits until every link is up.

@@ -26,6 +26,9 @@ pub struct GatewayArgs {
     /// Address of the HTTP API; port 0 is allowed [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
     pub http: Option<String>,
+    /// Serve plain HTTP beyond loopback, behind a proxy that encrypts
+    #[arg(long)]
+    pub insecure_plaintext: bool,
     /// Our own application DBIDs: 201-208 or 201,203,205-207
     #[arg(long, value_name = "LIST", value_parser = origin_list)]
     pub origin: Option<DbidList>,

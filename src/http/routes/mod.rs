@@ -1,5 +1,6 @@
 //! The verbs, one noun a file.
 
+mod access;
 mod campaigns;
 mod operations;
 pub(super) use operations::all_links;
@@ -31,6 +32,7 @@ pub(super) fn all() -> Routes {
         .merge(requests::routes())
         .merge(send::routes())
         .merge(operations::routes())
+        .merge(access::routes())
 }
 
 impl From<OrderError> for Problem {
