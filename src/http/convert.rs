@@ -39,8 +39,8 @@ pub(super) fn request(router: &Router, record: &RequestRecord) -> RequestDto {
         request_id: record.number.to_string(),
         kind: record.kind.slug().into(),
         outcome: ended.map_or(if record.draining { "draining" } else { "pending" }, |it| it.result.slug()).into(),
-        why: ended.and_then(|ended| ended.why).map(str::to_owned),
-        reason: ended.and_then(|ended| ended.reason).map(str::to_owned),
+        why: ended.and_then(|ended| ended.why.clone()).map(Cow::into_owned),
+        reason: ended.and_then(|ended| ended.reason.clone()).map(Cow::into_owned),
         detail: ended.and_then(|ended| ended.detail.clone()),
         tserver_code: ended.and_then(|ended| ended.tserver_code),
         took_ms: ended.map(|ended| millis(ended.took)),
@@ -61,7 +61,7 @@ fn answer(router: &Router, answer: &RecordedAnswer) -> AnswerDto {
     AnswerDto {
         ocs: answer.ocs.0,
         ocs_name: router.ocs_name(answer.ocs).map(str::to_owned),
-        result: answer.result.into(),
+        result: answer.result.clone().into_owned(),
         event: answer.event.map(|event| event.to_string()),
         message_type: answer.event.map(|event| event.0),
         code: answer.code.map(|code| code.0),
@@ -69,7 +69,7 @@ fn answer(router: &Router, answer: &RecordedAnswer) -> AnswerDto {
         message: answer.text.clone(),
         status: answer.status.map(|status| status.slug().map_or_else(|| status.to_string(), str::to_owned)),
         status_id: answer.status.map(|status| status.0),
-        why: answer.why.map(str::to_owned),
+        why: answer.why.clone().map(Cow::into_owned),
         took_ms: Some(millis(answer.took)),
     }
 }
