@@ -5,15 +5,20 @@ mod campaign;
 mod check_config;
 pub mod client;
 pub mod config;
+mod config_show;
 mod decode;
 mod dnc;
+mod doctor;
 pub mod exit;
 pub mod log;
+mod notify;
 pub mod output;
+mod ping;
 mod record;
 mod request;
 mod run;
 mod send;
+mod shell;
 pub mod sse;
 mod stream;
 mod text;
@@ -75,7 +80,7 @@ fn run(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Serve(args) => runtime.block_on(run::serve(args, ctx)).map(|()| Exit::Done),
         Verb::Sim(SimVerb::Run(args)) => runtime.block_on(run::sim_run(args, ctx)).map(|()| Exit::Done),
         verb => {
-            log::start(ctx, "warn");
+            log::start_brief(ctx);
             let exit = runtime.block_on(async {
                 tokio::select! {
                     exit = client_verb(verb, ctx) => exit,
@@ -100,7 +105,12 @@ async fn client_verb(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Encode(args) => text::encode(&args, ctx),
         Verb::Decode(args) => decode::run(&args, ctx),
         Verb::Kvcheck(args) => text::kvcheck(&args, ctx),
+        Verb::Ping(args) => ping::run(args, ctx).await,
+        Verb::Doctor(args) => doctor::run(args, ctx).await,
         Verb::Config(args::ConfigVerb::Schema) => check_config::schema(ctx),
+        Verb::Config(args::ConfigVerb::Show(args)) => config_show::run(&args, ctx),
+        Verb::Completion(args) => shell::completion(&args, ctx),
+        Verb::Man => shell::man(ctx),
         Verb::CheckConfig(args) => check_config::check(&args, ctx),
         Verb::Version => version(ctx),
         Verb::Demo(_) | Verb::Serve(_) | Verb::Sim(_) => Err(CliError::internal("no verb of a client")),

@@ -7,6 +7,7 @@ mod guard;
 mod problem;
 mod routes;
 mod stream;
+mod trace;
 
 use std::{io, sync::Arc};
 
@@ -20,6 +21,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::service::gateway::Gateway;
 use guard::AllowedHosts;
 use problem::Problem;
+use trace::Tracer;
 
 /// What the handlers share.
 #[derive(Clone, Debug)]
@@ -67,13 +69,15 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> io::Result<()> {
     let (router, openapi) = api().split_for_parts();
+    let tracer = Tracer::new(gateway.clone());
     let guard = AllowedHosts(Arc::from(allowed_hosts));
     let app: Router = router
         .with_state(Door { gateway, stop: stop.clone() })
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi))
         .fallback(no_such_page)
         .method_not_allowed_fallback(no_such_method)
-        .layer(middleware::from_fn_with_state(guard, guard::check));
+        .layer(middleware::from_fn_with_state(guard, guard::check))
+        .layer(middleware::from_fn_with_state(tracer, trace::trace));
     axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
@@ -114,6 +118,8 @@ mod tests {
             "/v1/tap",
             "/v1/send",
             "/v1/links",
+            "/v1/diagnosis",
+            "/metrics",
             "/healthz",
             "/readyz",
             "/version",

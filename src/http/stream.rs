@@ -28,6 +28,7 @@ use crate::http::routes::all_links;
 use crate::service::Numbered;
 use crate::service::Subscription;
 use crate::service::gateway::GatewayEvent;
+use crate::service::metrics::Subscriber;
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new().routes(routes!(events)).routes(routes!(tap))
@@ -41,7 +42,7 @@ struct StreamQuery {
     /// For instance `type=CM_Ev* && campaign=101 && error!=0`.
     #[serde(default)]
     filter: String,
-    /// Tap only: phones and customer ids as they are.
+    /// Tap only: phones and customer ids as they are, not pseudonyms.
     #[serde(default)]
     show_numbers: bool,
 }
@@ -66,7 +67,8 @@ async fn events(
         _ => vec![snapshot(&door, last, &filter).await],
     };
     let inside = door.clone();
-    let live = following(live, move |event| delta(&inside, &filter, event));
+    let subscriber = door.gateway.metrics().subscriber("events");
+    let live = following(live, subscriber, move |event| delta(&inside, &filter, event));
     Ok(answer(&door, stream::iter(first).chain(live)))
 }
 
@@ -75,13 +77,20 @@ async fn events(
     responses((status = 200, content_type = "text/event-stream", body = TapDto)))]
 async fn tap(State(door): State<Door>, Asked(query): Asked<StreamQuery>) -> Result<Response, Problem> {
     let filter = filter(&query.filter)?;
-    let mask = if query.show_numbers { Mask::Show } else { Mask::Hide };
+    let (gateway, show_numbers) = (door.gateway.clone(), may_show_numbers(query.show_numbers));
     let Subscription { live, .. } = door.gateway.tap().subscribe(None);
-    let live = following(live, move |(number, event)| {
+    let subscriber = door.gateway.metrics().subscriber("tap");
+    let live = following(live, subscriber, move |(number, event)| {
+        let mask = if show_numbers { Mask::Show } else { Mask::Veil(gateway.pseudonyms()) };
         let tap = convert::tap(event, mask);
         filter.passes(&tap).then(|| sse("tap", *number, &tap))
     });
     Ok(answer(&door, live))
+}
+
+/// Who asks for the numbers of people gets them; the one place where a scope can say no.
+fn may_show_numbers(asked: bool) -> bool {
+    asked
 }
 
 async fn snapshot(door: &Door, last: u64, filter: &Filter) -> Event {
@@ -128,23 +137,25 @@ fn sse(name: &str, number: u64, data: &impl Serialize) -> Event {
 /// Live events as they come; a subscriber that is too slow is told so and cut off, and may resume by id.
 fn following<T: Send + Sync + 'static>(
     live: tokio::sync::broadcast::Receiver<Numbered<T>>,
+    subscriber: Subscriber,
     shown: impl Fn(&Numbered<T>) -> Option<Event> + Send + 'static,
 ) -> impl Stream<Item = Event> + Send {
     let shown = Arc::new(std::sync::Mutex::new(shown));
-    stream::unfold(Some(live), move |live| {
+    stream::unfold(Some((live, subscriber)), move |live| {
         let shown = Arc::clone(&shown);
         async move {
-            let mut live = live?;
+            let (mut live, subscriber) = live?;
             loop {
                 match live.recv().await {
                     Ok(event) => {
                         let shown = shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                         if let Some(event) = shown(&event) {
                             drop(shown);
-                            return Some((event, Some(live)));
+                            return Some((event, Some((live, subscriber))));
                         }
                     }
                     Err(RecvError::Lagged(missed)) => {
+                        subscriber.cut();
                         let data = format!("too slow: {missed} events were missed; come back with Last-Event-ID");
                         return Some((Event::default().event("cut").data(data), None));
                     }

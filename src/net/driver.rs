@@ -205,7 +205,9 @@ impl Driver {
         let now = Instant::now();
         if self.heard.is_none_or(|heard| now.duration_since(heard) >= HEARD_EVERY) {
             self.heard = Some(now);
-            self.directory.change(&self.settings.name, |link| link.last_heard = Some(SystemTime::now()));
+            self.directory.change(&self.settings.name, |link| {
+                (link.last_heard, link.heard) = (Some(SystemTime::now()), Some(now));
+            });
         }
         let mut going = self.give(LinkInput::Heard).await;
         while going {
@@ -335,13 +337,18 @@ impl Driver {
                 change(&|link| link.up = false);
             }
             LinkEvent::Registered(dn) => change(&|link| {
+                link.refused.retain(|(name, _)| *name != dn.to_string());
                 link.registered.push(dn.to_string());
                 link.registered.sort();
                 link.registered.dedup();
             }),
             LinkEvent::NotRegistered(dn, failure) => {
                 tracing::warn!(link = %name, %dn, %failure, "not registered");
-                change(&|link| link.registered.retain(|name| *name != dn.to_string()));
+                change(&|link| {
+                    link.registered.retain(|name| *name != dn.to_string());
+                    link.refused.retain(|(name, _)| *name != dn.to_string());
+                    link.refused.push((dn.to_string(), failure.to_string()));
+                });
             }
             LinkEvent::Unregistered(dn) => change(&|link| link.registered.retain(|name| *name != dn.to_string())),
             LinkEvent::Lost(reason) => {
@@ -352,6 +359,7 @@ impl Driver {
                 change(&|link| {
                     (link.up, link.logged_in, link.since) = (false, false, Some(SystemTime::now()));
                     link.registered.clear();
+                    link.refused.clear();
                     lost(link, reason);
                 });
             }

@@ -43,11 +43,13 @@ pub struct GatewaySection {
     pub send_reference_id: bool,
     /// Where `GSW_AUTO_COMPLETION` is written: `top` or `properties`.
     pub auto_completion_place: String,
+    /// Milliseconds that open requests may take to end when the gateway is told to stop.
+    pub drain_ms: u64,
 }
 
 impl Default for GatewaySection {
     fn default() -> Self {
-        Self { name: "commdn".into(), send_reference_id: false, auto_completion_place: "top".into() }
+        Self { name: "commdn".into(), send_reference_id: false, auto_completion_place: "top".into(), drain_ms: 15_000 }
     }
 }
 
@@ -280,11 +282,15 @@ impl Default for LimitsSection {
 pub struct TelemetrySection {
     /// Filter of the log on stderr, for instance `info` or `commdn::net=debug`.
     pub log: String,
+    /// `text` or `json`: how a line of the log is written.
+    pub format: String,
+    /// File with the key of the pseudonyms that stand in for people; absent = another key in every run.
+    pub pseudonym_key_file: Option<String>,
 }
 
 impl Default for TelemetrySection {
     fn default() -> Self {
-        Self { log: "info".into() }
+        Self { log: "info".into(), format: "text".into(), pseudonym_key_file: None }
     }
 }
 

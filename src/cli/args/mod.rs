@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-pub use offline::{CheckConfigArgs, DecodeArgs, DecodeFormat, DialectArgs, EncodeArgs, EncodeOutput, KvcheckArgs};
+pub use offline::{
+    CheckConfigArgs, CompletionArgs, ConfigShowArgs, DecodeArgs, DecodeFormat, DialectArgs, DoctorArgs, EncodeArgs,
+    EncodeOutput, KvcheckArgs, PingArgs,
+};
 pub use run::{DemoArgs, GatewayArgs, RunArgs, ServeArgs, SimArgs, SimRunArgs};
 pub use values::{DbidList, Scope, Share, origin_list};
 use values::{duration, share};
@@ -100,6 +103,10 @@ pub enum Verb {
     Events(StreamArgs),
     /// Follow every UserEvent that passes, one line each
     Tap(TapArgs),
+    /// Measure the way to the gateway, and to OCS and back
+    Ping(PingArgs),
+    /// Find the usual mistakes and say what to change
+    Doctor(DoctorArgs),
     /// Send one raw request under a DBID that is not the gateway's own
     Send(SendArgs),
     /// Turn list text into the bytes of a TKVList
@@ -113,6 +120,10 @@ pub enum Verb {
     Config(ConfigVerb),
     /// Check a configuration file: line, column and the nearest known key
     CheckConfig(CheckConfigArgs),
+    /// Print the completion script of a shell
+    Completion(CompletionArgs),
+    /// Print the manual page
+    Man,
     /// Print the version and what is claimed
     Version,
 }
@@ -175,6 +186,8 @@ pub enum RequestVerb {
 /// `config`
 #[derive(Debug, Subcommand)]
 pub enum ConfigVerb {
+    /// Print what a gateway would run with: defaults, file, environment; never a secret
+    Show(ConfigShowArgs),
     /// Print the JSON Schema of the configuration file
     Schema,
 }
@@ -354,7 +367,7 @@ pub struct TapArgs {
     /// What to follow.
     #[command(flatten)]
     pub stream: StreamArgs,
-    /// Print phones and customer ids instead of hiding them
+    /// Print phones and customer ids instead of pseudonyms
     #[arg(long)]
     pub show_numbers: bool,
 }

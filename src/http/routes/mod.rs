@@ -21,6 +21,7 @@ use crate::http::convert;
 use crate::http::dto::{DryRunDto, Word};
 use crate::http::extract::Manner;
 use crate::http::problem::{Problem, SILENCE_HINT};
+use crate::http::trace::{REQUEST_ID, about};
 use crate::service::gateway::{Accepted, Order, OrderError};
 
 pub(super) fn all() -> OpenApiRouter<Door> {
@@ -77,6 +78,7 @@ async fn order(door: &Door, order: Order, manner: Manner) -> Result<Response, Pr
 /// A request whose answer time has passed without one is 504 at once, though the gateway goes on to find out what
 /// became of it: the caller who waited that long wants the diagnosis.
 async fn answer(door: &Door, accepted: Accepted, wait: Option<Duration>) -> Result<Response, Problem> {
+    about(accepted.number);
     let wait = wait.unwrap_or_else(|| door.gateway.default_wait());
     // Both a time-out and a gateway that stops leave the request as it stands.
     let _ = tokio::time::timeout(wait, accepted.ended).await;
@@ -107,6 +109,9 @@ async fn answer(door: &Door, accepted: Accepted, wait: Option<Duration>) -> Resu
     let mut response = (status, Json(&request)).into_response();
     if let Ok(location) = HeaderValue::from_str(&format!("/v1/requests/{number}")) {
         response.headers_mut().insert(header::LOCATION, location);
+    }
+    if let Ok(id) = HeaderValue::from_str(&request.request_id) {
+        response.headers_mut().insert(REQUEST_ID, id);
     }
     Ok(response)
 }

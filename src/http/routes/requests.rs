@@ -70,7 +70,7 @@ async fn show(State(door): State<Door>, Place(id): Place<String>) -> Result<Json
 async fn explain(State(door): State<Door>, Place(id): Place<String>) -> Result<Json<ExplainDto>, Problem> {
     let standing = find(&door, &id).await?;
     let dialect = door.gateway.link_names().first().map(|name| door.gateway.dialect(name)).unwrap_or_default();
-    Ok(Json(convert::explain(door.gateway.router(), &standing, dialect)))
+    Ok(Json(convert::explain(door.gateway.router(), &standing, dialect, door.gateway.pseudonyms())))
 }
 
 async fn find(door: &Door, id: &str) -> Result<Standing, Problem> {
