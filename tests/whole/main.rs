@@ -7,9 +7,11 @@ mod stream;
 
 mod control;
 mod errors;
+mod operate;
 mod people;
 mod profiles;
 mod program;
 mod requests;
+mod sight;
 mod silence;
 mod streams;
