@@ -383,6 +383,7 @@ impl Linked {
             link,
             frame_bytes_max: FRAME_BYTES_MAX,
             addp_trace: AddpTrace::Off,
+            tls: None,
         };
         let (directory, stop) = (LinkDirectory::new(), CancellationToken::new());
         let (handle, events) = start_link(settings, &directory, stop.clone());

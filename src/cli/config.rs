@@ -9,7 +9,7 @@ use toml::{Table, Value};
 use crate::cli::args::{GatewayArgs, RunArgs, SimArgs, origin_list};
 use crate::cli::check_config::inspect;
 use crate::cli::exit::CliError;
-use crate::service::{Config, DialectSection, TserverSection};
+use crate::service::{Config, TserverSection};
 
 /// The configuration of a long-running verb: `base`, then the file, then `COMMDN_SECTION__KEY`. Flags come after it,
 /// by the `apply` functions; [`Config::check`] is for the caller.
@@ -95,17 +95,7 @@ pub fn dial(config: &mut Config, address: &str) {
         }
         None => {
             let name = config.dn.first().map_or_else(|| "tserver".to_owned(), |dn| dn.tserver.clone());
-            config.tserver.push(TserverSection {
-                name,
-                primary: address.to_owned(),
-                backup: None,
-                password_file: None,
-                dialect: DialectSection::default(),
-                heartbeat: crate::service::HeartbeatSection::default(),
-                connect_timeout_ms: 4_000,
-                list_bytes_max: crate::wire::limits::LIST_BYTES_DEFAULT,
-                frame_bytes_max: crate::wire::limits::FRAME_BYTES_MAX,
-            });
+            config.tserver.push(TserverSection::new(&name, address));
         }
     }
 }

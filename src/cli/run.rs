@@ -13,10 +13,11 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::{log, notify};
 use crate::engine::topology::Topology;
 use crate::http;
+use crate::net::tls::{self, TlsServer};
 use crate::protocol::profile::Profile;
 use crate::service::gateway::{Gateway, start_gateway};
 use crate::service::simulator::{READY_PATIENCE, SimSettings, Simulator, start_simulator};
-use crate::service::{Config, Severity, config_of_site};
+use crate::service::{Config, ServerTls, Severity, config_of_site};
 
 /// Where `sim run` listens, and `serve` dials, when nothing else is said.
 pub(super) const SIM_ADDR: &str = "127.0.0.1:7000";
@@ -126,6 +127,11 @@ fn profile(settings: &Config) -> Result<Option<Profile>, CliError> {
     Profile::parse(word, &text).map(Some).map_err(|error| CliError::usage(format!("{word}: {error}")))
 }
 
+fn open_tls(section: &str, tls: Option<&ServerTls>) -> Result<Option<TlsServer>, CliError> {
+    let opened = tls.map(ServerTls::open).transpose();
+    opened.map_err(|error| CliError::usage(format!("{section}: {error}")).hint("expected PEM files"))
+}
+
 async fn simulate(
     settings: &Config,
     topology: Topology,
@@ -138,6 +144,7 @@ async fn simulate(
         profile: profile(settings)?,
         echo_to_sender: settings.sim.echo_to_sender,
         list_bytes_max: settings.sim.list_bytes_max,
+        tls: open_tls("sim.tls", settings.sim.tls.as_ref())?,
     };
     let simulator = start_simulator(sim, stop).await;
     let mut simulator = simulator.map_err(|error| CliError::new(Exit::Usage, format!("simulator: {error}")))?;

@@ -1,21 +1,19 @@
 //! One task for one link: dials, reads, writes, looks at the clock; the machine decides.
 
 use std::{
-    future::{Future, pending},
+    future::{Future, pending, poll_fn},
     hash::{BuildHasher, RandomState},
     io,
+    mem::MaybeUninit,
     pin::Pin,
     sync::Arc,
+    task::{Context, Poll, Waker},
     time::{Duration, SystemTime},
 };
 
 use bytes::BytesMut;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{
-        TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    io::{AsyncRead, AsyncWrite, ReadBuf},
     sync::mpsc,
     time::{Instant, sleep_until},
 };
@@ -24,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::net::client::{COMMANDS_MAX, EVENTS_MAX, LinkEvent, LinkHandle};
 use crate::net::codec::{FrameCodec, SendQueue};
 use crate::net::registry::{LinkDirectory, LinkSnapshot};
+use crate::net::tls::{self, Stream, TlsClient};
 use crate::protocol::link::{Endpoint, Jitter, Link, LinkConfig, LinkInput, LinkOutput, LossReason};
 use crate::protocol::time::Time;
 
@@ -56,6 +55,8 @@ pub struct LinkSettings {
     pub frame_bytes_max: usize,
     /// Which heartbeats are traced.
     pub addp_trace: AddpTrace,
+    /// TLS towards the T-Servers.
+    pub tls: Option<TlsClient>,
 }
 
 /// Bytes read at once.
@@ -85,6 +86,7 @@ pub fn start_link(
         start: Instant::now(),
         random: RandomState::new().hash_one(0_u8) | 1,
         heard: None,
+        trouble: None,
         stopping: false,
         settings,
     };
@@ -92,16 +94,17 @@ pub fn start_link(
     (handle, outbox)
 }
 
-type Dialing = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
+type Dialing = Pin<Box<dyn Future<Output = io::Result<Stream>> + Send>>;
 
-/// The connection, or the attempt to make one.
+/// The connection, or the attempt to make one. Holds no buffer while nothing is on its way.
 #[derive(Default)]
 struct Socket {
     dialing: Option<Dialing>,
-    reader: Option<OwnedReadHalf>,
-    writer: Option<OwnedWriteHalf>,
+    stream: Option<Stream>,
     input: BytesMut,
     queue: SendQueue,
+    /// The stream has taken bytes that it may not have handed on.
+    unflushed: bool,
 }
 
 struct Driver {
@@ -114,6 +117,8 @@ struct Driver {
     start: Instant,
     random: u64,
     heard: Option<Instant>,
+    /// What the socket said last when something went wrong; the machine knows that it did, not why.
+    trouble: Option<String>,
     /// The owner may not read any more: nothing waits for it.
     stopping: bool,
 }
@@ -122,9 +127,9 @@ struct Driver {
 enum Woken {
     Stop,
     Command(Option<LinkInput>),
-    Dialed(io::Result<TcpStream>),
+    Dialed(io::Result<Stream>),
     Read(io::Result<usize>),
-    Written(io::Result<usize>),
+    WriteFailed(io::Error),
     Tick,
 }
 
@@ -144,15 +149,12 @@ impl Driver {
                 }
                 Woken::Dialed(result) => self.dialed(result).await,
                 Woken::Read(result) => self.read(result).await,
-                Woken::Written(Ok(bytes)) if bytes > 0 => {
-                    self.socket.queue.written(bytes);
-                    true
-                }
-                Woken::Written(_) => self.give(LinkInput::Closed).await,
+                Woken::WriteFailed(error) => self.closed(&error).await,
                 Woken::Tick => self.give(LinkInput::Tick).await,
             };
-            if going && self.write_now().is_err() {
-                going = self.give(LinkInput::Closed).await;
+            // Most of the time the socket takes everything at once; who waits is woken below.
+            if going && let Poll::Ready(Err(error)) = self.socket.poll_write(&mut Context::from_waker(Waker::noop())) {
+                going = self.closed(&error).await;
             }
         }
         self.stopping = true;
@@ -162,8 +164,6 @@ impl Driver {
 
     async fn wait(&mut self, inbox: &mut mpsc::Receiver<LinkInput>, stop: &CancellationToken) -> Woken {
         let due = self.link.next_deadline().map(|time| self.start + time.0);
-        let Socket { dialing, reader, writer, input, queue } = &mut self.socket;
-        input.reserve(READ_BYTES);
         let timer = async {
             match due {
                 Some(due) => sleep_until(due).await,
@@ -173,34 +173,33 @@ impl Driver {
         tokio::select! {
             () = stop.cancelled() => Woken::Stop,
             command = inbox.recv() => Woken::Command(command),
-            result = dialed(dialing) => Woken::Dialed(result),
-            result = read(reader, input) => Woken::Read(result),
-            result = write(writer, queue), if !queue.is_empty() => Woken::Written(result),
+            woken = poll_fn(|context| self.socket.poll(context)) => woken,
             () = timer => Woken::Tick,
         }
     }
 
-    async fn dialed(&mut self, result: io::Result<TcpStream>) -> bool {
+    async fn dialed(&mut self, result: io::Result<Stream>) -> bool {
         self.socket.dialing = None;
         match result {
             Ok(stream) => {
-                if let Err(error) = stream.set_nodelay(true) {
+                if let Err(error) = stream.set_nodelay() {
                     tracing::debug!(link = %self.settings.name, %error, "no TCP_NODELAY");
                 }
-                let (reader, writer) = stream.into_split();
-                (self.socket.reader, self.socket.writer) = (Some(reader), Some(writer));
+                self.socket.stream = Some(stream);
                 self.give(LinkInput::Connected).await
             }
             Err(error) => {
-                tracing::debug!(link = %self.settings.name, %error, "connect failed");
+                self.trouble = Some(error.to_string());
                 self.give(LinkInput::DialFailed).await
             }
         }
     }
 
     async fn read(&mut self, result: io::Result<usize>) -> bool {
-        if !matches!(result, Ok(bytes) if bytes > 0) {
-            return self.give(LinkInput::Closed).await;
+        match result {
+            Ok(0) => return self.give(LinkInput::Closed).await,
+            Ok(_) => {}
+            Err(error) => return self.closed(&error).await,
         }
         let now = Instant::now();
         if self.heard.is_none_or(|heard| now.duration_since(heard) >= HEARD_EVERY) {
@@ -219,20 +218,15 @@ impl Driver {
             };
             going = self.give(input).await;
         }
+        if self.socket.input.is_empty() {
+            self.socket.input = BytesMut::new();
+        }
         going
     }
 
-    /// Most of the time the socket takes everything at once.
-    fn write_now(&mut self) -> io::Result<()> {
-        let Socket { writer: Some(writer), queue, .. } = &mut self.socket else { return Ok(()) };
-        while !queue.is_empty() {
-            match writer.try_write(queue.next()) {
-                Ok(bytes) => queue.written(bytes),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+    async fn closed(&mut self, error: &io::Error) -> bool {
+        self.trouble = Some(error.to_string());
+        self.give(LinkInput::Closed).await
     }
 
     /// Gives the machine an input and does what it says; false when the owner is gone.
@@ -261,7 +255,7 @@ impl Driver {
         Some(match output {
             LinkOutput::Dial(endpoint) => {
                 let address = self.address(endpoint).to_owned();
-                self.socket.dialing = Some(Box::pin(TcpStream::connect(address)));
+                self.socket.dialing = Some(Box::pin(tls::dial(address, self.settings.tls.clone())));
                 return None;
             }
             LinkOutput::Send { bytes, urgent } => {
@@ -314,10 +308,17 @@ impl Driver {
     }
 
     /// Keeps directory and trace up to date.
-    fn note(&self, event: &LinkEvent) {
+    fn note(&mut self, event: &LinkEvent) {
+        let trouble = match event {
+            LinkEvent::Lost(_) | LinkEvent::AttemptFailed(..) => self.trouble.take(),
+            _ => None,
+        };
         let name = &self.settings.name;
         let change = |change: &dyn Fn(&mut LinkSnapshot)| self.directory.change(name, change);
-        let lost = |link: &mut LinkSnapshot, reason: &LossReason| link.last_loss = Some(reason.to_string());
+        let told = |reason: &LossReason| match &trouble {
+            Some(trouble) => format!("{reason} ({trouble})"),
+            None => reason.to_string(),
+        };
         match event {
             LinkEvent::LoggedIn(endpoint) => {
                 tracing::info!(link = %name, peer = self.address(*endpoint), "logged in");
@@ -354,18 +355,19 @@ impl Driver {
             LinkEvent::Lost(reason) => {
                 match reason {
                     LossReason::Stopped => tracing::info!(link = %name, "stopped"),
-                    _ => tracing::warn!(link = %name, %reason, "link lost"),
+                    _ => tracing::warn!(link = %name, reason = told(reason), "link lost"),
                 }
                 change(&|link| {
                     (link.up, link.logged_in, link.since) = (false, false, Some(SystemTime::now()));
                     link.registered.clear();
                     link.refused.clear();
-                    lost(link, reason);
+                    link.last_loss = Some(told(reason));
                 });
             }
             LinkEvent::AttemptFailed(endpoint, reason) => {
-                tracing::warn!(link = %name, peer = self.address(*endpoint), %reason, "no session");
-                change(&|link| lost(link, reason));
+                let reason = told(reason);
+                tracing::warn!(link = %name, peer = self.address(*endpoint), reason, "no session");
+                change(&|link| link.last_loss = Some(reason.clone()));
             }
             LinkEvent::DnOutOfService(dn) => tracing::warn!(link = %name, %dn, "DN out of service"),
             LinkEvent::DnBackInService(dn) => tracing::info!(link = %name, %dn, "DN back in service"),
@@ -389,26 +391,43 @@ impl Driver {
     }
 }
 
-/// Ends with the attempt; never without one.
-async fn dialed(dialing: &mut Option<Dialing>) -> io::Result<TcpStream> {
-    match dialing {
-        Some(dialing) => dialing.await,
-        None => pending().await,
+impl Socket {
+    /// What happens next on the connection, or to the attempt to make one.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Woken> {
+        if let Some(dialing) = &mut self.dialing {
+            return dialing.as_mut().poll(context).map(Woken::Dialed);
+        }
+        if let Poll::Ready(Err(error)) = self.poll_write(context) {
+            return Poll::Ready(Woken::WriteFailed(error));
+        }
+        self.poll_read(context).map(Woken::Read)
     }
-}
 
-/// Ends when bytes came; never without a connection.
-async fn read(reader: &mut Option<OwnedReadHalf>, input: &mut BytesMut) -> io::Result<usize> {
-    match reader {
-        Some(reader) => reader.read_buf(input).await,
-        None => pending().await,
+    /// Reads beside the buffer first, so that there is none while nothing comes.
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let Some(stream) = &mut self.stream else { return Poll::Pending };
+        let mut bytes = [MaybeUninit::uninit(); READ_BYTES];
+        let mut read = ReadBuf::uninit(&mut bytes);
+        let result = std::task::ready!(Pin::new(stream).poll_read(context, &mut read));
+        self.input.extend_from_slice(read.filled());
+        Poll::Ready(result.map(|()| read.filled().len()))
     }
-}
 
-/// Ends when the socket took something; never without a connection.
-async fn write(writer: &mut Option<OwnedWriteHalf>, queue: &mut SendQueue) -> io::Result<usize> {
-    match writer {
-        Some(writer) => writer.write(queue.next()).await,
-        None => pending().await,
+    /// Writes what waits, as far as the stream takes it.
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(stream) = &mut self.stream else { return Poll::Ready(Ok(())) };
+        let mut stream = Pin::new(stream);
+        while !self.queue.is_empty() {
+            match std::task::ready!(stream.as_mut().poll_write(context, self.queue.next()))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                bytes => self.queue.written(bytes),
+            }
+            self.unflushed = true;
+        }
+        if self.unflushed {
+            std::task::ready!(stream.poll_flush(context))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
     }
 }

@@ -17,7 +17,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::{broadcast, mpsc},
-    task::JoinHandle,
+    task::{JoinHandle, JoinSet},
     time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -27,6 +27,7 @@ use crate::engine::tserver::{
 };
 use crate::net::codec::{FrameCodec, SendQueue};
 use crate::net::ready::{Ready, Slot};
+use crate::net::tls::{Stream, TlsServer};
 use crate::protocol::time::{Time, UtcTime};
 use crate::wire::Frame;
 use crate::wire::ServerRole;
@@ -43,6 +44,8 @@ const QUEUED_BYTES_READ: usize = READ_BYTES;
 const TAP_EVENTS: usize = 1_024;
 /// How long a closed connection may take to fetch its last frames.
 const LINGER: Duration = Duration::from_secs(1);
+/// TLS handshakes that may be under way; one more connection is closed at once.
+const HANDSHAKES_MAX: usize = 1_024;
 /// How long no connection is accepted after the system refused one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -65,7 +68,31 @@ pub fn serve_tserver(
     frame_bytes_max: usize,
     stop: CancellationToken,
 ) -> io::Result<TServerHandle> {
-    let local_addr = listener.local_addr()?;
+    serve_tserver_at(Doors { outer: listener, tls: None, inner: None }, config, frame_bytes_max, stop)
+}
+
+/// Where clients of one T-Server come in.
+#[derive(Debug)]
+pub struct Doors {
+    /// The port.
+    pub outer: TcpListener,
+    /// TLS on it.
+    pub tls: Option<TlsServer>,
+    /// A second port without TLS, for clients within the process.
+    pub inner: Option<TcpListener>,
+}
+
+/// As [`serve_tserver`], with TLS or a second port.
+///
+/// # Errors
+/// The socket's, when it has no address.
+pub fn serve_tserver_at(
+    doors: Doors,
+    config: TServerConfig,
+    frame_bytes_max: usize,
+    stop: CancellationToken,
+) -> io::Result<TServerHandle> {
+    let local_addr = doors.outer.local_addr()?;
     let (control, commands) = mpsc::unbounded_channel();
     let (tap, _) = broadcast::channel(TAP_EVENTS);
     let port = Port {
@@ -82,7 +109,7 @@ pub fn serve_tserver(
         utc: UtcTime::default(),
         tap: tap.clone(),
     };
-    let task = tokio::spawn(port.run(listener, commands, stop));
+    let task = tokio::spawn(port.run(doors, commands, stop));
     Ok(TServerHandle { local_addr, control, tap, task })
 }
 
@@ -133,13 +160,15 @@ impl TServerHandle {
 }
 
 struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     peer: SocketAddr,
     slot: Slot,
     /// The beginning of a frame whose rest has not come.
     partial: BytesMut,
     queue: SendQueue,
     dirty: bool,
+    /// TLS has taken bytes that its socket has not.
+    unflushed: bool,
 }
 
 struct Port {
@@ -160,12 +189,10 @@ struct Port {
 }
 
 impl Port {
-    async fn run(
-        mut self,
-        listener: TcpListener,
-        mut commands: mpsc::UnboundedReceiver<TServerInput>,
-        stop: CancellationToken,
-    ) {
+    async fn run(mut self, doors: Doors, mut commands: mpsc::UnboundedReceiver<TServerInput>, stop: CancellationToken) {
+        let Doors { outer, tls, inner } = doors;
+        // Handshakes take their time beside this task, not within it.
+        let mut handshakes = JoinSet::new();
         let mut woken = Vec::new();
         let mut accept_again: Option<Instant> = None;
         let timer = sleep_until(self.start);
@@ -186,15 +213,29 @@ impl Port {
                         self.woken(SessionId(number));
                     }
                 }
-                accepted = listener.accept(), if accept_again.is_none() => match accepted {
-                    Ok((stream, peer)) => {
+                (accepted, tls) = next_client(&outer, &inner, &tls), if accept_again.is_none() => match (accepted, tls) {
+                    (Ok((stream, peer)), None) => {
                         self.look_at_clocks();
-                        self.accepted(stream, peer);
+                        self.accepted(Stream::Plain(stream), peer);
                     }
-                    Err(error) => {
+                    (Ok((_, peer)), Some(_)) if handshakes.len() >= HANDSHAKES_MAX => {
+                        tracing::warn!(%peer, "connection closed: {HANDSHAKES_MAX} others are in their TLS handshake");
+                    }
+                    (Ok((stream, peer)), Some(tls)) => {
+                        handshakes.spawn(async move { (tls.accept(stream).await, peer) });
+                    }
+                    (Err(error), _) => {
                         tracing::warn!(%error, "accept failed, pausing");
                         accept_again = Some(Instant::now() + ACCEPT_PAUSE);
                     }
+                },
+                Some(done) = handshakes.join_next() => match done {
+                    Ok((Ok(stream), peer)) => {
+                        self.look_at_clocks();
+                        self.accepted(stream, peer);
+                    }
+                    Ok((Err(error), peer)) => tracing::warn!(%peer, %error, "no TLS session"),
+                    Err(error) => tracing::error!(%error, "handshake failed"),
                 },
                 Some(command) = commands.recv() => {
                     self.look_at_clocks();
@@ -208,7 +249,7 @@ impl Port {
             }
             self.flush();
         }
-        drop(listener);
+        drop((outer, inner));
         self.flush();
         tracing::info!(sessions = self.connections.len(), "t-server port stopped");
     }
@@ -218,23 +259,24 @@ impl Port {
         self.utc = SystemTime::now().into();
     }
 
-    fn accepted(&mut self, stream: TcpStream, peer: SocketAddr) {
-        if let Err(error) = stream.set_nodelay(true) {
+    fn accepted(&mut self, stream: Stream, peer: SocketAddr) {
+        if let Err(error) = stream.set_nodelay() {
             tracing::debug!(%peer, %error, "no TCP_NODELAY");
         }
         let id = SessionId(self.next_session);
         self.next_session += 1;
         let slot = self.ready.slot(id.0);
         slot.again(); // the first look tells the socket whom to wake
-        let queue = SendQueue::default();
-        self.connections.insert(id, Connection { stream, peer, slot, partial: BytesMut::new(), queue, dirty: false });
+        let (partial, queue) = (BytesMut::new(), SendQueue::default());
+        let connection = Connection { stream, peer, slot, partial, queue, dirty: false, unflushed: false };
+        self.connections.insert(id, connection);
         self.give(TServerInput::Accepted(id));
     }
 
     fn woken(&mut self, id: SessionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.slot.looked_at();
-        if !connection.queue.is_empty() && !connection.dirty {
+        if (!connection.queue.is_empty() || connection.unflushed) && !connection.dirty {
             connection.dirty = true;
             self.dirty.push(id);
         }
@@ -397,12 +439,37 @@ impl Connection {
                 Poll::Ready(Err(error)) => return Err(error),
             }
         }
+        if let Stream::Tls(stream) = &mut self.stream {
+            let flushed = Pin::new(stream).poll_flush(&mut self.slot.context());
+            self.unflushed = flushed.is_pending();
+            if let Poll::Ready(Err(error)) = flushed {
+                return Err(error);
+            }
+        }
         Ok(())
     }
 }
 
+/// The next client at either door, with the TLS of that door.
+async fn next_client(
+    outer: &TcpListener,
+    inner: &Option<TcpListener>,
+    tls: &Option<TlsServer>,
+) -> (io::Result<(TcpStream, SocketAddr)>, Option<TlsServer>) {
+    let within = async {
+        match inner {
+            Some(inner) => inner.accept().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        accepted = outer.accept() => (accepted, tls.clone()),
+        accepted = within => (accepted, None),
+    }
+}
+
 /// Closing a socket with unread bytes in it would take back what was written last.
-async fn linger(mut stream: TcpStream) {
+async fn linger(mut stream: Stream) {
     let mut unread = [0; 1_024];
     let _ = timeout(LINGER, async {
         stream.shutdown().await?;

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::net::tls::{ServerFiles, TlsError, TlsServer};
+
 /// `commdn.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -82,6 +84,62 @@ pub struct TserverSection {
     /// Most bytes of one frame that we take.
     #[serde(default = "frame_bytes_max")]
     pub frame_bytes_max: usize,
+    /// TLS towards both members of the pair.
+    #[serde(default)]
+    pub tls: Option<TserverTls>,
+    /// Allows connections without TLS to a T-Server that is not on this machine.
+    #[serde(default)]
+    pub plaintext: bool,
+}
+
+impl TserverSection {
+    /// The defaults for one T-Server.
+    #[must_use]
+    pub fn new(name: &str, primary: &str) -> Self {
+        Self {
+            name: name.into(),
+            primary: primary.into(),
+            backup: None,
+            password_file: None,
+            dialect: DialectSection::default(),
+            heartbeat: HeartbeatSection::default(),
+            connect_timeout_ms: connect_timeout_ms(),
+            list_bytes_max: list_bytes_max(),
+            frame_bytes_max: frame_bytes_max(),
+            tls: None,
+            plaintext: false,
+        }
+    }
+}
+
+/// `tls` of a `[[tserver]]`: PEM files, read again when they change.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TserverTls {
+    /// File with the roots that the T-Server's certificate may come from; no others are trusted.
+    pub ca: String,
+    /// File with our certificate, for a T-Server that asks for one.
+    #[serde(default)]
+    pub cert: Option<String>,
+    /// File with its private key.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// Name in the T-Server's certificate, when it is not the host of its address.
+    #[serde(default)]
+    pub server_name: Option<String>,
+}
+
+/// `tls` of a port of our own: PEM files, read again when they change.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServerTls {
+    /// File with the certificate, then those between it and the root.
+    pub cert: String,
+    /// File with its private key.
+    pub key: String,
+    /// File with the roots of clients' certificates; with it a client without a certificate is refused.
+    #[serde(default)]
+    pub client_ca: Option<String>,
 }
 
 fn connect_timeout_ms() -> u64 {
@@ -228,11 +286,13 @@ pub struct HttpSection {
     pub addr: String,
     /// Host header values that are answered, without port; loopback names are always allowed.
     pub allowed_hosts: Vec<String>,
+    /// TLS on the listener.
+    pub tls: Option<ServerTls>,
 }
 
 impl Default for HttpSection {
     fn default() -> Self {
-        Self { addr: "127.0.0.1:8080".into(), allowed_hosts: Vec::new() }
+        Self { addr: "127.0.0.1:8080".into(), allowed_hosts: Vec::new(), tls: None }
     }
 }
 
@@ -308,6 +368,8 @@ pub struct SimSection {
     pub echo_to_sender: bool,
     /// Most bytes of one list that the T-Server takes.
     pub list_bytes_max: usize,
+    /// TLS on the simulated T-Server's port.
+    pub tls: Option<ServerTls>,
 }
 
 impl Default for SimSection {
@@ -318,7 +380,22 @@ impl Default for SimSection {
             profile: None,
             echo_to_sender: true,
             list_bytes_max: list_bytes_max(),
+            tls: None,
         }
+    }
+}
+
+impl ServerTls {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// [`TlsError`] names the file.
+    pub fn open(&self) -> Result<TlsServer, TlsError> {
+        TlsServer::new(ServerFiles {
+            cert: self.cert.clone().into(),
+            key: self.key.clone().into(),
+            client_ca: self.client_ca.clone().map(Into::into),
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use crate::message::DialMode;
 use crate::message::OptimizeBy;
 use crate::protocol::requester::POOL_ADVISED_MIN;
-use crate::service::{Config, DialectSection};
+use crate::service::{Config, DialectSection, TserverSection, TserverTls};
 use crate::wire::Charset;
 use crate::wire::dialect::{Framing, IntOrder, ListPrefix, UnknownName};
 use crate::wire::limits::{FRAME_BYTES_HARD_MAX, LIST_BYTES_MAX};
@@ -106,9 +106,12 @@ impl Check<'_> {
             if !names.insert(&section.name) {
                 self.error(path("name"), format!("the name '{}' stands twice", section.name));
             }
-            self.address(path("primary"), &section.primary, false);
+            self.tserver_tls(&path("tls"), section.tls.as_ref());
+            let host = self.address(path("primary"), &section.primary, false);
+            self.plaintext(path("primary"), section, host);
             if let Some(backup) = &section.backup {
-                self.address(path("backup"), backup, false);
+                let host = self.address(path("backup"), backup, false);
+                self.plaintext(path("backup"), section, host);
                 if *backup == section.primary {
                     self.warning(path("backup"), "the backup is the primary");
                 }
@@ -124,6 +127,23 @@ impl Check<'_> {
                 let message = format!("expected 1024 to {FRAME_BYTES_HARD_MAX}, found {}", section.frame_bytes_max);
                 self.error(path("frame_bytes_max"), message);
             }
+        }
+    }
+
+    fn tserver_tls(&mut self, path: &str, tls: Option<&TserverTls>) {
+        let Some(tls) = tls else { return };
+        if tls.cert.is_some() != tls.key.is_some() {
+            let (has, lacks) = if tls.cert.is_some() { ("cert", "key") } else { ("key", "cert") };
+            self.error(format!("{path}.{has}"), format!("expected {lacks} beside it, found none"));
+        }
+    }
+
+    /// What passes on a CommDN is worth protecting once it leaves the machine.
+    fn plaintext(&mut self, path: String, section: &TserverSection, host: Option<String>) {
+        let Some(host) = host.filter(|_| section.tls.is_none() && !section.plaintext) else { return };
+        if !is_loopback(&host) {
+            let message = format!("expected TLS to a T-Server beyond this machine, found plain TCP to '{host}'");
+            self.error(path, message).hint = Some("add tls = { ca = FILE }, or plaintext = true to allow it".into());
         }
     }
 
@@ -341,8 +361,7 @@ impl Check<'_> {
             self.error("telemetry.log", message).hint = Some("for instance info or commdn::net=debug".into());
         }
         if let Some(host) = self.address("sim.addr".into(), &config.sim.addr, true) {
-            let loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-            if !loopback {
+            if !is_loopback(&host) {
                 self.error("sim.addr", format!("the simulator listens on loopback only, found '{host}'"));
             }
         }
@@ -371,6 +390,10 @@ impl Check<'_> {
         self.error(path, format!("{why}, found '{address}'"));
         None
     }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn known<T: fmt::Display>(values: impl Iterator<Item = T>) -> Option<String> {
@@ -440,6 +463,9 @@ mod tests {
             ("mode = \"predict\"", "mode = \"fast\"", "pair[0].mode"),
             ("mode = \"predict\"", "mode = \"none\"", "pair[0].mode"),
             ("optimize_by = \"busy_factor\"", "optimize_by = \"luck\"", "pair[0].optimize_by"),
+            ("127.0.0.1:7000", "tserver.example:7000", "tserver[0].primary"),
+            ("[::1]:7001", "10.0.0.2:7001", "tserver[0].backup"),
+            ("name = \"ts1\"", "name = \"ts1\"\ntls = { ca = \"ca.pem\", cert = \"a.pem\" }", "tserver[0].tls.cert"),
             ("goal = 80", "goal = 101", "pair[0].goal"),
             ("dbid = 732", "dbid = 0", "group[0].dbid"),
             (
@@ -458,6 +484,19 @@ mod tests {
             let found = findings(from, to);
             assert!(found.contains(&(Severity::Error, path.to_owned())), "{to}: {found:?}");
         }
+    }
+
+    #[test]
+    fn a_tserver_elsewhere_is_dialed_with_tls_or_an_explicit_word() {
+        let elsewhere = |more: &str| {
+            findings(
+                "name = \"ts1\"\n        primary = \"127.0.0.1:7000\"",
+                &format!("name = \"ts1\"\nprimary = \"10.0.0.1:7000\"\n{more}"),
+            )
+        };
+        assert_eq!(elsewhere(""), [(Severity::Error, "tserver[0].primary".to_owned())]);
+        assert_eq!(elsewhere("plaintext = true"), []);
+        assert_eq!(elsewhere("tls = { ca = \"ca.pem\" }"), []);
     }
 
     #[test]

@@ -19,8 +19,9 @@ use crate::engine::topology::Topology;
 use crate::engine::tserver::{DnConfig, TServerConfig, Tristate, used_dns};
 use crate::net::client::{LinkEvent, LinkHandle};
 use crate::net::driver::{AddpTrace, LinkSettings, start_link};
-use crate::net::listener::{TServerHandle, serve_tserver};
+use crate::net::listener::{Doors, TServerHandle, serve_tserver_at};
 use crate::net::registry::LinkDirectory;
+use crate::net::tls::TlsServer;
 use crate::protocol::Time;
 use crate::protocol::UtcTime;
 use crate::protocol::link::{LinkConfig, Tag};
@@ -42,6 +43,8 @@ pub struct SimSettings {
     pub echo_to_sender: bool,
     /// Most bytes of one list that the T-Server takes.
     pub list_bytes_max: usize,
+    /// TLS on the T-Server's port. Its own OCSs come in without, by a port of their own.
+    pub tls: Option<TlsServer>,
 }
 
 /// Why a simulator cannot start.
@@ -92,7 +95,13 @@ pub async fn start_simulator(settings: SimSettings, stop: &CancellationToken) ->
     let mut config = TServerConfig::new(dns);
     config.echo_to_sender = settings.echo_to_sender;
     config.list_bytes_max = settings.list_bytes_max;
-    let tserver = serve_tserver(listener, config, FRAME_BYTES_MAX, stop.clone()).map_err(listen)?;
+    let inner = match &settings.tls {
+        Some(_) => Some(TcpListener::bind((addr.ip(), 0)).await.map_err(listen)?),
+        None => None,
+    };
+    let addr_inside = inner.as_ref().map_or(Ok(addr), TcpListener::local_addr).map_err(listen)?;
+    let doors = Doors { outer: listener, tls: settings.tls.clone(), inner };
+    let tserver = serve_tserver_at(doors, config, FRAME_BYTES_MAX, stop.clone()).map_err(listen)?;
 
     let directory = LinkDirectory::new();
     let (mut ocss, mut up) = (JoinSet::new(), Vec::new());
@@ -102,11 +111,12 @@ pub async fn start_simulator(settings: SimSettings, stop: &CancellationToken) ->
         let names: Vec<&str> = used.iter().map(String::as_str).collect();
         let link = LinkSettings {
             name: entry.name.clone(),
-            primary: addr.to_string(),
+            primary: addr_inside.to_string(),
             backup: None,
             link: LinkConfig::new(&entry.name, &names),
             frame_bytes_max: FRAME_BYTES_MAX,
             addp_trace: AddpTrace::Off,
+            tls: None,
         };
         let (handle, events) = start_link(link, &directory, stop.clone());
         let (told, is_up) = watch::channel(false);

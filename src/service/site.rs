@@ -3,10 +3,8 @@
 use crate::engine::topology::Topology;
 use crate::message::Dialing;
 use crate::service::{
-    CampaignSection, Config, DialectSection, DnSection, GroupSection, HeartbeatSection, OcsSection, OriginSection,
-    PairSection, TserverSection,
+    CampaignSection, Config, DnSection, GroupSection, OcsSection, OriginSection, PairSection, TserverSection,
 };
-use crate::wire::limits::{FRAME_BYTES_MAX, LIST_BYTES_DEFAULT};
 
 /// Name of the one T-Server of a simulated site.
 const TSERVER: &str = "tserver";
@@ -14,17 +12,7 @@ const TSERVER: &str = "tserver";
 /// What a gateway has to know of a simulated site whose T-Server listens at `addr`.
 #[must_use]
 pub fn config_of_site(topology: &Topology, addr: &str) -> Config {
-    let tserver = TserverSection {
-        name: TSERVER.into(),
-        primary: addr.into(),
-        backup: None,
-        password_file: None,
-        dialect: DialectSection::default(),
-        heartbeat: HeartbeatSection::default(),
-        connect_timeout_ms: 4_000,
-        list_bytes_max: LIST_BYTES_DEFAULT,
-        frame_bytes_max: FRAME_BYTES_MAX,
-    };
+    let tserver = TserverSection::new(TSERVER, addr);
     let dn = topology.comm_dns.iter().map(|dn| DnSection {
         name: dn.name.clone(),
         tserver: TSERVER.into(),

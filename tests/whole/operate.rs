@@ -15,6 +15,11 @@ use crate::site::guard;
 
 const SHORT: [(&str, &str); 2] = [("COMMDN_LIMITS__ANSWER_MS", "150"), ("COMMDN_LIMITS__ANSWER_LIFE_MS", "200")];
 
+fn client() -> Client {
+    commdn::net::tls::install_provider();
+    Client::builder().no_proxy().build().unwrap()
+}
+
 fn simulator() -> Running {
     listening(&["sim", "run", "--tserver", "127.0.0.1:0"], &[])
 }
@@ -49,8 +54,7 @@ fn the_service_manager_hears_ready_the_pulse_and_stopping() {
 fn status(running: &Running, method: &str, path: &str) -> (u16, String) {
     let (url, method) = (format!("{}{path}", running.url), method.parse::<Method>().unwrap());
     let asked = async move {
-        let client = Client::builder().no_proxy().build().unwrap();
-        let answer = client.request(method, url).send().await.unwrap();
+        let answer = client().request(method, url).send().await.unwrap();
         let retry = answer.headers().get("retry-after").map_or("", |value| value.to_str().unwrap()).to_owned();
         (answer.status().as_u16(), retry)
     };
@@ -265,7 +269,7 @@ async fn a_thousand_numbers_go_in_and_none_comes_out_in_log_metric_error_or_tap(
     let words = ["serve", "--http", "127.0.0.1:0", "--tserver", tserver, "--log", "debug"];
     let gateway = Logged::start(&words, &[("COMMDN_TELEMETRY__FORMAT", "json")], folder.path(), "gateway");
     let url = format!("http://{}", gateway.told["http"].as_str().unwrap());
-    let client = Client::builder().no_proxy().build().unwrap();
+    let client = client();
     let (mut tap, mut events) = (String::new(), String::new());
     let mut streams = Vec::new();
     for path in ["/v1/tap", "/v1/events"] {

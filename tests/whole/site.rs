@@ -28,6 +28,7 @@ pub(crate) async fn simulate(addr: &str, topology: &Topology, profile: Option<&s
         profile: profile.map(|name| Profile::shipped(name).unwrap()),
         echo_to_sender: true,
         list_bytes_max: LIST_BYTES_DEFAULT,
+        tls: None,
     };
     let mut simulator = start_simulator(settings, &stop).await.unwrap();
     guard(simulator.ready()).await;
@@ -83,6 +84,7 @@ impl Site {
         let addr = listener.local_addr().unwrap();
         let (behind, token, allowed) = (gateway.clone(), stop_door.clone(), config.http.allowed_hosts.clone());
         let door = tokio::spawn(async move { http::serve(listener, behind, &allowed, token).await });
+        commdn::net::tls::install_provider();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { addr, gateway, client, simulator: None, door, task, stop_door, stop_gateway }
     }

@@ -16,6 +16,7 @@ use crate::engine::tserver::{DnConfig, Tristate, used_dns};
 use crate::message::{AppDbid, AutoCompletionPlace, CampaignDbid, DialMode, Dialing, GroupDbid, OptimizeBy, Pair};
 use crate::net::driver::{AddpTrace, LinkSettings, start_link};
 use crate::net::registry::LinkDirectory;
+use crate::net::tls::{ClientFiles, TlsClient};
 use crate::protocol::link::LinkConfig;
 use crate::protocol::requester::{DnAddress, LinkId, OcsPeer, Requester, RequesterConfig};
 use crate::service::Config;
@@ -193,7 +194,19 @@ fn link_settings(config: &Config, section: &TserverSection) -> Result<LinkSettin
         link,
         frame_bytes_max: section.frame_bytes_max,
         addp_trace: addp_trace(&section.heartbeat.addp_trace)?,
+        tls: tls_client(section)?,
     })
+}
+
+fn tls_client(section: &TserverSection) -> Result<Option<TlsClient>, BuildError> {
+    let Some(tls) = &section.tls else { return Ok(None) };
+    let files = ClientFiles {
+        ca: tls.ca.clone().into(),
+        identity: tls.cert.clone().zip(tls.key.clone()).map(|(cert, key)| (cert.into(), key.into())),
+        server_name: tls.server_name.clone(),
+    };
+    let client = TlsClient::new(files);
+    client.map(Some).map_err(|error| BuildError::Config(format!("tserver '{}': tls: {error}", section.name)))
 }
 
 fn addp_trace(word: &str) -> Result<AddpTrace, BuildError> {
