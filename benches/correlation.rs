@@ -1,6 +1,9 @@
 //! Row 19 of the speed targets: what an event costs while 1 to 1,000,000 other requests are pending.
 //!
 //! `cargo bench --no-default-features --bench correlation [-- MOST] [do-not-call]`
+//!
+//! To count what an event costs instead of timing it: `-- 30000 do-not-call only count any-order` under
+//! `valgrind --tool=callgrind --cache-sim=yes --LL=2097152,16,64 --toggle-collect='*answer_one*'`, 2,000 events.
 #![allow(clippy::print_stdout, reason = "the table is the result")]
 
 mod support;
@@ -147,34 +150,63 @@ impl World {
         let message = CommDnMessage::new(OCS, OURS, body);
         let input =
             Input::Event { link: self.address.link, dn: self.address.dn.clone(), message, user_data: Bytes::new() };
-        let mut ended = 0;
         let start = Instant::now();
-        self.machine.handle(self.now, input);
-        while let Some(output) = self.machine.poll() {
-            ended += usize::from(matches!(output, Output::Outcome { .. }));
-        }
+        let ended = self.answer_one(input);
         let took = start.elapsed();
         assert_eq!(ended, 1, "each event ends its request");
         took.as_secs_f64() * 1e9
     }
+
+    /// What is measured.
+    #[inline(never)]
+    fn answer_one(&mut self, input: Input) -> usize {
+        let mut ended = 0;
+        self.machine.handle(self.now, input);
+        while let Some(output) = self.machine.poll() {
+            ended += usize::from(matches!(output, Output::Outcome { .. }));
+        }
+        ended
+    }
+}
+
+fn told(word: &str) -> bool {
+    std::env::args().any(|argument| argument == word)
 }
 
 fn main() {
     let most = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(1_000_000);
-    let sizes: Vec<usize> = [1, 1_000, 100_000, 1_000_000].into_iter().filter(|size| *size <= most).collect();
+    let mut sizes: Vec<usize> = [1, 1_000, 100_000, 1_000_000].into_iter().filter(|size| *size <= most).collect();
+    if told("only") {
+        sizes = vec![most];
+    }
     println!(
         "nanoseconds for one event that answers one request: the middle one of {EVENTS}, medians of {ROUNDS} rounds in turns"
     );
     println!("row 19: must be flat within 2x from 1 to 1,000,000 pending requests\n");
     for (kind, what) in [(Kind::DoNotCall, "do-not-call"), (Kind::Start, "start dialing")] {
-        if std::env::args().any(|argument| argument == "do-not-call") && kind != Kind::DoNotCall {
+        if told("do-not-call") && kind != Kind::DoNotCall {
             continue;
         }
         for (order, how) in
             [(Order::AsSent, "answered in the order of sending"), (Order::Random, "answered in any order")]
         {
+            if told("any-order") && order != Order::Random || told("as-sent") && order != Order::AsSent {
+                continue;
+            }
+            if told("count") {
+                count(World::new(kind, order, most));
+                continue;
+            }
             run(kind, order, &sizes, &format!("{what}, {how}"));
         }
+    }
+}
+
+/// For a tool that counts: twice 1,000 events.
+fn count(mut world: World) {
+    for _ in 0..2_000 {
+        world.answer();
+        world.submit();
     }
 }
 

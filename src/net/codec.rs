@@ -7,8 +7,10 @@ use tokio_util::codec::{Decoder, Encoder};
 
 use crate::wire::Frame;
 use crate::wire::FrameError;
+use crate::wire::FrameView;
 use crate::wire::Reading;
 use crate::wire::limits::{FRAME_BYTES_HARD_MAX, FRAME_BYTES_MAX, SEND_QUEUE_BYTES_MAX, SEND_QUEUE_FRAMES_MAX};
+use crate::wire::next_frame;
 use crate::wire::take_frame;
 
 /// Frames for `Framed`, `FramedRead` and `FramedWrite`, and for reading by hand.
@@ -31,6 +33,21 @@ impl FrameCodec {
     /// [`FrameError`]; the stream is then lost.
     pub fn take(&self, input: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
         take_frame(input, self.frame_bytes_max, self.reading)
+    }
+}
+
+impl FrameCodec {
+    /// How many bytes are whole frames, and what is wrong behind them.
+    pub(crate) fn whole(&self, input: &[u8], mut reserved: impl FnMut(u8)) -> (usize, Option<FrameError>) {
+        let mut rest = input;
+        loop {
+            match next_frame(&mut rest, self.frame_bytes_max, self.reading) {
+                Ok(Some(FrameView::Reserved(kind))) => reserved(kind),
+                Ok(Some(_)) => {}
+                Ok(None) => return (input.len() - rest.len(), None),
+                Err(error) => return (input.len() - rest.len(), Some(error)),
+            }
+        }
     }
 }
 
@@ -102,14 +119,14 @@ impl SendQueue {
         self.len() == 0
     }
 
-    /// Adds a frame; an urgent one stands before those that are not on their way yet.
-    pub(crate) fn push(&mut self, parts: [&[u8]; 2], urgent: bool) -> Result<(), QueueFull> {
+    /// Adds frames; an urgent one stands before those that are not on their way yet.
+    pub(crate) fn push(&mut self, parts: [&[u8]; 2], urgent: bool, more_frames: usize) -> Result<(), QueueFull> {
         let (frames, bytes) = (self.frames_writing + self.frames_waiting, self.len());
         let more = parts[0].len() + parts[1].len();
         if frames >= SEND_QUEUE_FRAMES_MAX || bytes + more > SEND_QUEUE_BYTES_MAX {
             return Err(QueueFull { frames, bytes });
         }
-        self.frames_waiting += 1;
+        self.frames_waiting += more_frames;
         let queue = if urgent { &mut self.urgent } else { &mut self.waiting };
         parts.iter().for_each(|part| queue.extend_from_slice(part));
         Ok(())
@@ -144,7 +161,7 @@ mod tests {
     use super::*;
 
     fn push(queue: &mut SendQueue, bytes: &[u8], urgent: bool) {
-        queue.push([bytes, &[]], urgent).unwrap();
+        queue.push([bytes, &[]], urgent, 1).unwrap();
     }
 
     #[test]
@@ -155,7 +172,7 @@ mod tests {
         queue.written(2);
         push(&mut queue, b"second", false);
         push(&mut queue, b"!", true);
-        queue.push([b"thi", b"rd"], false).unwrap();
+        queue.push([b"thi", b"rd"], false, 1).unwrap();
         assert_eq!(queue.next(), b"rst");
         queue.written(3);
         assert_eq!(queue.next(), b"!secondthird");
@@ -169,11 +186,11 @@ mod tests {
         for _ in 0..SEND_QUEUE_FRAMES_MAX {
             push(&mut queue, b"x", false);
         }
-        assert_eq!(queue.push([b"x", &[]], true), Err(QueueFull { frames: 4_096, bytes: 4_096 }));
+        assert_eq!(queue.push([b"x", &[]], true, 1), Err(QueueFull { frames: 4_096, bytes: 4_096 }));
         // A reader that makes progress makes room.
         queue.next();
         queue.written(4_096);
         push(&mut queue, &vec![0; SEND_QUEUE_BYTES_MAX], false);
-        assert_eq!(queue.push([b"x", &[]], false), Err(QueueFull { frames: 1, bytes: SEND_QUEUE_BYTES_MAX }));
+        assert_eq!(queue.push([b"x", &[]], false, 1), Err(QueueFull { frames: 1, bytes: SEND_QUEUE_BYTES_MAX }));
     }
 }

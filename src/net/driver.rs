@@ -259,7 +259,7 @@ impl Driver {
                 return None;
             }
             LinkOutput::Send { bytes, urgent } => {
-                if let Err(full) = self.socket.queue.push([&bytes, &[]], urgent) {
+                if let Err(full) = self.socket.queue.push([&bytes, &[]], urgent, 1) {
                     // The server does not read: as good as gone.
                     tracing::warn!(link = %name, %full, "link closed");
                     *next = Some(LinkInput::Closed);

@@ -29,7 +29,6 @@ use crate::net::codec::{FrameCodec, SendQueue};
 use crate::net::ready::{Ready, Slot};
 use crate::net::tls::{Stream, TlsServer};
 use crate::protocol::time::{Time, UtcTime};
-use crate::wire::Frame;
 use crate::wire::ServerRole;
 use crate::wire::Text;
 use crate::wire::limits::SEND_QUEUE_PROCESS_BYTES_MAX;
@@ -314,23 +313,14 @@ impl Port {
             self.buffer.clear();
         }
         self.give(TServerInput::Heard(id));
-        loop {
-            match self.codec.take(&mut input) {
-                Ok(Some(frame)) => {
-                    if let Frame::Reserved(kind) = frame {
-                        tracing::warn!(session = id.0, kind, "frame of a reserved kind skipped");
-                    }
-                    self.give(TServerInput::Frame(id, frame));
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    self.give(TServerInput::Broken(id, error));
-                    break;
-                }
-            }
-            if !self.connections.contains_key(&id) {
-                break;
-            }
+        let (whole, error) = self.codec.whole(&input, |kind| {
+            tracing::warn!(session = id.0, kind, "frame of a reserved kind skipped");
+        });
+        if whole > 0 {
+            self.give(TServerInput::Frames(id, input.split_to(whole).freeze()));
+        }
+        if let Some(error) = error {
+            self.give(TServerInput::Broken(id, error));
         }
         if let Some(connection) = self.connections.get_mut(&id).filter(|_| !input.is_empty()) {
             // A copy of its own size: the big buffer belongs to all.
@@ -358,12 +348,12 @@ impl Port {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let tail = outgoing.tail.as_ref().map_or(&[][..], |tail| &tail[..]);
         let bytes = outgoing.head.len() + tail.len();
-        let mut pushed = connection.queue.push([&outgoing.head, tail], outgoing.urgent);
+        let mut pushed = connection.queue.push([&outgoing.head, tail], outgoing.urgent, outgoing.frames);
         if pushed.is_err() {
             // Much came at once: the queue is only full when the socket takes nothing either.
             self.write(id);
             let Some(connection) = self.connections.get_mut(&id) else { return };
-            pushed = connection.queue.push([&outgoing.head, tail], outgoing.urgent);
+            pushed = connection.queue.push([&outgoing.head, tail], outgoing.urgent, outgoing.frames);
         }
         if let Err(full) = pushed {
             return self.gone(id, &full);

@@ -286,13 +286,11 @@ pub struct HttpSection {
     pub addr: String,
     /// Host header values that are answered, without port; loopback names are always allowed.
     pub allowed_hosts: Vec<String>,
-    /// TLS on the listener.
-    pub tls: Option<ServerTls>,
 }
 
 impl Default for HttpSection {
     fn default() -> Self {
-        Self { addr: "127.0.0.1:8080".into(), allowed_hosts: Vec::new(), tls: None }
+        Self { addr: "127.0.0.1:8080".into(), allowed_hosts: Vec::new() }
     }
 }
 

@@ -68,6 +68,52 @@ const POLL_SETTINGS: u8 = 3;
 /// assert_eq!(stream.len(), 2);
 /// ```
 pub fn take_frame(input: &mut BytesMut, bytes_max: usize, reading: Reading) -> Result<Option<Frame>, FrameError> {
+    let mut rest = &input[..];
+    let frame = match next_frame(&mut rest, bytes_max, reading)? {
+        None => return Ok(None),
+        Some(FrameView::Message(body)) => Err(body.len()),
+        Some(FrameView::Poll(serial)) => Ok(Frame::Poll(serial)),
+        Some(FrameView::PollAnswer(serial)) => Ok(Frame::PollAnswer(serial)),
+        Some(FrameView::PollSettings(millis)) => Ok(Frame::PollSettings(millis)),
+        Some(FrameView::Reserved(kind)) => Ok(Frame::Reserved(kind)),
+    };
+    let taken = input.len().saturating_sub(rest.len());
+    Ok(Some(match frame {
+        Ok(frame) => {
+            input.advance(taken);
+            frame
+        }
+        Err(body_bytes) => {
+            input.advance(taken.saturating_sub(body_bytes));
+            Frame::Message(input.split_to(body_bytes).freeze())
+        }
+    }))
+}
+
+/// A frame where it lies; see [`Frame`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameView<'a> {
+    /// Kind 0.
+    Message(&'a [u8]),
+    /// Kind 1.
+    Poll(u32),
+    /// Kind 2.
+    PollAnswer(u32),
+    /// Kind 3.
+    PollSettings(u32),
+    /// Kinds 4 to 255.
+    Reserved(u8),
+}
+
+/// Steps over one frame; `Ok(None)` asks for more bytes.
+///
+/// # Errors
+/// As [`take_frame`].
+pub fn next_frame<'a>(
+    input: &mut &'a [u8],
+    bytes_max: usize,
+    reading: Reading,
+) -> Result<Option<FrameView<'a>>, FrameError> {
     let Some((length, rest)) = input.split_first_chunk::<LENGTH_BYTES>() else { return Ok(None) };
     let claimed = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
     if claimed > bytes_max {
@@ -78,21 +124,19 @@ pub fn take_frame(input: &mut BytesMut, bytes_max: usize, reading: Reading) -> R
     if let Some(kind) = rest.first().filter(|kind| **kind > POLL_SETTINGS && reading == Reading::Strict) {
         return Err(FrameError::Kind(*kind));
     }
-    if rest.len() < claimed {
-        return Ok(None);
-    }
-    input.advance(LENGTH_BYTES);
-    let kind = input.get_u8();
-    let body = input.split_to(body_bytes);
-    let number = || <[u8; 4]>::try_from(&body[..]).map(u32::from_be_bytes);
-    let width = |_| FrameError::Width { kind, found: body_bytes };
-    Ok(Some(match kind {
-        MESSAGE => Frame::Message(body.freeze()),
-        POLL => Frame::Poll(number().map_err(width)?),
-        POLL_ANSWER => Frame::PollAnswer(number().map_err(width)?),
-        POLL_SETTINGS => Frame::PollSettings(number().map_err(width)?),
-        reserved => Frame::Reserved(reserved),
-    }))
+    let Some((frame, behind)) = rest.split_at_checked(claimed) else { return Ok(None) };
+    let Some((kind, body)) = frame.split_first() else { return Err(FrameError::Empty) };
+    let number = || <[u8; 4]>::try_from(body).map(u32::from_be_bytes);
+    let width = |_| FrameError::Width { kind: *kind, found: body_bytes };
+    let frame = match *kind {
+        MESSAGE => FrameView::Message(body),
+        POLL => FrameView::Poll(number().map_err(width)?),
+        POLL_ANSWER => FrameView::PollAnswer(number().map_err(width)?),
+        POLL_SETTINGS => FrameView::PollSettings(number().map_err(width)?),
+        reserved => FrameView::Reserved(reserved),
+    };
+    *input = behind;
+    Ok(Some(frame))
 }
 
 impl Frame {

@@ -16,7 +16,7 @@ mod view;
 mod writer;
 
 pub use dialect::{Dialect, Reading};
-pub use frame::{Frame, FrameError, take_frame};
+pub use frame::{Frame, FrameError, FrameView, next_frame, take_frame};
 pub use text::{Charset, Text, escape_bytes};
 pub use tkv::{Key, TkvList, Value};
 pub use tmessage::{

@@ -1,6 +1,6 @@
 //! Text of string values: Unicode where the bytes allow it, the raw bytes where they do not.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, cmp::Ordering, fmt};
 
 use encoding_rs::{EUC_KR, Encoding, GBK, SHIFT_JIS, UTF_8, WINDOWS_1251, WINDOWS_1252};
 
@@ -64,32 +64,55 @@ impl Charset {
     }
 }
 
+/// Most bytes of a text that stands in its value itself: phones, names and DBIDs do.
+const SHORT_BYTES: usize = 22;
+
 /// A string value. Bytes that are no text in the dialect's charset are kept, so that they survive a round trip.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Text(Form);
 
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// What fits is always short, so that equal texts have equal forms.
+#[derive(Clone, PartialEq, Eq, Hash)]
 enum Form {
-    Unicode(String),
-    Raw(Vec<u8>),
+    /// Unicode; the bytes behind it are 0.
+    Short {
+        len: u8,
+        bytes: [u8; SHORT_BYTES],
+    },
+    Unicode(Box<str>),
+    Raw(Box<[u8]>),
 }
 
 impl Text {
     /// Reads bytes of a dialect. A spelling that would not encode back to the same bytes stays raw.
     #[must_use]
     pub fn from_bytes(bytes: &[u8], charset: Charset) -> Self {
+        if bytes.is_ascii()
+            && let Some(short) = Form::short(bytes)
+        {
+            return Self(short);
+        }
         match charset.decode(bytes) {
-            Some(text) if charset.encode(&text).as_deref() == Some(bytes) => Self(Form::Unicode(text.into_owned())),
-            Some(_) | None => Self(Form::Raw(bytes.to_vec())),
+            Some(text) if charset.encode(&text).as_deref() == Some(bytes) => Self::from(&*text),
+            Some(_) | None => Self(Form::Raw(bytes.into())),
         }
     }
 
     /// The bytes that travel; `None` when the charset lacks a character.
     #[must_use]
     pub fn to_bytes(&self, charset: Charset) -> Option<Cow<'_, [u8]>> {
+        match self.as_str() {
+            Some(text) => charset.encode(text),
+            None => Some(Cow::Borrowed(self.kept())),
+        }
+    }
+
+    /// The bytes as they are kept here: UTF-8, or raw.
+    fn kept(&self) -> &[u8] {
         match &self.0 {
-            Form::Unicode(text) => charset.encode(text),
-            Form::Raw(bytes) => Some(Cow::Borrowed(bytes)),
+            Form::Short { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or(bytes),
+            Form::Unicode(text) => text.as_bytes(),
+            Form::Raw(bytes) => bytes,
         }
     }
 
@@ -97,6 +120,7 @@ impl Text {
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match &self.0 {
+            Form::Short { .. } => std::str::from_utf8(self.kept()).ok(),
             Form::Unicode(text) => Some(text),
             Form::Raw(_) => None,
         }
@@ -105,19 +129,13 @@ impl Text {
     /// The text for people: raw bytes beyond ASCII as `\xNN`.
     #[must_use]
     pub fn display(&self) -> Cow<'_, str> {
-        match &self.0 {
-            Form::Unicode(text) => Cow::Borrowed(text),
-            Form::Raw(bytes) => Cow::Owned(escape_bytes(bytes)),
-        }
+        self.as_str().map_or_else(|| Cow::Owned(escape_bytes(self.kept())), Cow::Borrowed)
     }
 
     /// True when there is nothing in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        match &self.0 {
-            Form::Unicode(text) => text.is_empty(),
-            Form::Raw(bytes) => bytes.is_empty(),
-        }
+        self.kept().is_empty()
     }
 
     /// Equal but for ASCII case, as the vendor's own words are read.
@@ -140,15 +158,37 @@ pub fn escape_bytes(bytes: &[u8]) -> String {
     shown
 }
 
+impl Form {
+    fn short(text: &[u8]) -> Option<Self> {
+        let mut bytes = [0; SHORT_BYTES];
+        bytes.get_mut(..text.len())?.copy_from_slice(text);
+        Some(Self::Short { len: u8::try_from(text.len()).ok()?, bytes })
+    }
+}
+
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self(Form::Unicode(text.to_owned()))
+        Self(Form::short(text.as_bytes()).unwrap_or_else(|| Form::Unicode(text.into())))
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self(Form::Unicode(text))
+        Self(Form::short(text.as_bytes()).unwrap_or_else(|| Form::Unicode(text.into())))
+    }
+}
+
+/// Unicode before raw bytes, each by its bytes.
+impl Ord for Text {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let rank = |text: &Self| matches!(text.0, Form::Raw(_));
+        rank(self).cmp(&rank(other)).then_with(|| self.kept().cmp(other.kept()))
+    }
+}
+
+impl PartialOrd for Text {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -195,5 +235,18 @@ mod tests {
     fn a_character_the_charset_lacks_is_not_replaced() {
         assert_eq!(Text::from("€").to_bytes(Charset::Iso8859_1), None);
         assert_eq!(Text::from("Ж").to_bytes(Charset::Windows1252), None);
+    }
+
+    #[test]
+    fn short_and_long_texts_are_one_order_and_as_long_as_they_were() {
+        let spelled = |length: usize| "a".repeat(length);
+        for length in [0, 1, SHORT_BYTES - 1, SHORT_BYTES, SHORT_BYTES + 1, 70_000] {
+            let text = Text::from(spelled(length));
+            assert_eq!(text.as_str(), Some(&*spelled(length)));
+            assert_eq!(text, Text::from_bytes(spelled(length).as_bytes(), Charset::Iso8859_1));
+            assert!(text < Text::from(spelled(length + 1)) && text < Text::from_bytes(&[0xff], Charset::Utf8));
+        }
+        assert!(Text::from(spelled(SHORT_BYTES + 1)) < Text::from("b"));
+        assert_eq!(size_of::<Text>(), 24);
     }
 }

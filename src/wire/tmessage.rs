@@ -139,6 +139,14 @@ impl TMessage {
     /// [`MessageError`] when the body is no message at all. A list that cannot be read, a wrong type or a missing
     /// attribute is no error here: the message must be answered with EventError 53.
     pub fn decode(body: &Bytes, dialect: &Dialect, reading: Reading) -> Result<Self, MessageError> {
+        Self::decode_part(body, body, dialect, reading)
+    }
+
+    /// As [`TMessage::decode`], of a body that lies somewhere in these bytes.
+    ///
+    /// # Errors
+    /// As [`TMessage::decode`].
+    pub fn decode_part(whole: &Bytes, body: &[u8], dialect: &Dialect, reading: Reading) -> Result<Self, MessageError> {
         let truncated = MessageError::Truncated(body.len());
         let ([i0, i1, c0, c1], mut rest) = body.split_first_chunk::<4>().ok_or(truncated)?;
         let id = MessageId(u16::from_be_bytes([*i0, *i1]));
@@ -152,7 +160,7 @@ impl TMessage {
             let number = AttributeNumber(u16::from_be_bytes([*n0, *n1]));
             let length = usize::try_from(u32::from_be_bytes([*l0, *l1, *l2, *l3])).unwrap_or(usize::MAX);
             let (bytes, behind) = behind.split_at_checked(length).ok_or(truncated)?;
-            message.push(number, AttributeValue::decode(number, *code, (bytes, body), dialect, reading)?);
+            message.push(number, AttributeValue::decode(number, *code, (bytes, whole), dialect, reading)?);
             rest = behind;
         }
         if rest.is_empty() { Ok(message) } else { Err(MessageError::Trailing(rest.len())) }

@@ -25,6 +25,8 @@ pub enum TServerInput {
     Heard(SessionId),
     /// A frame came.
     Frame(SessionId, Frame),
+    /// Whole frames came, one behind the other; the answers are given out together.
+    Frames(SessionId, Bytes),
     /// Everything for this session was handed to its socket: no request of it is in flight any more.
     Flushed(SessionId),
     /// Its stream cannot be read on.
@@ -63,6 +65,8 @@ pub struct Outgoing {
     pub tail: Option<[u8; SEQUENCE_TAIL_BYTES]>,
     /// True for answers to polls: they go before what waits.
     pub urgent: bool,
+    /// How many frames it is.
+    pub frames: usize,
 }
 
 /// A user event that was distributed.

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use crate::protocol::heartbeat::{Beat, Heartbeat};
 use crate::protocol::time::{Time, UtcTime};
@@ -13,7 +13,9 @@ use crate::wire::limits::LOGIN_SECONDS;
 use crate::wire::user_event::{
     EventDnBackInService, EventDnOutOfService, EventLinkConnected, EventLinkDisconnected, EventPrimaryChanged,
 };
-use crate::wire::{ErrorCode, EventStamp, Frame, TMessage, TServerMessage, Text, sequence_tail};
+use crate::wire::{
+    ErrorCode, EventStamp, Frame, FrameView, Reading, TMessage, TServerMessage, Text, next_frame, sequence_tail,
+};
 
 mod config;
 mod io;
@@ -74,7 +76,16 @@ pub struct TServer {
     dns: BTreeMap<Text, Dn>,
     timers: BTreeSet<(Time, SessionId)>,
     scratch: BytesMut,
+    /// While frames of one read are answered: what stands in `scratch`.
+    answering: Option<Answers>,
     out: VecDeque<TServerOutput>,
+}
+
+/// Direct answers that are not given out yet.
+#[derive(Debug)]
+struct Answers {
+    to: SessionId,
+    frames: usize,
 }
 
 impl TServer {
@@ -88,6 +99,7 @@ impl TServer {
             dns: config.dns.iter().map(dn).collect(),
             timers: BTreeSet::new(),
             scratch: BytesMut::new(),
+            answering: None,
             out: VecDeque::new(),
             config,
         }
@@ -132,7 +144,14 @@ impl TServer {
                     session.heartbeat.heard(now);
                 }
             }
-            TServerInput::Frame(id, frame) => self.frame(at, id, frame),
+            TServerInput::Frame(id, Frame::Message(body)) => self.frame(at, id, FrameView::Message(&body), &body),
+            TServerInput::Frame(id, Frame::Poll(serial)) => self.number(at, id, FrameView::Poll(serial)),
+            TServerInput::Frame(id, Frame::PollAnswer(serial)) => self.number(at, id, FrameView::PollAnswer(serial)),
+            TServerInput::Frame(id, Frame::PollSettings(millis)) => {
+                self.number(at, id, FrameView::PollSettings(millis));
+            }
+            TServerInput::Frame(id, Frame::Reserved(kind)) => self.number(at, id, FrameView::Reserved(kind)),
+            TServerInput::Frames(id, whole) => self.frames(at, id, &whole),
             TServerInput::Flushed(id) => {
                 if let Some(session) = self.sessions.get_mut(&id) {
                     session.in_flight.clear();
@@ -173,21 +192,38 @@ impl TServer {
         self.set_timer(id);
     }
 
-    fn frame(&mut self, at: Moment, id: SessionId, frame: Frame) {
+    /// All frames of one read. The reader of the stream has found their ends, and told what is wrong behind them.
+    fn frames(&mut self, at: Moment, id: SessionId, whole: &Bytes) {
+        let mut rest = &whole[..];
+        self.answering = Some(Answers { to: id, frames: 0 });
+        while let Ok(Some(frame)) = next_frame(&mut rest, usize::MAX, Reading::Tolerant) {
+            self.frame(at, id, frame, whole);
+        }
+        self.give_answers();
+        self.answering = None;
+    }
+
+    fn number(&mut self, at: Moment, id: SessionId, frame: FrameView<'_>) {
+        self.frame(at, id, frame, &Bytes::new());
+    }
+
+    fn frame(&mut self, at: Moment, id: SessionId, frame: FrameView<'_>, whole: &Bytes) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.heartbeat.heard(at.now);
         match frame {
-            Frame::Message(body) => match TMessage::decode(&body, &self.config.dialect, self.config.reading) {
-                Ok(message) => self.message(at, id, &message),
-                Err(error) => self.close(id, error.into()),
-            },
-            Frame::Poll(serial) => self.send_frame(id, &Frame::PollAnswer(serial), true),
-            Frame::PollAnswer(_) => {} // that it came is all it says
-            Frame::PollSettings(millis) => {
+            FrameView::Message(body) => {
+                match TMessage::decode_part(whole, body, &self.config.dialect, self.config.reading) {
+                    Ok(message) => self.message(at, id, &message),
+                    Err(error) => self.close(id, error.into()),
+                }
+            }
+            FrameView::Poll(serial) => self.send_frame(id, &Frame::PollAnswer(serial), true),
+            FrameView::PollAnswer(_) => {} // that it came is all it says
+            FrameView::PollSettings(millis) => {
                 session.heartbeat.set_idle(at.now, Duration::from_millis(u64::from(millis)));
                 self.set_timer(id);
             }
-            Frame::Reserved(_) => {} // the reader of the stream has warned
+            FrameView::Reserved(_) => {} // the reader of the stream has warned
         }
     }
 
@@ -231,6 +267,7 @@ impl TServer {
 
     /// Writes an event once and sends it to everybody on the DN but one.
     fn fan_out(&mut self, at: Moment, dn: &Text, event: &TServerMessage, except: Option<SessionId>) {
+        self.give_answers();
         let Some(dn) = self.dns.get(dn) else { return };
         let receivers = dn.sessions.iter().filter(|id| Some(**id) != except);
         Self::share(&mut self.scratch, &mut self.out, &mut self.sessions, &self.config, at, event, receivers.copied());
@@ -238,6 +275,7 @@ impl TServer {
 
     /// Tells an event to every session that has logged in.
     fn tell_all(&mut self, at: Moment, event: &TServerMessage) {
+        self.give_answers();
         let known = self.sessions.iter().filter(|(_, session)| matches!(session.login, Standing::Known { .. }));
         let known: Vec<SessionId> = known.map(|(id, _)| *id).collect();
         Self::share(&mut self.scratch, &mut self.out, &mut self.sessions, &self.config, at, event, known.into_iter());
@@ -265,7 +303,7 @@ impl TServer {
             let Some(session) = sessions.get_mut(&id) else { continue };
             session.events = session.events.wrapping_add(1);
             let tail = Some(sequence_tail(session.events));
-            out.push_back(TServerOutput::Send(id, Outgoing { head: head.clone(), tail, urgent: false }));
+            out.push_back(TServerOutput::Send(id, Outgoing { head: head.clone(), tail, urgent: false, frames: 1 }));
         }
     }
 
@@ -291,6 +329,10 @@ impl TServer {
     }
 
     fn send(&mut self, at: Moment, id: SessionId, event: &TServerMessage) {
+        let room = self.scratch.capacity().saturating_sub(self.scratch.len());
+        if room < SCRATCH_LEAST || self.answering.as_ref().is_some_and(|answers| answers.to != id) {
+            self.give_answers();
+        }
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.events = session.events.wrapping_add(1);
         let (seconds, micros) = (at.utc.seconds.to_u32(), at.utc.micros);
@@ -299,22 +341,36 @@ impl TServer {
             self.scratch.reserve(SCRATCH_BYTES);
         }
         match event.encode(&mut self.scratch, &self.config.dialect, Some(stamp)) {
-            Ok(()) => self.send_scratch(id, false),
+            Ok(()) => match &mut self.answering {
+                Some(answers) if answers.to == id => answers.frames = answers.frames.saturating_add(1),
+                Some(_) | None => self.send_scratch(id, false, 1),
+            },
             Err(error) => self.close(id, error.into()),
         }
     }
 
     fn send_frame(&mut self, id: SessionId, frame: &Frame, urgent: bool) {
+        self.give_answers();
         frame.encode(&mut self.scratch);
-        self.send_scratch(id, urgent);
+        self.send_scratch(id, urgent, 1);
     }
 
-    fn send_scratch(&mut self, id: SessionId, urgent: bool) {
+    fn send_scratch(&mut self, id: SessionId, urgent: bool, frames: usize) {
         let head = self.scratch.split().freeze();
-        self.out.push_back(TServerOutput::Send(id, Outgoing { head, tail: None, urgent }));
+        self.out.push_back(TServerOutput::Send(id, Outgoing { head, tail: None, urgent, frames }));
+    }
+
+    /// Before anything else is written or said: answers keep their place.
+    fn give_answers(&mut self) {
+        let Some(Answers { to, frames }) = &mut self.answering else { return };
+        let (to, frames) = (*to, std::mem::take(frames));
+        if frames > 0 {
+            self.send_scratch(to, false, frames);
+        }
     }
 
     fn close(&mut self, id: SessionId, reason: CloseReason) {
+        self.give_answers();
         if self.sessions.contains_key(&id) {
             self.forget(id);
             self.out.push_back(TServerOutput::Close(id, reason));

@@ -198,6 +198,7 @@ impl TServer {
             event.reference = Some(request.reference);
             self.send(at, id, &event.into());
         }
+        self.give_answers();
         self.out.push_back(TServerOutput::Seen(UserEventSeen {
             at: at.utc,
             session: id,

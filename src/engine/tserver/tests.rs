@@ -425,7 +425,8 @@ fn a_client_is_polled_as_its_settings_ask_and_closed_when_it_stays_silent() {
     bench.give(TServerInput::Heard(A));
     assert_eq!(bench.tick_at(20), []);
     assert_eq!(bench.server.next_deadline(), Some(Time::from_secs(39)));
-    let poll = Outgoing { head: Bytes::from_static(&[0, 0, 0, 5, 1, 0, 0, 0, 1]), tail: None, urgent: false };
+    let poll =
+        Outgoing { head: Bytes::from_static(&[0, 0, 0, 5, 1, 0, 0, 0, 1]), tail: None, urgent: false, frames: 1 };
     assert_eq!(bench.tick_at(39), [TServerOutput::Send(A, poll)]);
     assert_eq!(bench.tick_at(58), []);
     assert_eq!(bench.tick_at(59), [TServerOutput::Close(A, CloseReason::Heartbeat)]);
@@ -435,6 +436,7 @@ fn a_client_is_polled_as_its_settings_ask_and_closed_when_it_stays_silent() {
 fn a_poll_is_answered_urgently_even_before_the_login() {
     let mut bench = Bench::new(|_| {});
     bench.give(TServerInput::Accepted(A));
-    let answer = Outgoing { head: Bytes::from_static(&[0, 0, 0, 5, 2, 0, 0, 0, 42]), tail: None, urgent: true };
+    let answer =
+        Outgoing { head: Bytes::from_static(&[0, 0, 0, 5, 2, 0, 0, 0, 42]), tail: None, urgent: true, frames: 1 };
     assert_eq!(bench.give(TServerInput::Frame(A, Frame::Poll(42))), [TServerOutput::Send(A, answer)]);
 }

@@ -14,7 +14,7 @@ use crate::message::PairEvent;
 use crate::message::RequestKind;
 use crate::message::Target;
 use crate::protocol::Time;
-use crate::protocol::correlate::{Fit, Subject, fit, is_error_event};
+use crate::protocol::correlate::{Fit, fit, is_error_event};
 use crate::protocol::requester::Requester;
 use crate::protocol::requester::bump;
 use crate::protocol::requester::config::DnAddress;
@@ -23,7 +23,7 @@ use crate::protocol::requester::io::{Output, Progress, Standing};
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::Why;
 use crate::protocol::requester::shadow::Cover;
-use crate::protocol::requester::table::{OcsIx, Place};
+use crate::protocol::requester::table::{OcsIx, Place, Sought, Told};
 
 /// An event that passed rule 2.
 pub(super) struct Addressed<'e> {
@@ -279,8 +279,7 @@ impl Requester {
             return None;
         }
         let entry = answer.do_not_call.as_ref().filter(|entry| **entry != DoNotCall::default())?;
-        let subject = Arc::new(Subject::of_entry(entry));
-        let lane = self.lanes.get(&(event.place.ocs, subject))?;
+        let lane = self.lanes.find(&Told::of(event.place.ocs, entry) as &dyn Sought)?;
         let mut proved = Vec::new();
         for (number, _) in &lane.live {
             let Some(job) = self.jobs.get(number) else { continue };

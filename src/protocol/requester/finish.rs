@@ -76,7 +76,7 @@ impl Requester {
 
     fn take_flight(&mut self, number: u64) -> Option<Flight> {
         let flight = self.flights.remove(&number)?;
-        self.timers.remove(&(flight.until, Timer::Flight(number)));
+        self.timers.clear((flight.until, Timer::Flight(number)));
         self.live.remove(flight.place, &flight.asked, number);
         if let Some(reference) = flight.reference {
             self.references.remove(&(flight.place.ocs, reference));
@@ -86,7 +86,7 @@ impl Requester {
         {
             leg.flight = None;
         }
-        self.freed.push_back((flight.place.ocs, flight.asked.kind, Arc::clone(&flight.asked.subject)));
+        self.freed.push_back((flight.place.ocs, flight.asked.kind, flight.asked.named()));
         Some(flight)
     }
 
@@ -157,16 +157,15 @@ impl Requester {
     /// The leg has its result; the job ends with its last leg, or when the policy has enough.
     pub(super) fn finish_leg(&mut self, now: Time, job: u64, leg: usize, answer: OcsAnswer) {
         self.stop_leg(now, job, leg);
-        let Some(record) = self.jobs.get_mut(&job) else { return };
-        let several = record.legs.len() > 1;
-        if let Some(leg) = record.legs.get_mut(leg) {
-            leg.answer = Some(answer.clone());
+        let Some(record) = self.jobs.get(&job) else { return };
+        if record.legs.len() > 1 {
+            self.progress(job, &Progress::Answer(answer.clone()));
         }
-        if several {
-            self.progress(job, &Progress::Answer(answer));
+        if let Some(leg) = self.jobs.get_mut(&job).and_then(|job| job.legs.get_mut(leg)) {
+            leg.answer = Some(Box::new(answer));
         }
         let Some(record) = self.jobs.get(&job) else { return };
-        let good = record.legs.iter().filter_map(|leg| leg.answer.as_ref()).filter(|answer| is_good(answer)).count();
+        let good = record.legs.iter().filter_map(|leg| leg.answer.as_deref()).filter(|answer| is_good(answer)).count();
         let policy = match (record.target, record.asked.kind) {
             (Target::One(_), _) => TargetZeroPolicy::All,
             (Target::Every, RequestKind::CancelRecord) => self.config.cancel_policy,
@@ -191,7 +190,7 @@ impl Requester {
         let silent = |leg: &crate::protocol::requester::job::Leg| {
             OcsAnswer::silent(self.ocs_dbid(leg.ocs), reason, leg.took(now))
         };
-        job.legs.iter().map(|leg| leg.answer.clone().unwrap_or_else(|| silent(leg))).collect()
+        job.legs.iter().map(|leg| leg.answer.as_deref().cloned().unwrap_or_else(|| silent(leg))).collect()
     }
 
     /// Ends everything a leg still has going.
@@ -220,7 +219,7 @@ impl Requester {
         let Some(job) = self.jobs.remove(&number) else { return };
         let mutating = job.asked.kind.is_mutating();
         for leg in &job.legs {
-            let key = (leg.ocs, Arc::clone(&job.asked.subject));
+            let key = (leg.ocs, job.asked.named());
             if let Some(lane) = self.lanes.get_mut(&key) {
                 lane.queue.retain(|waiting| *waiting != number);
                 lane.live.retain(|(live, _)| *live != number);
@@ -232,11 +231,11 @@ impl Requester {
                     self.lanes.remove(&key);
                 }
             }
-            self.freed.push_back((leg.ocs, job.asked.kind, Arc::clone(&job.asked.subject)));
+            self.freed.push_back((leg.ocs, job.asked.kind, job.asked.named()));
         }
         for waiter in &job.waiters {
             if let Some(due) = waiter.due {
-                self.timers.remove(&(due, Timer::Waiter(waiter.id)));
+                self.timers.clear((due, Timer::Waiter(waiter.id)));
             }
             self.requests.remove(&waiter.id);
             bump(&mut self.counters.outcomes);

@@ -9,6 +9,8 @@
 
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::message::AppDbid;
 use crate::message::RequestKind;
 use crate::message::Target;
@@ -17,13 +19,16 @@ use crate::protocol::requester::io::{RequestId, SendId};
 use crate::protocol::requester::outcome::{OcsAnswer, UnknownReason};
 use crate::protocol::requester::table::{Asked, OcsIx, Place};
 
+/// A list that nearly always holds one, which then stands in the record itself.
+pub(super) type Few<T> = SmallVec<[T; 1]>;
+
 /// One request on the wire, for one submission or several equal ones.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
     pub(super) asked: Asked,
     pub(super) target: Target,
-    pub(super) waiters: Vec<Waiter>,
-    pub(super) legs: Vec<Leg>,
+    pub(super) waiters: Few<Waiter>,
+    pub(super) legs: Few<Leg>,
     pub(super) phase: Phase,
     pub(super) submitted: Time,
     /// A journaled do-not-call: no deadline for link, lane and address.
@@ -59,7 +64,7 @@ pub(super) struct Leg {
     pub(super) to: AppDbid,
     /// The live send, if there is one.
     pub(super) flight: Option<u64>,
-    pub(super) sends: Vec<SendNote>,
+    pub(super) sends: Few<SendNote>,
     pub(super) suspect: bool,
     pub(super) draining: bool,
     /// An event without our reference id would have fitted, though its echo is proved.
@@ -72,7 +77,7 @@ pub(super) struct Leg {
     pub(super) asks: u32,
     /// Some question was answered.
     pub(super) told: bool,
-    pub(super) answer: Option<OcsAnswer>,
+    pub(super) answer: Option<Box<OcsAnswer>>,
 }
 
 impl Leg {
@@ -81,7 +86,7 @@ impl Leg {
             ocs,
             to,
             flight: None,
-            sends: Vec::new(),
+            sends: Few::new(),
             suspect: false,
             draining: false,
             unreferenced: false,
@@ -157,8 +162,8 @@ pub(super) struct Flight {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lane {
     /// Waiting, in the order in which they leave.
-    pub(super) queue: Vec<u64>,
-    pub(super) live: Vec<(u64, RequestKind)>,
+    pub(super) queue: Few<u64>,
+    pub(super) live: Few<(u64, RequestKind)>,
     /// A read that another may join.
     pub(super) read: Option<u64>,
 }

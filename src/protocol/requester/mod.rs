@@ -26,11 +26,11 @@ mod settle;
 mod shadow;
 mod submit;
 mod table;
+mod timers;
 mod view;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
     time::Duration,
 };
 
@@ -46,10 +46,10 @@ pub use view::{Counters, LegView, Queues, RequestPhase, RequestView, Sizes, Wait
 use crate::message::AppDbid;
 use crate::message::RequestKind;
 use crate::protocol::Time;
-use crate::protocol::correlate::Subject;
 use job::{Flight, Job, Lane, Timer, Want};
 use shadow::Shadows;
-use table::{Live, NumberTable, OcsIx, OwnFrames, Place, Table, TextTable};
+use table::{Live, Named, NumberTable, OcsIx, OwnFrames, Place, Table};
+use timers::Timers;
 
 /// The application side of the protocol, for one gateway.
 #[derive(Clone, Debug)]
@@ -63,7 +63,7 @@ pub struct Requester {
     jobs: NumberTable<u64, Job>,
     next_job: u64,
     requests: NumberTable<RequestId, u64>,
-    lanes: TextTable<(OcsIx, Arc<Subject>), Lane>,
+    lanes: Table<(OcsIx, Named), Lane>,
     flights: NumberTable<u64, Flight>,
     next_send: u64,
     live: Live,
@@ -77,11 +77,11 @@ pub struct Requester {
     /// The wants for cancel and do-not-call, by OCS and kind.
     wants_of: BTreeMap<(OcsIx, RequestKind), BTreeSet<Want>>,
     /// Where something ended, so that others may go.
-    freed: VecDeque<(OcsIx, RequestKind, Arc<Subject>)>,
+    freed: VecDeque<(OcsIx, RequestKind, Named)>,
     /// Everybody who wants an address is to try again.
     retry_all: bool,
     shadows_full: bool,
-    timers: BTreeSet<(Time, Timer)>,
+    timers: Timers,
     /// After a restart: until when a status may still answer a question that is forgotten.
     questions_until: Time,
     /// Counts sends, for "least recently used".
@@ -143,7 +143,7 @@ impl Requester {
             freed: VecDeque::new(),
             retry_all: false,
             shadows_full: false,
-            timers: BTreeSet::new(),
+            timers: Timers::default(),
             questions_until: Time::ZERO,
             tick: 0,
             counters: Counters::default(),
@@ -172,6 +172,8 @@ impl Requester {
             }
         }
         self.serve_freed(now);
+        // So that the next deadline is that of a timer that is not cleared.
+        self.first_timer();
     }
 
     /// What to do next; `None` when everything is said.
@@ -182,16 +184,16 @@ impl Requester {
     /// When to come back with [`Input::Timer`].
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
-        self.timers.first().map(|(due, _)| *due)
+        self.first_due()
     }
 
     /// Ends are inclusive: what comes at the very moment of a deadline still counts.
     fn run_timers(&mut self, now: Time, on_time: bool) {
-        while let Some((due, timer)) = self.timers.first().copied() {
+        while let Some((due, timer)) = self.first_timer() {
             if due > now || (due == now && !on_time) {
                 return;
             }
-            self.timers.remove(&(due, timer));
+            self.take_timer((due, timer));
             match timer {
                 Timer::Flight(flight) => self.on_flight_due(now, flight),
                 Timer::Leg(job, leg) => self.on_leg_due(now, job, leg),
@@ -207,11 +209,11 @@ impl Requester {
         if let Some(until) = self.shadows.until(number)
             && until > due
         {
-            self.timers.insert((until, Timer::Shadow(number)));
+            self.set_timer(until, Timer::Shadow(number));
             return;
         }
         if let Some(shadow) = self.shadows.remove(number) {
-            self.freed.push_back((shadow.place.ocs, shadow.asked.kind, shadow.asked.subject));
+            self.freed.push_back((shadow.place.ocs, shadow.asked.kind, shadow.asked.named()));
             if self.shadows_full {
                 self.shadows_full = false;
                 self.retry_all = true;
@@ -221,20 +223,20 @@ impl Requester {
 
     fn arm_flight(&mut self, number: u64, until: Time) {
         if let Some(flight) = self.flights.get_mut(&number) {
-            self.timers.remove(&(flight.until, Timer::Flight(number)));
+            self.timers.clear((flight.until, Timer::Flight(number)));
             flight.until = until;
-            self.timers.insert((until, Timer::Flight(number)));
+            self.set_timer(until, Timer::Flight(number));
         }
     }
 
     fn arm_leg(&mut self, job: u64, leg: usize, due: Option<Time>) {
         if let Some(record) = self.jobs.get_mut(&job).and_then(|job| job.legs.get_mut(leg)) {
             if let Some(due) = record.due {
-                self.timers.remove(&(due, Timer::Leg(job, leg)));
+                self.timers.clear((due, Timer::Leg(job, leg)));
             }
             record.due = due;
             if let Some(due) = due {
-                self.timers.insert((due, Timer::Leg(job, leg)));
+                self.set_timer(due, Timer::Leg(job, leg));
             }
         }
     }

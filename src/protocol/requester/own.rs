@@ -61,6 +61,6 @@ impl Requester {
         }
         let until = shadow.until;
         let number = self.shadows.insert(shadow);
-        self.timers.insert((until, Timer::Shadow(number)));
+        self.set_timer(until, Timer::Shadow(number));
     }
 }

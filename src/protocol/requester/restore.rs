@@ -9,7 +9,7 @@ use crate::protocol::Time;
 use crate::protocol::requester::Requester;
 use crate::protocol::requester::after;
 use crate::protocol::requester::io::{JournalMark, JournalRow, Output, SendId};
-use crate::protocol::requester::job::{Flight, Leg, SendNote, Step, Timer, Waiter};
+use crate::protocol::requester::job::{Few, Flight, Leg, SendNote, Step, Timer, Waiter};
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::{NotSent, Outcome, RefusedBy};
 use crate::protocol::requester::shadow::{Cover, Shadow};
@@ -85,7 +85,7 @@ impl Requester {
             self.join(job, waiter, patient);
             return;
         }
-        let legs: Vec<Leg> = match submission.target {
+        let legs: Few<Leg> = match submission.target {
             Target::Every => self.legs_of_every(),
             Target::One(dbid) => self.leg_of(dbid).into_iter().collect(),
         };
@@ -149,7 +149,6 @@ impl Requester {
         let number = mark.send.0.saturating_add(u64::try_from(offset).unwrap_or(0));
         record.flight = Some(number);
         self.live.insert(place, asked, number);
-        self.timers.insert((until, Timer::Flight(number)));
         let flight = Flight {
             frame: mark.send,
             job,
@@ -164,6 +163,7 @@ impl Requester {
             reference: None,
         };
         self.flights.insert(number, flight);
+        self.set_timer(until, Timer::Flight(number));
         debug_assert!(asked.kind.is_mutating() || !is_urgent(asked.kind), "reads are not journaled");
     }
 }

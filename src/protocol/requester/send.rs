@@ -1,6 +1,6 @@
 //! Sending: wants, frames, journal marks, EventACK and its failures (rules 12, 16).
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use crate::message::AppDbid;
 use crate::message::CommDnMessage;
@@ -65,13 +65,13 @@ impl Requester {
 
     /// Something ended: those who may have waited for it try again, in order of submission.
     pub(super) fn serve_freed(&mut self, now: Time) {
-        while let Some((ocs, kind, subject)) = self.freed.pop_front() {
-            self.pump(now, ocs, &subject);
+        while let Some((ocs, kind, named)) = self.freed.pop_front() {
+            self.pump(now, ocs, &named);
             if kind.is_campaign_control() {
                 continue;
             }
             if self.echo(ocs).names_subject(kind) || self.echo(ocs).reference == Proof::Proved {
-                let lane = self.lanes.get(&(ocs, subject));
+                let lane = self.lanes.get(&(ocs, named));
                 let live: Vec<u64> =
                     lane.map(|lane| lane.live.iter().map(|(job, _)| *job).collect()).unwrap_or_default();
                 for job in live {
@@ -159,14 +159,14 @@ impl Requester {
             job.phase = Phase::Sent;
         }
         for ocs in &all {
-            if let Some(lane) = self.lanes.get_mut(&(*ocs, Arc::clone(&asked.subject)))
+            if let Some(lane) = self.lanes.get_mut(&(*ocs, asked.named()))
                 && asked.kind.is_mutating()
             {
                 lane.queue.retain(|job| *job != want.job);
                 lane.live.push((want.job, asked.kind));
             }
         }
-        let waiters: Vec<_> = self.jobs.get(&want.job).map(|job| job.waiters.clone()).unwrap_or_default();
+        let waiters = self.jobs.get(&want.job).map(|job| job.waiters.clone()).unwrap_or_default();
         for waiter in waiters {
             self.arm_waiter(want.job, waiter.id);
         }
@@ -247,7 +247,6 @@ impl Requester {
             if let Some(reference) = reference {
                 self.references.insert((ocs, reference), number);
             }
-            self.timers.insert((until, Timer::Flight(number)));
             let flight = Flight {
                 frame: send,
                 job,
@@ -262,6 +261,7 @@ impl Requester {
                 reference,
             };
             self.flights.insert(number, flight);
+            self.set_timer(until, Timer::Flight(number));
             if !settling {
                 self.note_send(now, job, *leg, number, SendNote { send, origin, at: now }, asked.kind);
             }
@@ -272,9 +272,9 @@ impl Requester {
         let own = (origin, target.dbid(), &asked);
         if let Some((oldest, due)) = self.own.insert(send, own, address.clone(), own_until, self.config.own_frames_max)
         {
-            self.timers.remove(&(due, Timer::Own(oldest)));
+            self.timers.clear((due, Timer::Own(oldest)));
         }
-        self.timers.insert((own_until, Timer::Own(send)));
+        self.set_timer(own_until, Timer::Own(send));
         if asked.kind.is_mutating() {
             let requests = self.jobs.get(&job).map(|job| job.waiters.iter().map(|waiter| waiter.id).collect());
             let requests = requests.unwrap_or_default();
@@ -282,7 +282,7 @@ impl Requester {
             self.out.push_back(Output::Journal(mark));
         }
         bump(&mut self.counters.sends);
-        let message = CommDnMessage { origin, target, reference_id: reference, body: (*asked.body).clone() };
+        let message = CommDnMessage { origin, target, reference_id: reference, body: asked.body.clone() };
         self.out.push_back(Output::Send { send, address, message });
         if !settling {
             self.progress(job, &Progress::Sent { send, origin });

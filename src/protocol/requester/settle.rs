@@ -1,6 +1,6 @@
 //! Rules 10 and 11: what is not known is asked (campaign control) or repeated (do-not-call); lost links.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use crate::message::CampaignSchedule;
 use crate::message::ErrorCode;
@@ -326,7 +326,7 @@ impl Requester {
         let Some(record) = self.jobs.get_mut(&job) else { return };
         record.phase = Phase::Sent;
         let kind = record.asked.kind;
-        let keys: Vec<_> = record.legs.iter().map(|leg| (leg.ocs, Arc::clone(&record.asked.subject))).collect();
+        let keys: Vec<_> = record.legs.iter().map(|leg| (leg.ocs, record.asked.named())).collect();
         for key in keys {
             self.lanes.entry(key).or_default().live.push((job, kind));
         }

@@ -1,20 +1,19 @@
 //! Rules 5 and 9: submissions, lanes, superseding and joining.
 
-use std::sync::Arc;
+use smallvec::smallvec;
 
 use crate::message::AppDbid;
 use crate::message::Message;
 use crate::message::RequestKind;
 use crate::message::Target;
 use crate::protocol::Time;
-use crate::protocol::correlate::Subject;
 use crate::protocol::requester::Requester;
 use crate::protocol::requester::config::SHADOWS_PER_SEND;
 use crate::protocol::requester::io::{Output, RequestId, Submission};
-use crate::protocol::requester::job::{Job, Leg, Phase, Timer, Waiter, Want};
+use crate::protocol::requester::job::{Few, Job, Leg, Phase, Timer, Waiter, Want};
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::{Limit, LocalRefusal, NotSent, Outcome, RefusedBy, UnknownReason};
-use crate::protocol::requester::table::{Asked, OcsIx};
+use crate::protocol::requester::table::{Asked, Named, OcsIx};
 use crate::protocol::requester::{after, bump};
 
 impl Requester {
@@ -72,33 +71,33 @@ impl Requester {
             return Ok(());
         }
         for leg in &legs {
-            let waiting = self.lanes.get(&(leg.ocs, Arc::clone(&asked.subject))).map_or(0, |lane| lane.queue.len());
+            let waiting = self.lanes.get(&(leg.ocs, asked.named())).map_or(0, |lane| lane.queue.len());
             if waiting >= self.config.lane_length {
                 return Err(RefusedBy::Overloaded(Limit::Lane));
             }
         }
-        let subject = Arc::clone(&asked.subject);
+        let named = asked.named();
         let kind = asked.kind;
-        let ocss: Vec<OcsIx> = legs.iter().map(|leg| leg.ocs).collect();
+        let ocss: Few<OcsIx> = legs.iter().map(|leg| leg.ocs).collect();
         let job = self.new_job(now, asked, target, legs, patient);
         self.join(job, waiter, patient);
         for ocs in &ocss {
-            let place = self.place_in_lane(*ocs, &subject, kind);
-            let lane = self.lanes.entry((*ocs, Arc::clone(&subject))).or_default();
+            let place = self.place_in_lane(*ocs, &named, kind);
+            let lane = self.lanes.entry((*ocs, named.clone())).or_default();
             lane.queue.insert(place.min(lane.queue.len()), job);
         }
         for ocs in ocss {
-            self.pump(now, ocs, &subject);
+            self.pump(now, ocs, &named);
         }
         Ok(())
     }
 
     /// Rule 9: to whom it goes.
-    fn legs(&self, target: Target, kind: RequestKind) -> Result<Vec<Leg>, LocalRefusal> {
+    fn legs(&self, target: Target, kind: RequestKind) -> Result<Few<Leg>, LocalRefusal> {
         match target {
             Target::One(dbid) => {
                 let ocs = self.by_dbid.get(&dbid).ok_or(LocalRefusal::UnknownOcs(dbid))?;
-                Ok(vec![Leg::new(*ocs, dbid)])
+                Ok(smallvec![Leg::new(*ocs, dbid)])
             }
             Target::Every if !matches!(kind, RequestKind::CancelRecord | RequestKind::DoNotCall) => {
                 Err(LocalRefusal::TargetZero)
@@ -108,7 +107,7 @@ impl Requester {
         }
     }
 
-    pub(super) fn legs_of_every(&self) -> Vec<Leg> {
+    pub(super) fn legs_of_every(&self) -> Few<Leg> {
         self.ocss.iter().enumerate().map(|(ocs, peer)| Leg::new(ocs, peer.dbid)).collect()
     }
 
@@ -116,10 +115,10 @@ impl Requester {
         self.by_dbid.get(&dbid).map(|ocs| Leg::new(*ocs, dbid))
     }
 
-    pub(super) fn new_job(&mut self, now: Time, asked: Asked, target: Target, legs: Vec<Leg>, patient: bool) -> u64 {
+    pub(super) fn new_job(&mut self, now: Time, asked: Asked, target: Target, legs: Few<Leg>, patient: bool) -> u64 {
         let number = self.next_job;
         self.next_job = self.next_job.saturating_add(1);
-        let job = Job { asked, target, waiters: Vec::new(), legs, phase: Phase::Queued, submitted: now, patient };
+        let job = Job { asked, target, waiters: Few::new(), legs, phase: Phase::Queued, submitted: now, patient };
         self.jobs.insert(number, job);
         number
     }
@@ -147,7 +146,7 @@ impl Requester {
     fn joinable(&self, asked: &Asked, target: Target, legs: &[Leg]) -> Option<u64> {
         let mut last = None;
         for leg in legs {
-            let job = self.lanes.get(&(leg.ocs, Arc::clone(&asked.subject)))?.last()?;
+            let job = self.lanes.get(&(leg.ocs, asked.named()))?.last()?;
             if *last.get_or_insert(job) != job {
                 return None;
             }
@@ -160,14 +159,14 @@ impl Requester {
 
     /// For a mutant: any equal request that waits.
     fn equal_in_lane(&self, asked: &Asked, legs: &[Leg]) -> Option<u64> {
-        let lane = self.lanes.get(&(legs.first()?.ocs, Arc::clone(&asked.subject)))?;
+        let lane = self.lanes.get(&(legs.first()?.ocs, asked.named()))?;
         let equal = |job: &&u64| self.jobs.get(job).is_some_and(|job| job.asked.body == asked.body);
         lane.queue.iter().find(equal).copied()
     }
 
     /// Stops and force unloads go to the head, force unloads first; the rest waits in order.
-    fn place_in_lane(&self, ocs: OcsIx, subject: &Arc<Subject>, kind: RequestKind) -> usize {
-        let Some(lane) = self.lanes.get(&(ocs, Arc::clone(subject))) else { return 0 };
+    fn place_in_lane(&self, ocs: OcsIx, named: &Named, kind: RequestKind) -> usize {
+        let Some(lane) = self.lanes.get(&(ocs, named.clone())) else { return 0 };
         let before = |other: RequestKind| match kind {
             RequestKind::ForceUnload => other == RequestKind::ForceUnload,
             RequestKind::Stop => is_urgent(other),
@@ -179,7 +178,7 @@ impl Requester {
 
     fn supersede(&mut self, now: Time, asked: &Asked, legs: &[Leg]) {
         for leg in legs {
-            let Some(lane) = self.lanes.get(&(leg.ocs, Arc::clone(&asked.subject))) else { continue };
+            let Some(lane) = self.lanes.get(&(leg.ocs, asked.named())) else { continue };
             let superseded: Vec<u64> = lane.queue.iter().copied().filter(|job| self.is_superseded(*job)).collect();
             for job in superseded {
                 let outcome = Outcome::Refused { by: RefusedBy::Superseded, answers: Vec::new() };
@@ -194,9 +193,9 @@ impl Requester {
     }
 
     /// Reads wait for no lane; a read joins one that was sent after the lane's last outcome.
-    fn submit_read(&mut self, now: Time, asked: Asked, target: Target, legs: Vec<Leg>, waiter: Waiter) {
+    fn submit_read(&mut self, now: Time, asked: Asked, target: Target, legs: Few<Leg>, waiter: Waiter) {
         let Some(ocs) = legs.first().map(|leg| leg.ocs) else { return };
-        let key = (ocs, Arc::clone(&asked.subject));
+        let key = (ocs, asked.named());
         let before = self.lanes.get(&key).and_then(|lane| lane.read);
         let same = |job: &u64| {
             self.jobs.get(job).is_some_and(|job| job.target == target && same_read(&job.asked.body, &asked.body))
@@ -212,9 +211,8 @@ impl Requester {
     }
 
     /// Lets leave what may leave, from the head of a lane on.
-    pub(super) fn pump(&mut self, now: Time, ocs: OcsIx, subject: &Arc<Subject>) {
-        while let Some(head) = self.lanes.get(&(ocs, Arc::clone(subject))).and_then(|lane| lane.queue.first().copied())
-        {
+    pub(super) fn pump(&mut self, now: Time, ocs: OcsIx, named: &Named) {
+        while let Some(head) = self.lanes.get(&(ocs, named.clone())).and_then(|lane| lane.queue.first().copied()) {
             let Some(job) = self.jobs.get(&head) else { return };
             let sent = match job.phase {
                 Phase::Queued if self.may_leave(head) => self.want_first(now, head),
@@ -231,7 +229,7 @@ impl Requester {
     pub(super) fn may_leave(&self, number: u64) -> bool {
         let Some(job) = self.jobs.get(&number) else { return false };
         job.legs.iter().all(|leg| {
-            let lane = self.lanes.get(&(leg.ocs, Arc::clone(&job.asked.subject)));
+            let lane = self.lanes.get(&(leg.ocs, job.asked.named()));
             lane.is_some_and(|lane| {
                 lane.queue.first() == Some(&number) && (self.is(Mutant::FirstFit) || lane.admits(job.asked.kind))
             })
@@ -252,12 +250,12 @@ impl Requester {
         let unsent = record.phase != Phase::Sent;
         let Some(waiter) = record.waiters.iter_mut().find(|waiter| waiter.id == id) else { return };
         if let Some(due) = waiter.due {
-            self.timers.remove(&(due, Timer::Waiter(id)));
+            self.timers.clear((due, Timer::Waiter(id)));
         }
         let until = if unsent { waiter.unsent_until } else { None };
         waiter.due = waiter.deadline.into_iter().chain(until).min();
         if let Some(due) = waiter.due {
-            self.timers.insert((due, Timer::Waiter(id)));
+            self.set_timer(due, Timer::Waiter(id));
         }
     }
 

@@ -1,12 +1,16 @@
 //! Who stands where: tables that find the few requests and shadows that an event could be about.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
+    borrow::Borrow,
+    cmp::Ordering,
+    collections::{BTreeMap, HashMap, hash_map::Entry},
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, Hasher},
+    ops::Deref,
     sync::Arc,
 };
 
 use crate::message::AppDbid;
+use crate::message::DoNotCall;
 use crate::message::ErrorCode;
 use crate::message::GroupDbid;
 use crate::message::Message;
@@ -29,17 +33,127 @@ pub(super) struct Place {
 
 /// What was asked; cheap to clone.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Asked {
+pub(super) struct Asked(Arc<Question>);
+
+/// All that a request is found by stands together, and personal values are digested once.
+#[derive(Debug, PartialEq)]
+pub(super) struct Question {
     pub(super) kind: RequestKind,
-    pub(super) body: Arc<Message>,
-    pub(super) subject: Arc<Subject>,
+    digest: u64,
+    phone: u64,
+    customer: u64,
+    pub(super) subject: Subject,
+    pub(super) body: Message,
 }
+
+impl Deref for Asked {
+    type Target = Question;
+
+    fn deref(&self) -> &Question {
+        &self.0
+    }
+}
+
+/// A request by what it is about: with the OCS, the key of its lane.
+#[derive(Clone, Debug)]
+pub(super) struct Named(Asked);
+
+impl Hash for Named {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0.digest);
+    }
+}
+
+impl PartialEq for Named {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0.0, &other.0.0) || self.0.subject == other.0.subject
+    }
+}
+
+impl Eq for Named {}
+
+impl Ord for Named {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.subject.cmp(&other.0.subject)
+    }
+}
+
+impl PartialOrd for Named {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// What a lane is looked up by without a request of its own.
+pub(super) trait Sought {
+    fn key(&self) -> (OcsIx, u64, &Subject);
+}
+
+/// The subject of an event.
+pub(super) struct Told {
+    ocs: OcsIx,
+    digest: u64,
+    subject: Subject,
+}
+
+impl Told {
+    pub(super) fn of(ocs: OcsIx, entry: &DoNotCall) -> Self {
+        let subject = Subject::of_entry(entry);
+        Self { ocs, digest: digest(&subject), subject }
+    }
+}
+
+impl Sought for Told {
+    fn key(&self) -> (OcsIx, u64, &Subject) {
+        (self.ocs, self.digest, &self.subject)
+    }
+}
+
+impl Sought for (OcsIx, Named) {
+    fn key(&self) -> (OcsIx, u64, &Subject) {
+        (self.0, self.1.0.digest, &self.1.0.subject)
+    }
+}
+
+impl<'t> Borrow<dyn Sought + 't> for (OcsIx, Named) {
+    fn borrow(&self) -> &(dyn Sought + 't) {
+        self
+    }
+}
+
+/// As the key itself.
+impl Hash for dyn Sought + '_ {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let (ocs, digest, _) = self.key();
+        (ocs, digest).hash(state);
+    }
+}
+
+impl PartialEq for dyn Sought + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for dyn Sought + '_ {}
 
 impl Asked {
     pub(super) fn of(body: Message) -> Option<Self> {
         let kind = body.request_kind()?;
-        let subject = Arc::new(Subject::of(&body)?);
-        Some(Self { kind, body: Arc::new(body), subject })
+        let subject = Subject::of(&body)?;
+        let (phone, customer) = match &subject {
+            Subject::Pair(_) => (None, None),
+            Subject::Person { phone, customer, .. } => (phone.as_ref(), customer.as_ref()),
+            Subject::Cancel(phone) => {
+                (phone.as_ref(), body.cancel_record().and_then(|cancel| cancel.customer_id.as_ref()))
+            }
+        };
+        let (phone, customer) = (phone.map_or(0, digest), customer.map_or(0, digest));
+        Some(Self(Arc::new(Question { kind, digest: digest(&subject), phone, customer, subject, body })))
+    }
+
+    pub(super) fn named(&self) -> Named {
+        Named(self.clone())
     }
 
     fn family(&self) -> Family {
@@ -53,23 +167,23 @@ impl Asked {
 
     pub(super) fn keys(&self) -> [Option<Key>; 4] {
         let errors = Some(Key::Errors(self.family()));
-        match &*self.subject {
+        match &self.subject {
             Subject::Pair(pair) => {
                 let group = pair.campaign.is_sequence().then_some(Key::Sequence(pair.group));
                 [Some(Key::Pair(*pair)), group, errors, None]
             }
             Subject::Person { phone, customer, .. } => [
                 Some(Key::Kind(self.kind)),
-                phone.as_ref().map(|phone| Key::Phone(self.kind, digest(phone))),
-                customer.as_ref().map(|customer| Key::Customer(self.kind, digest(customer))),
+                phone.as_ref().map(|_| Key::Phone(self.kind, self.phone)),
+                customer.as_ref().map(|_| Key::Customer(self.kind, self.customer)),
                 errors,
             ],
             Subject::Cancel(phone) => {
                 let customer = self.body.cancel_record().and_then(|cancel| cancel.customer_id.as_ref());
                 [
                     Some(Key::Kind(self.kind)),
-                    phone.as_ref().map(|phone| Key::Phone(self.kind, digest(phone))),
-                    customer.map(|customer| Key::Customer(self.kind, digest(customer))),
+                    phone.as_ref().map(|_| Key::Phone(self.kind, self.phone)),
+                    customer.map(|_| Key::Customer(self.kind, self.customer)),
                     errors,
                 ]
             }
@@ -171,9 +285,6 @@ pub(super) fn lookup(event: &Message) -> Lookup {
 #[derive(Clone, Debug)]
 pub(super) struct Table<K, V, H = foldhash::quality::FixedState>(HashMap<K, V, H>);
 
-/// A table for what users spell: nobody can choose texts that crowd it by reading this code alone.
-pub(super) type TextTable<K, V> = Table<K, V, BuildHasherDefault<DefaultHasher>>;
-
 /// A table for numbers that are given out one after the other: neighbours stand side by side, as they are used.
 pub(super) type NumberTable<K, V> = Table<K, V, BuildHasherDefault<InARow>>;
 
@@ -209,6 +320,13 @@ impl<K: Hash + Ord, V, H: BuildHasher> Table<K, V, H> {
     }
 
     pub(super) fn get(&self, key: &K) -> Option<&V> {
+        self.0.get(key)
+    }
+
+    pub(super) fn find<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
         self.0.get(key)
     }
 
@@ -254,7 +372,50 @@ impl<K> Default for Index<K> {
 #[derive(Clone, Debug)]
 enum Numbers {
     One(u64),
-    Several(BTreeSet<u64>),
+    Several(Bits),
+}
+
+/// Numbers that were given out in a row, a bit for each: of a million neighbours all are at hand.
+#[derive(Clone, Debug, Default)]
+struct Bits(BTreeMap<u64, [u64; WORDS]>);
+
+const WORDS: usize = 8;
+
+impl Bits {
+    /// Block, word and bit of a number.
+    fn place(number: u64) -> (u64, usize, u64) {
+        (number >> 9, usize::try_from(number >> 6 & 7).unwrap_or(0), 1 << (number & 63))
+    }
+
+    fn insert(&mut self, number: u64) {
+        let (block, word, bit) = Self::place(number);
+        if let Some(word) = self.0.entry(block).or_default().get_mut(word) {
+            *word |= bit;
+        }
+    }
+
+    /// True when nothing is left.
+    fn remove(&mut self, number: u64) -> bool {
+        let (block, word, bit) = Self::place(number);
+        if let Some(words) = self.0.get_mut(&block) {
+            if let Some(word) = words.get_mut(word) {
+                *word &= !bit;
+            }
+            if *words == [0; WORDS] {
+                self.0.remove(&block);
+            }
+        }
+        self.0.is_empty()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u64> {
+        let words = self.0.iter().flat_map(|(block, words)| ((block << 3)..).zip(words));
+        words.flat_map(|(word, bits)| {
+            let next = |bits: &u64| Some(bits & bits.saturating_sub(1)).filter(|bits| *bits != 0);
+            let ones = std::iter::successors(Some(*bits).filter(|bits| *bits != 0), next);
+            ones.map(move |bits| word << 6 | u64::from(bits.trailing_zeros()))
+        })
+    }
 }
 
 impl<K: Hash + Ord> Index<K> {
@@ -264,7 +425,13 @@ impl<K: Hash + Ord> Index<K> {
                 place.insert(Numbers::One(number));
             }
             Entry::Occupied(mut place) => match place.get_mut() {
-                Numbers::One(other) => *place.get_mut() = Numbers::Several([*other, number].into()),
+                Numbers::One(other) if *other == number => {}
+                Numbers::One(other) => {
+                    let mut numbers = Bits::default();
+                    numbers.insert(*other);
+                    numbers.insert(number);
+                    *place.get_mut() = Numbers::Several(numbers);
+                }
                 Numbers::Several(numbers) => {
                     numbers.insert(number);
                 }
@@ -276,7 +443,7 @@ impl<K: Hash + Ord> Index<K> {
         let Entry::Occupied(mut place) = self.0.entry(key) else { return };
         let empty = match place.get_mut() {
             Numbers::One(one) => *one == number,
-            Numbers::Several(numbers) => numbers.remove(&number) && numbers.is_empty(),
+            Numbers::Several(numbers) => numbers.remove(number),
         };
         if empty {
             place.remove();
@@ -289,7 +456,7 @@ impl<K: Hash + Ord> Index<K> {
             Some(Numbers::Several(numbers)) => (None, Some(numbers)),
             None => (None, None),
         };
-        one.into_iter().chain(several.into_iter().flatten().copied())
+        one.into_iter().chain(several.into_iter().flat_map(Bits::iter))
     }
 }
 
@@ -380,18 +547,22 @@ type OwnKey = (AppDbid, i32, RequestKind, u64);
 #[derive(Clone, Debug)]
 struct OwnFrame {
     key: OwnKey,
-    body: Arc<Message>,
+    asked: Asked,
     address: DnAddress,
     until: Time,
 }
 
 fn own_key(origin: AppDbid, target: i32, asked: &Asked) -> OwnKey {
-    (origin, target, asked.kind, digest(&*asked.subject))
+    (origin, target, asked.kind, asked.digest)
 }
 
 impl OwnFrames {
     pub(super) fn len(&self) -> usize {
         self.all.len()
+    }
+
+    pub(super) fn contains(&self, send: SendId) -> bool {
+        self.all.contains_key(&send)
     }
 
     /// Remembers a frame; the answer is the one that had to go for it.
@@ -405,7 +576,7 @@ impl OwnFrames {
     ) -> Option<(SendId, Time)> {
         let key = own_key(origin, target, asked);
         self.index.insert(key, send.0);
-        self.all.insert(send, OwnFrame { key, body: Arc::clone(&asked.body), address, until });
+        self.all.insert(send, OwnFrame { key, asked: asked.clone(), address, until });
         if self.all.len() <= most {
             return None;
         }
@@ -433,7 +604,7 @@ impl OwnFrames {
             .index
             .under(key)
             .filter_map(|send| self.all.get(&SendId(send)))
-            .any(|frame| frame.body == asked.body && frame.address == *address);
+            .any(|frame| frame.asked.body == asked.body && frame.address == *address);
         if known { Some(true) } else { (now > self.unsure_until).then_some(false) }
     }
 }

@@ -186,7 +186,7 @@ impl Requester {
                 NotSent::Address | NotSent::TServer(_) | NotSent::Overdue => WaitsFor::Address,
             }),
         };
-        let lane = job.legs.first().map(|leg| (leg.ocs, std::sync::Arc::clone(&job.asked.subject)));
+        let lane = job.legs.first().map(|leg| (leg.ocs, job.asked.named()));
         let lane = lane.and_then(|key| self.lanes.get(&key));
         Some(RequestView {
             kind: job.asked.kind,
@@ -218,12 +218,12 @@ impl Requester {
         let flight = leg.flight.and_then(|flight| self.flights.get(&flight)).map(|flight| flight.until);
         LegView {
             ocs: self.ocs_dbid(leg.ocs),
-            sends: leg.sends.clone(),
+            sends: leg.sends.to_vec(),
             suspect: leg.suspect,
             draining: leg.draining,
             asks: leg.asks,
             next: leg.due.into_iter().chain(flight).min(),
-            answer: leg.answer.clone(),
+            answer: leg.answer.as_deref().cloned(),
         }
     }
 
