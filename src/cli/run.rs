@@ -13,7 +13,7 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::{log, notify};
 use crate::engine::topology::Topology;
 use crate::http;
-use crate::net::tls::{self, TlsServer};
+use crate::net::tls::TlsServer;
 use crate::protocol::profile::Profile;
 use crate::service::gateway::{Gateway, start_gateway};
 use crate::service::simulator::{READY_PATIENCE, SimSettings, Simulator, start_simulator};

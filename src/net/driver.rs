@@ -153,7 +153,7 @@ impl Driver {
                 Woken::Tick => self.give(LinkInput::Tick).await,
             };
             // Most of the time the socket takes everything at once; who waits is woken below.
-            if going && let Poll::Ready(Err(error)) = self.socket.poll_write(&mut Context::from_waker(Waker::noop())) {
+            if going && let Err(error) = self.socket.write_now() {
                 going = self.closed(&error).await;
             }
         }
@@ -411,6 +411,14 @@ impl Socket {
         let result = std::task::ready!(Pin::new(stream).poll_read(context, &mut read));
         self.input.extend_from_slice(read.filled());
         Poll::Ready(result.map(|()| read.filled().len()))
+    }
+
+    /// Writes what the stream takes at once.
+    fn write_now(&mut self) -> io::Result<()> {
+        match self.poll_write(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Ok(()),
+        }
     }
 
     /// Writes what waits, as far as the stream takes it.
