@@ -65,6 +65,9 @@ impl GatewayArgs {
         if let Some(http) = &self.http {
             config.http.addr.clone_from(http);
         }
+        if let Some(data) = &self.data {
+            config.store.path = Some(data.display().to_string());
+        }
         config.http.insecure_plaintext |= self.insecure_plaintext;
         if let Some(origin) = &self.origin {
             config.origin.pool.clone_from(&origin.0);

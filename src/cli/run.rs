@@ -10,20 +10,21 @@ use crate::cli::args::{DemoArgs, ServeArgs, SimRunArgs};
 use crate::cli::client::Ctx;
 use crate::cli::config;
 use crate::cli::exit::{CliError, Exit};
-use crate::cli::log;
+use crate::cli::{log, notify};
 use crate::engine::topology::Topology;
 use crate::http::{self, DoorConfig};
 use crate::net::tls::TlsServer;
 use crate::protocol::profile::Profile;
-use crate::service::access::{Access, MemoryLedger, may_listen};
+use crate::service::access::{Access, may_listen};
 use crate::service::gateway::{Gateway, start_gateway};
 use crate::service::simulator::{READY_PATIENCE, SimSettings, Simulator, start_simulator};
 use crate::service::{Config, ServerTls, Severity, config_of_site};
+use crate::store::sqlite::{Options, SqliteStore};
 
 /// Where `sim run` listens, and `serve` dials, when nothing else is said.
-const SIM_ADDR: &str = "127.0.0.1:7000";
-/// How long answers that are still open may take after the first Ctrl-C.
-const DRAIN: Duration = Duration::from_secs(15);
+pub(super) const SIM_ADDR: &str = "127.0.0.1:7000";
+/// How long callers have to fetch their answers once every request has ended.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Runs T-Server, OCS and gateway in one process.
 ///
@@ -34,15 +35,15 @@ pub(super) async fn demo(args: DemoArgs, ctx: &Ctx) -> Result<(), CliError> {
     args.run.apply(&mut settings);
     args.sim.apply(&mut settings);
     args.gateway.apply(&mut settings);
-    log::start(ctx, &settings.telemetry.log);
+    log::start(ctx, &settings.telemetry);
     let sim_addr = args.tserver.clone().unwrap_or_else(|| settings.sim.addr.clone());
     let topology = topology(&settings)?;
     let stop = Stops::default();
     let simulator = simulate(&settings, topology.clone(), sim_addr, &stop.simulator).await?;
 
     let site = config_of_site(&topology, &simulator.addr().to_string());
-    let Config { http, auth, limits, sim, .. } = settings;
-    let mut settings = Config { http, auth, limits, sim, ..site };
+    let Config { gateway, http, auth, store, limits, sim, telemetry, .. } = settings;
+    let mut settings = Config { gateway, http, auth, store, limits, sim, telemetry, ..site };
     args.run.apply(&mut settings);
     args.gateway.apply(&mut settings);
     let running = Running::start(&settings, stop, Some(simulator)).await?;
@@ -76,7 +77,7 @@ pub(super) async fn serve(args: ServeArgs, ctx: &Ctx) -> Result<(), CliError> {
     if let Some(addr) = &args.tserver {
         config::dial(&mut settings, addr);
     }
-    log::start(ctx, &settings.telemetry.log);
+    log::start(ctx, &settings.telemetry);
     let running = Running::start(&settings, Stops::default(), None).await?;
     ctx.out.note(&format!("commdn gateway: API on http://{}, explorer on http://{}/docs", running.http, running.http));
     running.run(ctx).await
@@ -90,7 +91,7 @@ pub(super) async fn sim_run(args: SimRunArgs, ctx: &Ctx) -> Result<(), CliError>
     let mut settings = config::load(&Config::default(), args.run.config.as_deref())?;
     args.run.apply(&mut settings);
     args.sim.apply(&mut settings);
-    log::start(ctx, &settings.telemetry.log);
+    log::start(ctx, &settings.telemetry);
     let addr = args.tserver.unwrap_or_else(|| SIM_ADDR.to_owned());
     let topology = topology(&settings)?;
     let ocss = topology.ocs.len();
@@ -162,7 +163,9 @@ struct Running {
     http: SocketAddr,
     tserver: Option<SocketAddr>,
     door: JoinHandle<std::io::Result<()>>,
-    gateway: JoinHandle<()>,
+    gateway: Gateway,
+    task: JoinHandle<()>,
+    drain: Duration,
     simulator: Option<Simulator>,
     stop: Stops,
 }
@@ -181,31 +184,42 @@ impl Running {
         let listener = listen(settings).await?;
         let http = listener.local_addr().map_err(|error| CliError::internal(error.to_string()))?;
         let tls = open_tls("http.tls", settings.http.tls.as_ref())?;
-        let access = Access::new(settings, Arc::new(MemoryLedger::default())).await;
+        let store = open_store(settings)?;
+        let access = Access::new(settings, Arc::new(store)).await;
         let access = access.map_err(|error| CliError::usage(error.to_string()))?;
         let (gateway, task) =
             start_gateway(settings, &stop.gateway).map_err(|error| CliError::usage(error.to_string()))?;
         wait_for_links(&gateway, simulator.is_some()).await;
-        let door = http::serve(listener, gateway, DoorConfig::new(settings, access, tls), stop.door.clone());
-        let door = tokio::spawn(door);
+        let door = DoorConfig::new(settings, access, tls);
+        let door = tokio::spawn(http::serve(listener, gateway.clone(), door, stop.door.clone()));
         let tserver = simulator.as_ref().map(Simulator::addr);
-        Ok(Self { http, tserver, door, gateway: task, simulator, stop })
+        let drain = Duration::from_millis(settings.gateway.drain_ms);
+        Ok(Self { http, tserver, door, gateway, task, drain, simulator, stop })
     }
 
     async fn run(self, ctx: &Ctx) -> Result<(), CliError> {
-        let Self { http, tserver, mut door, gateway, simulator, stop } = self;
+        let Self { http, tserver, mut door, gateway, task, drain, simulator, stop } = self;
         listening(ctx, Some(http), tserver)?;
+        notify::ready();
+        let watchdog = tokio::spawn(notify::watch(gateway.clone()));
         tokio::select! {
             () = interrupted() => {}
             result = &mut door => return Err(CliError::internal(format!("the HTTP door ended: {result:?}"))),
         }
         ctx.out.note("stopping: open answers are finished; Ctrl-C again stops at once");
+        notify::stopping();
+        gateway.health().drain();
         twice(async {
+            // What has not ended by then is settled after the next start.
+            if timeout(drain, gateway.at_rest()).await.is_err() {
+                tracing::warn!(drain_ms = drain.as_millis(), "stopping with open requests");
+            }
             stop.door.cancel();
-            // Past the drain time callers are cut off; the process ends anyway.
-            let _ = timeout(DRAIN, door).await;
+            // Callers that still hold their connections are cut off; the process ends anyway.
+            let _ = timeout(FAREWELL, door).await;
             stop.gateway.cancel();
-            if let Err(error) = gateway.await {
+            watchdog.abort();
+            if let Err(error) = task.await {
                 tracing::error!(%error, "gateway task failed");
             }
             stop.simulator.cancel();
@@ -215,6 +229,15 @@ impl Running {
         })
         .await
     }
+}
+
+/// The store that the configuration names; without one a store that ends with the process.
+fn open_store(settings: &Config) -> Result<SqliteStore, CliError> {
+    let opened = match &settings.store.path {
+        Some(path) => SqliteStore::open(Path::new(path), Options::default()),
+        None => SqliteStore::in_memory(Options::default()),
+    };
+    opened.map_err(|error| CliError::usage(format!("store: {}", error.what)).hint(error.remedy))
 }
 
 /// The HTTP door's listener, at an address where it may listen: every address of a name, and what was had at last.

@@ -232,6 +232,12 @@ impl Journal {
         self.records.get(&number)
     }
 
+    /// Requests without an outcome, and all that are kept.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        (self.records.len().saturating_sub(self.ended.len()), self.records.len())
+    }
+
     /// Requests from the newest on, those older than `after`.
     pub fn list(&self, which: Which, after: Option<RequestNumber>) -> impl Iterator<Item = &RequestRecord> {
         let end = after.unwrap_or(RequestNumber(u64::MAX));
@@ -289,6 +295,7 @@ mod tests {
         let left: Vec<u64> = journal.list(Which::All, None).map(|record| record.number.0).collect();
         assert_eq!(left, [5, 4, 3, 1]);
         assert_eq!(journal.list(Which::Open, None).count(), 2);
+        assert_eq!(journal.counts(), (2, 4));
         assert_eq!(journal.list(Which::All, Some(RequestNumber(4))).count(), 2);
     }
 

@@ -12,7 +12,8 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use crate::http::Door;
 use crate::http::problem::{Problem, Told};
 use crate::http::serve::Peer;
-use crate::service::access::{AuditEntry, Object, Principal, PrincipalKind, Verb, now};
+use crate::service::access::{Object, Principal, PrincipalKind, Verb, now};
+use crate::store::AuditRow;
 
 /// Name of the security scheme in the OpenAPI document.
 pub(super) const SCHEME: &str = "token";
@@ -25,6 +26,8 @@ pub(super) struct Routes(OpenApiRouter<Door>);
 enum Rule {
     /// Every one of these, for the objects in its path. A narrowed scope is not enough where the path names none.
     All(&'static [Verb]),
+    /// Every one of these, or a caller on this machine.
+    Local(&'static [Verb]),
     /// One of these for any object at all: the handler asks [`Caller::need`] or [`Caller::may`] about each object.
     Within(&'static [Verb]),
 }
@@ -32,13 +35,15 @@ enum Rule {
 impl Rule {
     fn verbs(self) -> &'static [Verb] {
         match self {
-            Self::All(verbs) | Self::Within(verbs) => verbs,
+            Self::All(verbs) | Self::Local(verbs) | Self::Within(verbs) => verbs,
         }
     }
 
-    fn fits(self, principal: &Principal, object: Object<'_>) -> bool {
+    fn fits(self, principal: &Principal, peer: Peer, object: Object<'_>) -> bool {
+        let all = |verbs: &[Verb]| verbs.iter().all(|verb| principal.may(*verb, object));
         match self {
-            Self::All(verbs) => verbs.iter().all(|verb| principal.may(*verb, object)),
+            Self::All(verbs) => all(verbs),
+            Self::Local(verbs) => all(verbs) || peer.addr.ip().to_canonical().is_loopback(),
             Self::Within(verbs) => verbs.iter().any(|verb| principal.grants.touches(*verb)),
         }
     }
@@ -62,6 +67,11 @@ impl Routes {
     /// to ask about each object.
     pub(super) fn guarded_within(self, verbs: &'static [Verb], route: UtoipaMethodRouter<Door>) -> Self {
         self.add(Some(Rule::Within(verbs)), route)
+    }
+
+    /// A route for those who have every one of these verbs, and for everybody on this machine.
+    pub(super) fn guarded_or_local(self, verbs: &'static [Verb], route: UtoipaMethodRouter<Door>) -> Self {
+        self.add(Some(Rule::Local(verbs)), route)
     }
 
     /// A route for everybody.
@@ -97,7 +107,7 @@ fn requirements(rule: Option<Rule>) -> Vec<SecurityRequirement> {
     let of = |verbs: &[Verb]| SecurityRequirement::new(SCHEME, verbs.iter().map(|verb| verb.name()));
     match rule {
         None => Vec::new(),
-        Some(Rule::All(verbs)) => vec![of(verbs)],
+        Some(Rule::All(verbs) | Rule::Local(verbs)) => vec![of(verbs)],
         Some(Rule::Within(verbs)) => verbs.iter().map(|verb| of(&[*verb])).collect(),
     }
 }
@@ -193,9 +203,10 @@ async fn check(rule: Rule, request: Request, next: Next) -> Response {
     };
     let (mut parts, body) = request.into_parts();
     let place = Place::of(&caller.door, &mut parts).await;
-    let audited = parts.method != Method::GET || rule.verbs() == [Verb::Admin];
+    let reads_admin = matches!(rule, Rule::All([Verb::Admin]));
+    let audited = parts.method != Method::GET || reads_admin;
     let dry = parts.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "dry_run=true"));
-    let response = if !rule.fits(&principal, place.object()) {
+    let response = if !rule.fits(&principal, caller.peer, place.object()) {
         if principal.kind == PrincipalKind::Stranger {
             // Whoever is not known is not written down: anybody could fill the audit.
             return unauthorised(None).into_response();
@@ -277,16 +288,17 @@ async fn audit(caller: &Caller, rule: Rule, place: Place, dry: bool, response: R
         (None, status) => status.to_string(),
     };
     let note = caller.note.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let entry = AuditEntry {
+    let row = AuditRow {
         at: now(),
         subject: caller.subject().to_owned(),
         client: Some(caller.peer.addr.ip().to_canonical().to_string()),
         action: rule.verbs().iter().map(|verb| verb.name()).collect::<Vec<_>>().join(" "),
         object: Some(place.words(note)),
         outcome,
+        detail: None,
         request: told.request,
     };
-    let kept = caller.door.access.ledger().append(entry);
+    let kept = caller.door.access.audit(row);
     let warn = |error: &dyn std::fmt::Display| tracing::error!(%error, "a command is not in the audit");
     if told.request.is_some() {
         tokio::spawn(async move {
@@ -297,7 +309,7 @@ async fn audit(caller: &Caller, rule: Rule, place: Place, dry: bool, response: R
         return response;
     }
     match kept.await {
-        Ok(()) => response,
+        Ok(_) => response,
         Err(error) => {
             warn(&error);
             Problem::new("audit-unavailable", 503, "the command cannot be written to the audit")

@@ -9,12 +9,16 @@ use crate::engine::PairState;
 use crate::engine::RecordedAnswer;
 use crate::engine::RequestRecord;
 use crate::engine::Router;
-use crate::engine::conversation::{Mask, print_step};
-use crate::http::dto::{AnswerDto, ExplainDto, LinkDto, RequestDto, StateDto, TapDto};
+use crate::engine::conversation::{Mask, Veil, print_step};
+use crate::http::dto::{
+    AnswerDto, DiagnosisDto, ExplainDto, LinkDto, OcsDto, RefusedDnDto, RequestDto, StateDto, TapDto,
+};
 use crate::message::CommDnMessage;
 use crate::net::registry::LinkSnapshot;
 use crate::protocol::UtcTime;
-use crate::service::gateway::{Standing, TapEvent};
+use crate::protocol::requester::POOL_ADVISED_MIN;
+use crate::service::gateway::{Gateway, OcsSight, Sight, Standing, TapEvent};
+use crate::service::wall;
 use crate::wire::Reading;
 
 /// RFC 3339, UTC, microseconds.
@@ -74,14 +78,19 @@ fn answer(router: &Router, answer: &RecordedAnswer) -> AnswerDto {
     }
 }
 
-/// Why a request stands or ended as it did. Phones and customer ids are hidden.
-pub(super) fn explain(router: &Router, standing: &Standing, dialect: crate::wire::Dialect) -> ExplainDto {
+/// Why a request stands or ended as it did. Pseudonyms stand in for phones and customer ids.
+pub(super) fn explain(
+    router: &Router,
+    standing: &Standing,
+    dialect: crate::wire::Dialect,
+    veil: &dyn Veil,
+) -> ExplainDto {
     let record = &standing.record;
     let step = |step: &crate::engine::Step| format!("+{:.3}s {}", step.after.as_secs_f64(), step.text);
     let frame = |step: &crate::engine::Step| {
         let (dn, user_data) = step.frame.as_ref()?;
         let decoded = CommDnMessage::decode(user_data, &dialect, Reading::Tolerant).ok()?;
-        Some(print_step(None, Some(dn), &decoded.message, Mask::Hide))
+        Some(print_step(None, Some(dn), &decoded.message, Mask::Veil(veil)))
     };
     let mut steps: Vec<String> = record.steps.iter().map(step).collect();
     steps.extend(standing.waits_for.iter().map(|reason| format!("waits: {reason}")));
@@ -142,11 +151,43 @@ pub(super) fn link(name: &str, link: Option<&LinkSnapshot>) -> LinkDto {
         dns: link.map(|link| link.registered.clone()).unwrap_or_default(),
         since: link.and_then(|link| link.since).map(system_time),
         reason: link.filter(|link| !link.up).and_then(|link| link.last_loss.clone()),
+        refused_dns: link.map(refused_dns).unwrap_or_default(),
+    }
+}
+
+fn refused_dns(link: &LinkSnapshot) -> Vec<RefusedDnDto> {
+    let refused = |(dn, reason): &(String, String)| RefusedDnDto { dn: dn.clone(), reason: reason.clone() };
+    link.refused.iter().map(refused).collect()
+}
+
+/// What `doctor` looks at.
+pub(super) fn diagnosis(gateway: &Gateway, sight: Option<&Sight>, links: Vec<LinkDto>) -> DiagnosisDto {
+    let health = gateway.health();
+    let ocs = |ocs: &OcsSight| OcsDto {
+        dbid: ocs.dbid.0,
+        name: gateway.router().ocs_name(ocs.dbid).map(str::to_owned),
+        dn: ocs.dn.clone(),
+        events: ocs.events,
+        events_for_us: ocs.for_us,
+        silent_ms: ocs.silence.map(millis),
+    };
+    DiagnosisDto {
+        schema: "commdn.diagnosis.v1".into(),
+        now: system_time(wall::now()),
+        ready: health.is_ready(),
+        draining: health.is_draining(),
+        journal_fault: health.journal_fault(),
+        core_answers: sight.is_some(),
+        origins: gateway.origins().iter().map(|origin| origin.0).collect(),
+        origins_advised: POOL_ADVISED_MIN,
+        origins_alarmed: sight.map(|sight| sight.alarmed.iter().map(|origin| origin.0).collect()).unwrap_or_default(),
+        ocs: sight.map(|sight| sight.ocss.iter().map(ocs).collect()).unwrap_or_default(),
+        links,
     }
 }
 
 /// A UserEvent that passed.
-pub(super) fn tap(event: &TapEvent, mask: Mask) -> TapDto {
+pub(super) fn tap(event: &TapEvent, mask: Mask<'_>) -> TapDto {
     let at = rfc3339(event.at);
     let message = event.message.as_ref();
     let step = match message {

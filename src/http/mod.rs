@@ -9,6 +9,7 @@ mod problem;
 mod routes;
 mod serve;
 mod stream;
+mod trace;
 
 use std::{any::Any, io, sync::Arc};
 
@@ -28,6 +29,9 @@ use access::{Routes, SCHEME};
 use guard::AllowedHosts;
 use problem::Problem;
 use serve::Most;
+use trace::Tracer;
+
+pub(crate) use routes::{audited as shown_audit, key as shown_key, verdict as shown_verdict};
 
 /// What the handlers share.
 #[derive(Clone, Debug)]
@@ -120,6 +124,7 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> io::Result<()> {
     let (router, openapi) = api().into_inner().split_for_parts();
+    let tracer = Tracer::new(gateway.clone());
     let guard = AllowedHosts(Arc::from(config.allowed_hosts));
     let door = Door { gateway, access: config.access, stop: stop.clone() };
     let app: Router = router
@@ -130,7 +135,8 @@ pub async fn serve(
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(door, access::identify))
         .layer(middleware::from_fn_with_state(guard, guard::check))
-        .layer(middleware::from_fn(guard::harden));
+        .layer(middleware::from_fn(guard::harden))
+        .layer(middleware::from_fn_with_state(tracer, trace::trace));
     let most = Most { all: config.connections_max, per_peer: config.connections_per_peer };
     serve::run(listener, config.tls, app, most, stop).await
 }
@@ -232,6 +238,8 @@ mod tests {
             "/v1/keys/{id}",
             "/v1/audit",
             "/v1/audit/verify",
+            "/v1/diagnosis",
+            "/metrics",
             "/healthz",
             "/readyz",
             "/version",

@@ -8,7 +8,9 @@ use axum::{
 
 use crate::engine::RequestNumber;
 use crate::http::dto::{AnswerDto, ProblemDto, RequestDto};
+use crate::http::trace::REQUEST_ID;
 use crate::message::ErrorCode;
+use crate::service::without_numbers;
 
 /// A problem on its way out.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -187,11 +189,27 @@ impl Problem {
     }
 }
 
+impl ProblemDto {
+    /// The body as it leaves: nobody's number stands in it, whoever wrote it there.
+    fn without_numbers(&self) -> Self {
+        let text = |text: &Option<String>| text.as_deref().map(|text| without_numbers(text).into_owned());
+        Self {
+            detail: without_numbers(&self.detail).into_owned(),
+            ocs_message: text(&self.ocs_message),
+            hint: text(&self.hint),
+            ..self.clone()
+        }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.body.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(&self.body)).into_response();
+        let mut response = (status, Json(&self.body.without_numbers())).into_response();
         let headers = response.headers_mut();
+        if let Some(Ok(id)) = self.body.request_id.as_deref().map(HeaderValue::from_str) {
+            headers.insert(REQUEST_ID, id);
+        }
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -245,6 +263,19 @@ mod tests {
             assert_eq!(body.code, Some(*code));
         }
         assert_eq!(refused(None).body.status, 502);
+    }
+
+    #[tokio::test]
+    async fn a_problem_leaves_without_numbers_and_with_its_request() {
+        let mut problem = Problem::new("not-found", 404, "nothing at /+420777888777").request("r0190000000b2f0000");
+        problem.body.ocs_message = Some("no record of 777888777".into());
+        let response = problem.into_response();
+        assert_eq!(response.headers()["x-request-id"], "r0190000000b2f0000");
+        let body = axum::body::to_bytes(response.into_body(), 4_096).await.unwrap();
+        let body: ProblemDto = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body.detail, "nothing at /+***");
+        assert_eq!(body.ocs_message.as_deref(), Some("no record of ***"));
+        assert_eq!(body.request_id.as_deref(), Some("r0190000000b2f0000"));
     }
 
     #[test]

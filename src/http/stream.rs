@@ -31,6 +31,7 @@ use crate::service::Numbered;
 use crate::service::Subscription;
 use crate::service::access::{Object, Verb};
 use crate::service::gateway::GatewayEvent;
+use crate::service::metrics::Subscriber;
 
 /// Campaigns and their requests are seen with one, requests about people with the other.
 const READ: &[Verb] = &[Verb::CampaignRead, Verb::DncRead];
@@ -47,7 +48,7 @@ struct StreamQuery {
     /// For instance `type=CM_Ev* && campaign=101 && error!=0`.
     #[serde(default)]
     filter: String,
-    /// Tap only: phones and customer ids as they are.
+    /// Tap only: phones and customer ids as they are, not pseudonyms.
     #[serde(default)]
     show_numbers: bool,
 }
@@ -73,7 +74,8 @@ async fn events(
         _ => vec![snapshot(&door, &caller, last, &filter).await],
     };
     let inside = door.clone();
-    let live = following(live, move |event| delta(&inside, &caller, &filter, event));
+    let subscriber = door.gateway.metrics().subscriber("events");
+    let live = following(live, subscriber, move |event| delta(&inside, &caller, &filter, event));
     Ok(answer(&door, stream::iter(first).chain(live)))
 }
 
@@ -85,9 +87,11 @@ async fn tap(State(door): State<Door>, caller: Caller, Asked(query): Asked<Strea
     if query.show_numbers {
         caller.need(Verb::NumbersShow, Object::default())?;
     }
-    let mask = if query.show_numbers { Mask::Show } else { Mask::Hide };
+    let (gateway, show_numbers) = (door.gateway.clone(), query.show_numbers);
     let Subscription { live, .. } = door.gateway.tap().subscribe(None);
-    let live = following(live, move |(number, event)| {
+    let subscriber = door.gateway.metrics().subscriber("tap");
+    let live = following(live, subscriber, move |(number, event)| {
+        let mask = if show_numbers { Mask::Show } else { Mask::Veil(gateway.pseudonyms()) };
         let tap = convert::tap(event, mask);
         (hears(&caller, &tap) && filter.passes(&tap)).then(|| sse("tap", *number, &tap))
     });
@@ -161,23 +165,25 @@ fn sse(name: &str, number: u64, data: &impl Serialize) -> Event {
 /// Live events as they come; a subscriber that is too slow is told so and cut off, and may resume by id.
 fn following<T: Send + Sync + 'static>(
     live: tokio::sync::broadcast::Receiver<Numbered<T>>,
+    subscriber: Subscriber,
     shown: impl Fn(&Numbered<T>) -> Option<Event> + Send + 'static,
 ) -> impl Stream<Item = Event> + Send {
     let shown = Arc::new(std::sync::Mutex::new(shown));
-    stream::unfold(Some(live), move |live| {
+    stream::unfold(Some((live, subscriber)), move |live| {
         let shown = Arc::clone(&shown);
         async move {
-            let mut live = live?;
+            let (mut live, subscriber) = live?;
             loop {
                 match live.recv().await {
                     Ok(event) => {
                         let shown = shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                         if let Some(event) = shown(&event) {
                             drop(shown);
-                            return Some((event, Some(live)));
+                            return Some((event, Some((live, subscriber))));
                         }
                     }
                     Err(RecvError::Lagged(missed)) => {
+                        subscriber.cut();
                         let data = format!("too slow: {missed} events were missed; come back with Last-Event-ID");
                         return Some((Event::default().event("cut").data(data), None));
                     }

@@ -153,8 +153,7 @@ impl Driver {
                 Woken::Tick => self.give(LinkInput::Tick).await,
             };
             // Most of the time the socket takes everything at once; who waits is woken below.
-            let written = self.socket.poll_write(&mut Context::from_waker(Waker::noop()));
-            if going && let Poll::Ready(Err(error)) = written {
+            if going && let Err(error) = self.socket.write_now() {
                 going = self.closed(&error).await;
             }
         }
@@ -205,7 +204,9 @@ impl Driver {
         let now = Instant::now();
         if self.heard.is_none_or(|heard| now.duration_since(heard) >= HEARD_EVERY) {
             self.heard = Some(now);
-            self.directory.change(&self.settings.name, |link| link.last_heard = Some(SystemTime::now()));
+            self.directory.change(&self.settings.name, |link| {
+                (link.last_heard, link.heard) = (Some(SystemTime::now()), Some(now));
+            });
         }
         let mut going = self.give(LinkInput::Heard).await;
         while going {
@@ -337,13 +338,18 @@ impl Driver {
                 change(&|link| link.up = false);
             }
             LinkEvent::Registered(dn) => change(&|link| {
+                link.refused.retain(|(name, _)| *name != dn.to_string());
                 link.registered.push(dn.to_string());
                 link.registered.sort();
                 link.registered.dedup();
             }),
             LinkEvent::NotRegistered(dn, failure) => {
                 tracing::warn!(link = %name, %dn, %failure, "not registered");
-                change(&|link| link.registered.retain(|name| *name != dn.to_string()));
+                change(&|link| {
+                    link.registered.retain(|name| *name != dn.to_string());
+                    link.refused.retain(|(name, _)| *name != dn.to_string());
+                    link.refused.push((dn.to_string(), failure.to_string()));
+                });
             }
             LinkEvent::Unregistered(dn) => change(&|link| link.registered.retain(|name| *name != dn.to_string())),
             LinkEvent::Lost(reason) => {
@@ -354,6 +360,7 @@ impl Driver {
                 change(&|link| {
                     (link.up, link.logged_in, link.since) = (false, false, Some(SystemTime::now()));
                     link.registered.clear();
+                    link.refused.clear();
                     link.last_loss = Some(told(reason));
                 });
             }
@@ -404,6 +411,14 @@ impl Socket {
         let result = std::task::ready!(Pin::new(stream).poll_read(context, &mut read));
         self.input.extend_from_slice(read.filled());
         Poll::Ready(result.map(|()| read.filled().len()))
+    }
+
+    /// Writes what the stream takes at once.
+    fn write_now(&mut self) -> io::Result<()> {
+        match self.poll_write(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Ok(()),
+        }
     }
 
     /// Writes what waits, as far as the stream takes it.

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use dashmap::DashMap;
+use tokio::time::Instant;
 
 use crate::net::client::LinkHandle;
 use crate::protocol::link::Endpoint;
@@ -24,6 +25,10 @@ pub struct LinkSnapshot {
     pub since: Option<SystemTime>,
     /// When bytes came last, to a tenth of a second.
     pub last_heard: Option<SystemTime>,
+    /// The same by a clock that nobody sets.
+    pub heard: Option<Instant>,
+    /// DNs that the T-Server refuses, each with its words.
+    pub refused: Vec<(String, String)>,
     /// Why the last session or attempt ended.
     pub last_loss: Option<String>,
 }

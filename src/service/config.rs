@@ -29,6 +29,8 @@ pub struct Config {
     pub http: HttpSection,
     /// Who may use the HTTP door.
     pub auth: AuthSection,
+    /// What outlives the process.
+    pub store: StoreSection,
     /// Deadlines and bounds.
     pub limits: LimitsSection,
     /// Logs.
@@ -47,11 +49,13 @@ pub struct GatewaySection {
     pub send_reference_id: bool,
     /// Where `GSW_AUTO_COMPLETION` is written: `top` or `properties`.
     pub auto_completion_place: String,
+    /// Milliseconds that open requests may take to end when the gateway is told to stop.
+    pub drain_ms: u64,
 }
 
 impl Default for GatewaySection {
     fn default() -> Self {
-        Self { name: "commdn".into(), send_reference_id: false, auto_completion_place: "top".into() }
+        Self { name: "commdn".into(), send_reference_id: false, auto_completion_place: "top".into(), drain_ms: 15_000 }
     }
 }
 
@@ -361,6 +365,14 @@ pub struct ClientSection {
     pub scopes: Vec<String>,
 }
 
+/// `[store]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreSection {
+    /// Folder of the store; absent = a store that ends with the process.
+    pub path: Option<String>,
+}
+
 /// `[limits]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -419,11 +431,15 @@ impl Default for LimitsSection {
 pub struct TelemetrySection {
     /// Filter of the log on stderr, for instance `info` or `commdn::net=debug`.
     pub log: String,
+    /// `text` or `json`: how a line of the log is written.
+    pub format: String,
+    /// File with the key of the pseudonyms that stand in for people; absent = another key in every run.
+    pub pseudonym_key_file: Option<String>,
 }
 
 impl Default for TelemetrySection {
     fn default() -> Self {
-        Self { log: "info".into() }
+        Self { log: "info".into(), format: "text".into(), pseudonym_key_file: None }
     }
 }
 

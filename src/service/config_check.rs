@@ -91,6 +91,8 @@ impl Check<'_> {
         }
         let place = self.config.gateway.auto_completion_place.clone();
         self.one_of("gateway.auto_completion_place".into(), &place, &["top", "properties"]);
+        let format = self.config.telemetry.format.clone();
+        self.one_of("telemetry.format".into(), &format, &["text", "json"]);
     }
 
     fn tservers(&mut self) {

@@ -5,11 +5,16 @@
 mod site;
 mod stream;
 
+mod access;
 mod control;
 mod errors;
+mod keys;
+mod operate;
 mod people;
 mod profiles;
 mod program;
 mod requests;
+mod sight;
 mod silence;
 mod streams;
+mod tokens;

@@ -26,6 +26,9 @@ pub struct GatewayArgs {
     /// Address of the HTTP API; port 0 is allowed [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
     pub http: Option<String>,
+    /// Folder of the store [default: a store that ends with the process]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
     /// Serve plain HTTP beyond loopback, behind a proxy that encrypts
     #[arg(long)]
     pub insecure_plaintext: bool,

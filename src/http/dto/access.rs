@@ -62,8 +62,8 @@ pub struct AuditDto {
     pub outcome: String,
     /// The request it became.
     pub request_id: Option<String>,
-    /// Hash of the chain up to this row, hex; null when the audit is only in memory.
-    pub hash: Option<String>,
+    /// Hash of the chain up to this row, hex.
+    pub hash: String,
 }
 
 /// Answer of `GET /v1/audit/verify`.
@@ -79,6 +79,6 @@ pub struct AuditVerdictDto {
     pub row: Option<u64>,
     /// What is wrong with it.
     pub fault: Option<String>,
-    /// Hash of the last row, hex; null when the audit is only in memory.
-    pub head: Option<String>,
+    /// Hash of the last row, hex.
+    pub head: String,
 }

@@ -19,9 +19,8 @@ use crate::http::dto::{AuditDto, AuditVerdictDto, KeyBody, KeyDto, Page, Problem
 use crate::http::extract::{Asked, JsonBody, Place};
 use crate::http::problem::Problem;
 use crate::protocol::{UtcSeconds, UtcTime};
-use crate::service::access::{
-    AuditAsk, AuditVerdict, AuditedEntry, KeyChangeError, KeyRecord, KeyWish, LedgerError, Verb, now,
-};
+use crate::service::access::{KeyChangeError, KeyRecord, KeyWish, Verb, now};
+use crate::store::{AuditQuery, Audited, Chain, Report, StoreError, Verify, hex};
 
 pub(super) fn routes() -> Routes {
     const ADMIN: &[Verb] = &[Verb::Admin];
@@ -36,8 +35,8 @@ pub(super) fn routes() -> Routes {
 const PAGE_DEFAULT: usize = 50;
 const PAGE_MAX: usize = 500;
 
-impl From<LedgerError> for Problem {
-    fn from(error: LedgerError) -> Self {
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
         Self::new("store-unavailable", 503, error.to_string()).retry_after(5)
     }
 }
@@ -49,7 +48,7 @@ impl From<KeyChangeError> for Problem {
             KeyChangeError::Wish(_) => {
                 Self::new("invalid-parameter", 422, detail).hint("the scopes are in docs/access.md")
             }
-            KeyChangeError::Ledger(error) => error.into(),
+            KeyChangeError::Store(error) => error.into(),
             KeyChangeError::Unknown(_) => Self::new("key-not-found", 404, detail).hint("keys are listed at /v1/keys"),
         }
     }
@@ -92,7 +91,7 @@ async fn revoke_key(
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
-struct AuditQuery {
+struct RowsQuery {
     /// Rows of a page, 1 to 500.
     limit: Option<usize>,
     /// `next` of the page before.
@@ -104,15 +103,12 @@ struct AuditQuery {
 }
 
 /// Who did what, from the newest on.
-#[utoipa::path(get, path = "/v1/audit", tag = "access", params(AuditQuery),
+#[utoipa::path(get, path = "/v1/audit", tag = "access", params(RowsQuery),
     responses((status = 200, body = Page<AuditDto>), (status = 422, body = ProblemDto)))]
-async fn list_audit(
-    State(door): State<Door>,
-    Asked(query): Asked<AuditQuery>,
-) -> Result<Json<Page<AuditDto>>, Problem> {
+async fn list_audit(State(door): State<Door>, Asked(query): Asked<RowsQuery>) -> Result<Json<Page<AuditDto>>, Problem> {
     let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
-    let ask = AuditAsk { subject: query.subject, action: query.action, before: query.after, most: limit + 1 };
-    let mut rows = door.access.ledger().audited(ask).await?;
+    let ask = AuditQuery { subject: query.subject, action: query.action, after: query.after, most: limit + 1 };
+    let mut rows = door.access.store().audit(ask).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
     let next = rows.last().filter(|_| more).map(|last| last.row.to_string());
@@ -122,7 +118,8 @@ async fn list_audit(
 /// Walk along the chain of the audit: the first row that was changed, removed or swapped is named.
 #[utoipa::path(get, path = "/v1/audit/verify", tag = "access", responses((status = 200, body = AuditVerdictDto)))]
 async fn verify_audit(State(door): State<Door>) -> Result<Json<AuditVerdictDto>, Problem> {
-    Ok(Json(verdict(door.access.ledger().verify_audit().await?)))
+    let report = door.access.store().verify(Verify { chain: Chain::Audit, head: None }).await?;
+    Ok(Json(verdict(&report)))
 }
 
 fn time(text: &str) -> Result<UtcTime, Problem> {
@@ -147,13 +144,9 @@ pub(crate) fn key(record: &KeyRecord, token: Option<String>) -> KeyDto {
     }
 }
 
-fn hex(hash: [u8; 32]) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// A row as it is shown.
-pub(crate) fn audited(row: AuditedEntry) -> AuditDto {
-    let entry = row.entry;
+pub(crate) fn audited(row: Audited) -> AuditDto {
+    let entry = row.audit;
     AuditDto {
         schema: "commdn.audit.v1".into(),
         row: row.row,
@@ -164,19 +157,18 @@ pub(crate) fn audited(row: AuditedEntry) -> AuditDto {
         object: entry.object,
         outcome: entry.outcome,
         request_id: entry.request.map(|request| request.to_string()),
-        hash: row.hash.map(hex),
+        hash: hex(&row.hash),
     }
 }
 
 /// What the walk found, as it is shown.
-pub(crate) fn verdict(found: AuditVerdict) -> AuditVerdictDto {
-    let (row, fault) = found.fault.unzip();
+pub(crate) fn verdict(report: &Report) -> AuditVerdictDto {
     AuditVerdictDto {
         schema: "commdn.audit_verdict.v1".into(),
-        whole: row.is_none(),
-        rows: found.rows,
-        row,
-        fault,
-        head: found.head.map(hex),
+        whole: report.is_whole(),
+        rows: report.rows,
+        row: report.fault.map(|fault| fault.row),
+        fault: report.fault.map(|fault| fault.to_string()),
+        head: hex(&report.head.hash),
     }
 }

@@ -1,6 +1,7 @@
 //! The verbs, one noun a file.
 
 mod access;
+pub(crate) use access::{audited, key, verdict};
 mod campaigns;
 mod operations;
 pub(super) use operations::all_links;
@@ -23,6 +24,7 @@ use crate::http::convert;
 use crate::http::dto::{DryRunDto, Word};
 use crate::http::extract::Manner;
 use crate::http::problem::{Problem, SILENCE_HINT, Told};
+use crate::http::trace::{REQUEST_ID, about};
 use crate::service::gateway::{Accepted, Order, OrderError};
 
 pub(super) fn all() -> Routes {
@@ -80,6 +82,7 @@ async fn order(door: &Door, order: Order, manner: Manner) -> Result<Response, Pr
 /// A request whose answer time has passed without one is 504 at once, though the gateway goes on to find out what
 /// became of it: the caller who waited that long wants the diagnosis.
 async fn answer(door: &Door, accepted: Accepted, wait: Option<Duration>) -> Result<Response, Problem> {
+    about(accepted.number);
     let wait = wait.unwrap_or_else(|| door.gateway.default_wait());
     // Both a time-out and a gateway that stops leave the request as it stands.
     let _ = tokio::time::timeout(wait, accepted.ended).await;
@@ -112,5 +115,8 @@ async fn answer(door: &Door, accepted: Accepted, wait: Option<Duration>) -> Resu
         response.headers_mut().insert(header::LOCATION, location);
     }
     response.extensions_mut().insert(Told { slug: None, request: Some(number) });
+    if let Ok(id) = HeaderValue::from_str(&request.request_id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
     Ok(response)
 }

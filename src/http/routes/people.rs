@@ -22,9 +22,11 @@ pub(super) fn routes() -> Routes {
     (status = 504, body = ProblemDto)))]
 async fn add_dnc(
     State(door): State<Door>,
+    caller: Caller,
     manner: Manner,
     JsonBody(body): JsonBody<DncBody>,
 ) -> Result<Response, Problem> {
+    note(&door, &caller, body.phone.as_deref(), body.customer_id.as_deref());
     let entry = Order::DoNotCall {
         phone: body.phone,
         customer_id: body.customer_id,
@@ -33,6 +35,18 @@ async fn add_dnc(
         note: body.reason,
     };
     order(&door, entry, manner).await
+}
+
+/// Tells the audit whom it is about: stand-ins, which are the same for the same person.
+fn note(door: &Door, caller: &Caller, phone: Option<&str>, customer: Option<&str>) {
+    let named = |what: &str, found: Option<&str>| {
+        // A text that no request can carry is not worth a stand-in of its length.
+        found
+            .filter(|found| found.len() <= 64)
+            .map(|found| format!("{what} {}", door.gateway.pseudonyms().person(found)))
+    };
+    let words: Vec<String> = [named("phone", phone), named("customer", customer)].into_iter().flatten().collect();
+    caller.note(words.join(", "));
 }
 
 /// Cancel the records of a phone. `outcome: partial` = records on an agent's desktop were left alone.
@@ -48,6 +62,7 @@ async fn cancel(
     let campaign = body.campaign.as_ref().map(Word::text);
     let known = campaign.as_deref().and_then(|word| door.gateway.router().campaign(word).ok());
     let object = Object { campaign: known.map(|campaign| campaign.dbid), ..Object::default() };
+    note(&door, &caller, body.phone.as_deref(), body.customer_id.as_deref());
     caller.need(Verb::RecordCancel, object)?;
     let record = Order::CancelRecord {
         phone: body.phone,

@@ -96,7 +96,7 @@ async fn explain(
 ) -> Result<Json<ExplainDto>, Problem> {
     let standing = find(&door, &caller, &id).await?;
     let dialect = door.gateway.link_names().first().map(|name| door.gateway.dialect(name)).unwrap_or_default();
-    Ok(Json(convert::explain(door.gateway.router(), &standing, dialect)))
+    Ok(Json(convert::explain(door.gateway.router(), &standing, dialect, door.gateway.pseudonyms())))
 }
 
 /// Requests that the caller may see, from the newest on.

@@ -92,6 +92,7 @@ impl Jwks {
         let http = match &source {
             Source::File(_) => None,
             Source::Url(_) => {
+                crate::net::tls::install_provider();
                 let builder = reqwest::Client::builder()
                     .redirect(redirect::Policy::none())
                     .no_proxy()

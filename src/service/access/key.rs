@@ -10,6 +10,7 @@ use subtle::ConstantTimeEq;
 
 use crate::protocol::UtcTime;
 use crate::service::access::{Grants, ScopeError};
+use crate::store::ApiKey;
 
 /// What every key begins with, so that a leaked one is recognised by scanners.
 pub const KEY_PREFIX: &str = "cdn_";
@@ -45,6 +46,38 @@ impl KeyRecord {
             (Some(_), _) => "revoked",
             (None, Some(end)) if end <= now => "expired",
             (None, _) => "active",
+        }
+    }
+}
+
+impl From<KeyRecord> for ApiKey {
+    fn from(record: KeyRecord) -> Self {
+        Self {
+            id: record.id,
+            sha256: record.sha256,
+            subject: record.name,
+            scopes: record.grants.words(),
+            created_at: record.created_at,
+            created_by: record.created_by,
+            expires_at: record.expires_at,
+            revoked_at: record.revoked_at,
+            used_at: None,
+        }
+    }
+}
+
+impl From<ApiKey> for KeyRecord {
+    /// A scope that this version does not know grants nothing.
+    fn from(kept: ApiKey) -> Self {
+        Self {
+            grants: Grants::of_token(kept.scopes.iter().map(String::as_str)),
+            id: kept.id,
+            sha256: kept.sha256,
+            name: kept.subject,
+            created_at: kept.created_at,
+            created_by: kept.created_by,
+            expires_at: kept.expires_at,
+            revoked_at: kept.revoked_at,
         }
     }
 }

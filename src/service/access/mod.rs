@@ -3,14 +3,13 @@
 mod jwks;
 mod jwt;
 mod key;
-mod ledger;
 mod policy;
 mod principal;
 mod scope;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -19,13 +18,13 @@ use secrecy::SecretString;
 pub use jwks::JwksError;
 pub use jwt::ALGORITHMS;
 pub use key::{KEY_PREFIX, KeyError, KeyRecord, KeyWish, mint};
-pub use ledger::{AuditAsk, AuditEntry, AuditVerdict, AuditedEntry, Ledger, LedgerError, MemoryLedger, Said};
 pub use policy::{Exposed, may_listen};
 pub use principal::{Principal, PrincipalKind};
 pub use scope::{Grants, Object, Scope, ScopeError, Verb};
 
 use crate::protocol::UtcTime;
-use crate::service::{AuthSection, Config};
+use crate::service::{AuthSection, Config, wall};
+use crate::store::{AuditRow, Pending, Receipt, Store, StoreError, Write};
 use jwt::JwtCheck;
 use key::{KeyTable, hex, is_key};
 
@@ -39,7 +38,7 @@ pub struct Access(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     rules: Option<Rules>,
-    ledger: Arc<dyn Ledger>,
+    store: Arc<dyn Store>,
     keys: KeyTable,
     rate: Option<DefaultKeyedRateLimiter<String>>,
 }
@@ -68,9 +67,9 @@ pub enum AccessError {
     /// The fingerprint of a certificate.
     #[error("auth.client[{0}].sha256: expected 64 hex digits")]
     Fingerprint(usize),
-    /// The ledger.
-    #[error("keys and audit: {0}")]
-    Ledger(#[from] LedgerError),
+    /// The store.
+    #[error("keys: {0}")]
+    Store(#[from] StoreError),
 }
 
 /// Why a key is not made or not ended.
@@ -79,9 +78,9 @@ pub enum KeyChangeError {
     /// The wish.
     #[error(transparent)]
     Wish(#[from] KeyError),
-    /// The ledger does not keep it.
+    /// The store does not keep it.
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
+    Store(#[from] StoreError),
     /// There is no such key.
     #[error("key '{0}' is not known")]
     Unknown(String),
@@ -92,21 +91,21 @@ impl Access {
     ///
     /// # Errors
     /// [`AccessError`]
-    pub async fn new(config: &Config, ledger: Arc<dyn Ledger>) -> Result<Self, AccessError> {
+    pub async fn new(config: &Config, store: Arc<dyn Store>) -> Result<Self, AccessError> {
         let rules = if config.auth.is_none() { None } else { Some(Rules::new(&config.auth)?) };
         if let Some(jwt) = rules.as_ref().and_then(|rules| rules.jwt.as_ref()) {
             jwt.load().await?;
         }
         let keys = KeyTable::default();
-        for record in ledger.keys().await? {
-            keys.put(record);
+        for kept in store.api_keys().await? {
+            keys.put(kept.into());
         }
         let quota = |per_second| Quota::per_second(per_second);
         let rate = NonZeroU32::new(config.limits.client_rate_per_s).map(|per_second| {
             let burst = NonZeroU32::new(config.limits.client_burst).unwrap_or(per_second);
             RateLimiter::keyed(quota(per_second).allow_burst(burst))
         });
-        Ok(Self(Arc::new(Inner { rules, ledger, keys, rate })))
+        Ok(Self(Arc::new(Inner { rules, store, keys, rate })))
     }
 
     /// Who asks. Without rules everybody is the only user of this machine. A token goes before a certificate.
@@ -152,7 +151,7 @@ impl Access {
     /// [`KeyChangeError`]
     pub async fn create_key(&self, wish: &KeyWish, by: &str) -> Result<(KeyRecord, SecretString), KeyChangeError> {
         let (record, key) = mint(wish, by, now())?;
-        self.0.ledger.add_key(record.clone()).await?;
+        self.0.store.commit(vec![Write::KeyCreated(Box::new(record.clone().into()))]).await?;
         self.0.keys.put(record.clone());
         Ok((record, key))
     }
@@ -173,14 +172,19 @@ impl Access {
         let mut record = self.0.keys.find(id).ok_or_else(|| KeyChangeError::Unknown(id.to_owned()))?;
         let at = *record.revoked_at.get_or_insert_with(now);
         self.0.keys.put(record.clone());
-        self.0.ledger.revoke_key(id.to_owned(), at).await?;
+        self.0.store.commit(vec![Write::KeyRevoked { id: id.to_owned(), at }]).await?;
         Ok(record)
+    }
+
+    /// Appends to the audit; the row is queued now, and kept once this resolves.
+    pub fn audit(&self, row: AuditRow) -> Pending<Receipt> {
+        self.0.store.commit(vec![Write::Audit(Box::new(row))])
     }
 
     /// Where keys and audit are kept.
     #[must_use]
-    pub fn ledger(&self) -> &Arc<dyn Ledger> {
-        &self.0.ledger
+    pub fn store(&self) -> &dyn Store {
+        &*self.0.store
     }
 }
 
@@ -215,13 +219,14 @@ pub(crate) fn is_fingerprint(text: &str) -> bool {
 /// The wall clock.
 #[must_use]
 pub fn now() -> UtcTime {
-    UtcTime::from(SystemTime::now())
+    UtcTime::from(wall::now())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::service::ClientSection;
+    use crate::store::sqlite::{Options, SqliteStore};
 
     fn config() -> Config {
         let mut config = Config::default();
@@ -234,8 +239,12 @@ mod tests {
         config
     }
 
+    fn store() -> Arc<dyn Store> {
+        Arc::new(SqliteStore::in_memory(Options::default()).unwrap())
+    }
+
     async fn access(config: &Config) -> Access {
-        Access::new(config, Arc::new(MemoryLedger::default())).await.unwrap()
+        Access::new(config, store()).await.unwrap()
     }
 
     #[tokio::test]
@@ -261,11 +270,11 @@ mod tests {
     #[tokio::test]
     async fn a_key_is_kept_used_and_revoked() {
         use secrecy::ExposeSecret;
-        let (config, ledger) = (config(), Arc::new(MemoryLedger::default()));
-        let access = Access::new(&config, Arc::clone(&ledger) as _).await.unwrap();
+        let (config, store) = (config(), store());
+        let access = Access::new(&config, Arc::clone(&store)).await.unwrap();
         let wish = KeyWish { name: "crm".into(), scopes: vec!["dnc:add".into()], expires_at: None };
         let (record, key) = access.create_key(&wish, "test").await.unwrap();
-        let again = Access::new(&config, ledger as _).await.unwrap();
+        let again = Access::new(&config, Arc::clone(&store)).await.unwrap();
         for access in [&access, &again] {
             let crm = access.identify(Some(key.expose_secret()), None).await.unwrap();
             assert_eq!(crm.subject, format!("key/{}", record.id));
@@ -274,6 +283,8 @@ mod tests {
         assert!(access.identify(Some(key.expose_secret()), None).await.is_err());
         assert!(matches!(access.revoke_key("0").await, Err(KeyChangeError::Unknown(_))));
         assert!(access.keys()[0].revoked_at.is_some());
+        let later = Access::new(&config, store).await.unwrap();
+        assert!(later.identify(Some(key.expose_secret()), None).await.is_err(), "revoked is revoked for ever");
     }
 
     #[tokio::test]

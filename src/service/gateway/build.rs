@@ -1,6 +1,6 @@
 //! From the configuration to a running gateway.
 
-use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::SelectAll};
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
@@ -8,7 +8,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use super::core::{Core, Line, LinkEvents};
-use super::{COMMANDS_MAX, Gateway, Shared, raw::RawDesk};
+use super::{COMMANDS_MAX, Gateway, Shared, raw::RawDesk, sight::Ears};
 use crate::engine::Journal;
 use crate::engine::Router;
 use crate::engine::StatusMirror;
@@ -21,9 +21,12 @@ use crate::protocol::link::LinkConfig;
 use crate::protocol::requester::{DnAddress, LinkId, OcsPeer, Requester, RequesterConfig};
 use crate::service::Config;
 use crate::service::DialectSection;
+use crate::service::Health;
 use crate::service::Hub;
 use crate::service::OcsSection;
+use crate::service::Pseudonyms;
 use crate::service::TserverSection;
+use crate::service::metrics::{Bounds, Metrics};
 use crate::wire::Dialect;
 use crate::wire::Password;
 use crate::wire::Text;
@@ -103,6 +106,10 @@ pub fn start_gateway(config: &Config, stop: &CancellationToken) -> Result<(Gatew
         events: Hub::new(limits.events_kept, 0),
         tap: Hub::new(TAP_KEPT, 0),
         wait: Duration::from_millis(limits.wait_ms),
+        metrics: metrics(config, &ocss),
+        health: Health::default(),
+        pseudonyms: pseudonyms(config)?,
+        origins: pool.clone(),
     });
     let auto_completion_place = match config.gateway.auto_completion_place.as_str() {
         "top" => AutoCompletionPlace::Top,
@@ -112,6 +119,7 @@ pub fn start_gateway(config: &Config, stop: &CancellationToken) -> Result<(Gatew
             return Err(BuildError::Config(text));
         }
     };
+    let ears = Ears::new(&ocss);
     let core = Core {
         requester: Requester::new(requester),
         mirror: StatusMirror::default(),
@@ -127,11 +135,33 @@ pub fn start_gateway(config: &Config, stop: &CancellationToken) -> Result<(Gatew
         waiting: BTreeMap::new(),
         accepted: BTreeMap::new(),
         raw: RawDesk::default(),
+        ears,
     };
     let (urgent, urgent_inbox) = mpsc::channel(COMMANDS_MAX);
     let (normal, normal_inbox) = mpsc::channel(COMMANDS_MAX);
     let task = tokio::spawn(core.run(urgent_inbox, normal_inbox, events, stop.clone()));
     Ok((Gateway { urgent, normal, shared }, task))
+}
+
+fn metrics(config: &Config, ocss: &[OcsPeer]) -> Metrics {
+    let links: Vec<Arc<str>> = config.tserver.iter().map(|section| Arc::from(section.name.as_str())).collect();
+    let ocss: Vec<i32> = ocss.iter().map(|peer| peer.dbid.0).collect();
+    let limits = &config.limits;
+    let bounds = Bounds {
+        answer_life: Duration::from_millis(limits.answer_life_ms),
+        unload_life: Duration::from_millis(limits.unload_ms),
+        double_gap: Duration::from_millis(limits.double_gap_ms),
+    };
+    Metrics::new(&links, &ocss, bounds)
+}
+
+fn pseudonyms(config: &Config) -> Result<Pseudonyms, BuildError> {
+    match &config.telemetry.pseudonym_key_file {
+        Some(path) => {
+            Pseudonyms::of_file(Path::new(path)).map_err(|error| BuildError::Secret { path: path.clone(), error })
+        }
+        None => Pseudonyms::random().map_err(|error| BuildError::Config(format!("no randomness: {error}"))),
+    }
 }
 
 fn dialect(section: &DialectSection) -> Result<Dialect, UnknownName> {

@@ -5,6 +5,7 @@ mod core;
 mod order;
 mod outcome;
 mod raw;
+mod sight;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -14,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use build::{BuildError, start_gateway};
 pub use order::{DialingWish, Order, OrderError, Prepared, Site};
 pub use raw::{RawAnswer, RawError, RawRequest};
+pub use sight::{OcsSight, Sight};
 
 use crate::engine::PairState;
 use crate::engine::Priority;
@@ -22,12 +24,16 @@ use crate::engine::RequestRecord;
 use crate::engine::RequestResult;
 use crate::engine::Router;
 use crate::engine::Which;
+use crate::message::AppDbid;
 use crate::message::CommDnMessage;
 use crate::message::ErrorCode;
 use crate::message::RequestKind;
 use crate::net::registry::LinkDirectory;
 use crate::protocol::UtcTime;
+use crate::service::Health;
 use crate::service::Hub;
+use crate::service::Pseudonyms;
+use crate::service::metrics::Metrics;
 use crate::wire::Dialect;
 
 /// Commands of callers that may wait, in each priority; one more is refused as overloaded.
@@ -95,6 +101,7 @@ enum Command {
     Standing { number: RequestNumber, reply: oneshot::Sender<Option<Standing>> },
     List { which: Which, after: Option<RequestNumber>, most: usize, reply: oneshot::Sender<Vec<RequestRecord>> },
     States { reply: oneshot::Sender<Vec<PairState>> },
+    Sight { reply: oneshot::Sender<Sight> },
     Raw { request: Box<RawRequest>, reply: oneshot::Sender<Result<mpsc::Receiver<RawAnswer>, RawError>> },
 }
 
@@ -116,6 +123,10 @@ struct Shared {
     events: Hub<GatewayEvent>,
     tap: Hub<TapEvent>,
     wait: Duration,
+    metrics: Metrics,
+    health: Health,
+    pseudonyms: Pseudonyms,
+    origins: Vec<AppDbid>,
 }
 
 impl Gateway {
@@ -232,6 +243,24 @@ impl Gateway {
     #[must_use]
     pub fn tap(&self) -> &Hub<TapEvent> {
         &self.shared.tap
+    }
+
+    /// Whether it may be given work, and whether it gets on.
+    #[must_use]
+    pub fn health(&self) -> &Health {
+        &self.shared.health
+    }
+
+    /// Our own application DBIDs.
+    #[must_use]
+    pub fn origins(&self) -> &[AppDbid] {
+        &self.shared.origins
+    }
+
+    /// What is shown instead of people.
+    #[must_use]
+    pub fn pseudonyms(&self) -> &Pseudonyms {
+        &self.shared.pseudonyms
     }
 
     /// How long a caller waits who says nothing else.
