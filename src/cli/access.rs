@@ -11,13 +11,14 @@ use secrecy::ExposeSecret;
 use crate::cli::args::{AuditListArgs, AuditVerb, KeyCreateArgs, KeyVerb};
 use crate::cli::client::{Client, Ctx};
 use crate::cli::exit::{CliError, Exit};
+use crate::cli::store::error as store_error;
 use crate::http::dto::{AuditDto, AuditVerdictDto, KeyBody, KeyDto, Page};
 use crate::http::{shown_audit, shown_key, shown_verdict};
 use crate::protocol::{UtcSeconds, UtcTime};
 use crate::service::Config;
 use crate::service::access::{Access, KeyChangeError, KeyWish, now};
 use crate::store::sqlite::{Options, SqliteStore};
-use crate::store::{AuditQuery, AuditRow, Chain, Store, StoreError, Verify};
+use crate::store::{AuditQuery, AuditRow, Chain, Store, Verify};
 
 /// Who makes keys without a gateway, for the audit.
 const OFFLINE: &str = "offline";
@@ -132,7 +133,7 @@ pub(super) async fn audit(verb: AuditVerb, ctx: &Ctx) -> Result<Exit, CliError> 
                 Some(data) => {
                     let (access, store) = open(&data).await?;
                     let report = access.store().verify(Verify { chain: Chain::Audit, head: None }).await;
-                    let verdict = shown_verdict(&report.map_err(unusable)?);
+                    let verdict = shown_verdict(&report.map_err(store_error)?);
                     close(&store).await?;
                     verdict
                 }
@@ -157,7 +158,7 @@ async fn rows(args: AuditListArgs, ctx: &Ctx) -> Result<Page<AuditDto>, CliError
     };
     let (access, store) = open(&data).await?;
     let ask = AuditQuery { subject: args.subject, action: args.action, after: args.after, most: limit + 1 };
-    let mut found = access.store().audit(ask).await.map_err(unusable)?;
+    let mut found = access.store().audit(ask).await.map_err(store_error)?;
     close(&store).await?;
     let more = found.len() > limit;
     found.truncate(limit);
@@ -167,13 +168,13 @@ async fn rows(args: AuditListArgs, ctx: &Ctx) -> Result<Page<AuditDto>, CliError
 }
 
 async fn open(data: &Path) -> Result<(Access, SqliteStore), CliError> {
-    let store = SqliteStore::open(data, Options::default()).map_err(unusable)?;
+    let store = SqliteStore::open(data, Options::default()).map_err(store_error)?;
     let access = Access::new(&Config::default(), Arc::new(store.clone())).await;
     Ok((access.map_err(|error| CliError::internal(error.to_string()))?, store))
 }
 
 async fn close(store: &SqliteStore) -> Result<(), CliError> {
-    store.close().await.map_err(unusable)
+    store.close().await.map_err(store_error)
 }
 
 async fn wrote(access: &Access, object: String) -> Result<(), CliError> {
@@ -187,16 +188,12 @@ async fn wrote(access: &Access, object: String) -> Result<(), CliError> {
         detail: None,
         request: None,
     };
-    access.audit(row).await.map(drop).map_err(unusable)
-}
-
-fn unusable(error: StoreError) -> CliError {
-    CliError::usage(format!("store: {}", error.what)).hint(error.remedy)
+    access.audit(row).await.map(drop).map_err(store_error)
 }
 
 fn refused(error: KeyChangeError) -> CliError {
     match error {
-        KeyChangeError::Store(error) => unusable(error),
+        KeyChangeError::Store(error) => store_error(error),
         KeyChangeError::Unknown(_) => CliError::new(Exit::NotFound, error.to_string()).hint("see `commdn key list`"),
         KeyChangeError::Wish(_) => CliError::usage(error.to_string()).hint("the scopes are in docs/access.md"),
     }

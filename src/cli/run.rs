@@ -10,7 +10,7 @@ use crate::cli::args::{DemoArgs, ServeArgs, SimRunArgs};
 use crate::cli::client::Ctx;
 use crate::cli::config;
 use crate::cli::exit::{CliError, Exit};
-use crate::cli::{log, notify};
+use crate::cli::{log, notify, store};
 use crate::engine::topology::Topology;
 use crate::http::{self, DoorConfig};
 use crate::net::tls::TlsServer;
@@ -237,7 +237,7 @@ fn open_store(settings: &Config) -> Result<SqliteStore, CliError> {
         Some(path) => SqliteStore::open(Path::new(path), Options::default()),
         None => SqliteStore::in_memory(Options::default()),
     };
-    opened.map_err(|error| CliError::usage(format!("store: {}", error.what)).hint(error.remedy))
+    opened.map_err(store::error)
 }
 
 /// The HTTP door's listener, at an address where it may listen: every address of a name, and what was had at last.

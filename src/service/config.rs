@@ -4,6 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::net::tls::{ServerFiles, TlsError, TlsServer};
+use crate::protocol::UtcSeconds;
+use crate::protocol::UtcTime;
+use crate::store::Retention;
 
 /// `commdn.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -365,14 +368,6 @@ pub struct ClientSection {
     pub scopes: Vec<String>,
 }
 
-/// `[store]`
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct StoreSection {
-    /// Folder of the store; absent = a store that ends with the process.
-    pub path: Option<String>,
-}
-
 /// `[limits]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -424,6 +419,48 @@ impl Default for LimitsSection {
         }
     }
 }
+
+/// `[store]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreSection {
+    /// Folder of the store, or a file `*.sqlite`; absent = nothing outlives the process.
+    pub path: Option<String>,
+    /// Days that ended requests are kept; 0 = for ever.
+    pub journal_days: u32,
+    /// Days that the audit is kept; 0 = for ever.
+    pub audit_days: u32,
+    /// Days that the evidence of a do-not-call is kept; 0 = for ever. The entry itself stays.
+    pub dnc_days: u32,
+}
+
+impl Default for StoreSection {
+    fn default() -> Self {
+        // Five years, with their leap days.
+        Self { path: None, journal_days: 90, audit_days: 400, dnc_days: 1_827 }
+    }
+}
+
+impl StoreSection {
+    /// What is removed at a moment. Idempotency keys are kept for seven days (G2).
+    #[must_use]
+    pub fn retention(&self, at: UtcTime) -> Retention {
+        let before = |days: u32| {
+            let seconds = UtcSeconds(at.seconds.0.saturating_sub(i64::from(days) * 86_400));
+            (days > 0).then_some(UtcTime { seconds, ..at })
+        };
+        Retention {
+            journal: before(self.journal_days),
+            audit: before(self.audit_days),
+            dnc: before(self.dnc_days),
+            keys: before(IDEMPOTENCY_DAYS),
+            at,
+        }
+    }
+}
+
+/// Days that an idempotency key is kept.
+pub const IDEMPOTENCY_DAYS: u32 = 7;
 
 /// `[telemetry]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -35,7 +35,7 @@ fn the_first_key_is_made_offline_and_opens_the_door() {
 
     let tokens = [("COMMDN_AUTH__MODE", "tokens")];
     let mut demo = listening(&["demo", "--http", "127.0.0.1:0", "--data", &data], &tokens);
-    assert_eq!(run(&["key", "list", "--data", &data], &[]).0, 2, "a store in use is refused");
+    assert_eq!(run(&["key", "list", "--data", &data], &[]).0, 9, "a store in use is refused");
     demo.ends(7, &["campaign", "list"]);
     demo.ends(7, &["campaign", "list", "--token", "nonsense"]);
     let refused = demo.ends(7, &["campaign", "list", "--token", &crm]);

@@ -10,7 +10,7 @@ pub enum KeyVerb {
     /// Make an API key; it is shown once
     Create(KeyCreateArgs),
     /// Every API key, without its secret
-    List(DataArgs),
+    List(OfflineArgs),
     /// Make an API key worthless
     Revoke(KeyRevokeArgs),
 }
@@ -21,12 +21,12 @@ pub enum AuditVerb {
     /// Who did what, the newest first
     List(AuditListArgs),
     /// Walk along the chain and name the first row that is wrong
-    Verify(DataArgs),
+    Verify(OfflineArgs),
 }
 
 /// Where to look.
 #[derive(Clone, Debug, Default, Args)]
-pub struct DataArgs {
+pub struct OfflineArgs {
     /// Open the store of this folder instead of asking a gateway; refused while one has it
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
@@ -46,7 +46,7 @@ pub struct KeyCreateArgs {
     pub expires: Option<String>,
     /// Where to make it.
     #[command(flatten)]
-    pub data: DataArgs,
+    pub data: OfflineArgs,
 }
 
 /// `key revoke`
@@ -57,7 +57,7 @@ pub struct KeyRevokeArgs {
     pub id: String,
     /// Where to look.
     #[command(flatten)]
-    pub data: DataArgs,
+    pub data: OfflineArgs,
 }
 
 /// `audit list`
@@ -77,5 +77,5 @@ pub struct AuditListArgs {
     pub action: Option<String>,
     /// Where to look.
     #[command(flatten)]
-    pub data: DataArgs,
+    pub data: OfflineArgs,
 }

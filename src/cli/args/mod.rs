@@ -3,6 +3,7 @@
 mod access;
 mod offline;
 mod run;
+mod store;
 mod values;
 
 use crate::wire::dialect::CLAIM;
@@ -12,12 +13,13 @@ use secrecy::SecretString;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-pub use access::{AuditListArgs, AuditVerb, DataArgs, KeyCreateArgs, KeyRevokeArgs, KeyVerb};
+pub use access::{AuditListArgs, AuditVerb, KeyCreateArgs, KeyRevokeArgs, KeyVerb, OfflineArgs};
 pub use offline::{
     CheckConfigArgs, CompletionArgs, ConfigShowArgs, DecodeArgs, DecodeFormat, DialectArgs, DoctorArgs, EncodeArgs,
     EncodeOutput, KvcheckArgs, PingArgs,
 };
 pub use run::{DemoArgs, GatewayArgs, RunArgs, ServeArgs, SimArgs, SimRunArgs};
+pub use store::{DataArgs, StoreBackupArgs, StoreRestoreArgs, StoreVerb};
 pub use values::{DbidList, Scope, Share, origin_list};
 use values::{duration, share};
 
@@ -125,6 +127,9 @@ pub enum Verb {
     /// Who did what
     #[command(subcommand)]
     Audit(AuditVerb),
+    /// What outlives the process: read it through, copy it, put a copy back
+    #[command(subcommand)]
+    Store(StoreVerb),
     /// The configuration file
     #[command(subcommand)]
     Config(ConfigVerb),
