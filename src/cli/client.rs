@@ -10,6 +10,7 @@ use crate::cli::args::Global;
 use crate::cli::exit::{CliError, Exit, exit_of_outcome};
 use crate::cli::output::Output;
 use crate::http::dto::{DryRunDto, ProblemDto, RequestDto};
+use crate::net::tls::install_provider;
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -61,6 +62,7 @@ impl Client {
             }
             scheme => return Err(bad(format!("unknown scheme '{scheme}'"))),
         }
+        install_provider();
         let host = base.host_str().unwrap_or_default();
         let loopback = host == "localhost" || host.starts_with("127.") || host == "[::1]";
         let mut builder = reqwest::Client::builder()
