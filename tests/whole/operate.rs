@@ -243,7 +243,7 @@ async fn give(client: &Client, url: &str, way: usize, number: &str) -> Response 
         16 => client.put(format!("{url}/v1/requests/{number}")),
         17 => client.post(format!("{url}/v1/campaigns/{number}/groups/{number}/load")),
         18 => post(&format!("/v1/dnc?wait={number}"), json!({"phone": "1"})),
-        19 => post("/v1/send?wait=300ms", {
+        19 => post("/v1/send?wait=30ms", {
             json!({"origin": 299, "target": 301, "message": format!("CM_ReqDoNotCall dnc.phone={phone} dnc.scope=AllChain")})
         }),
         20 => post("/v1/send", json!({"origin": 299, "target": 301, "message": format!("CM_ReqDoNotCall {number}")})),
