@@ -353,7 +353,7 @@ impl Metrics {
         let up = link.is_some_and(|link| link.up);
         self.all.link_up.get_or_create(&name).set(i64::from(up));
         self.all.link_dns.get_or_create(&name).set(signed(link.map_or(0, |link| link.registered.len())));
-        if let Some(heard) = link.and_then(|link| link.heard) {
+        if let Some(heard) = link.and_then(|link| link.heard_moment) {
             self.all.link_silence.get_or_create(&name).set(heard.elapsed().as_secs_f64());
         }
     }

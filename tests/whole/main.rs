@@ -4,9 +4,11 @@
 
 mod site;
 mod stream;
+mod wire;
 
 mod control;
 mod errors;
+mod links;
 mod operate;
 mod people;
 mod profiles;

@@ -5,6 +5,7 @@ mod run;
 mod values;
 
 use crate::wire::dialect::CLAIM;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -39,6 +40,15 @@ pub struct Global {
     /// Key that the gateway asks for
     #[arg(long, global = true, env = "COMMDN_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub token: Option<String>,
+    /// Roots that the gateway's certificate may come from, PEM [default: those of this machine]
+    #[arg(long, global = true, env = "COMMDN_CA", value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Our certificate, PEM, for a gateway that asks for one
+    #[arg(long, global = true, env = "COMMDN_CERT", value_name = "FILE", requires = "cert_key")]
+    pub cert: Option<PathBuf>,
+    /// Its private key, PEM
+    #[arg(long, global = true, env = "COMMDN_CERT_KEY", value_name = "FILE", requires = "cert")]
+    pub cert_key: Option<PathBuf>,
     /// How long to wait for the outcome: 500ms, 45s, 2m
     #[arg(long, global = true, default_value = "45s", value_parser = duration, value_name = "TIME")]
     pub timeout: Duration,
