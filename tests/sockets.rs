@@ -447,6 +447,40 @@ async fn a_link_that_lost_its_server_comes_back_by_itself() {
 }
 
 #[tokio::test]
+async fn a_link_survives_one_outage_after_the_other() {
+    let mut server = Server::start(|_| {}).await;
+    let addr = server.addr();
+    let mut link = Linked::start(addr, None, |_| {});
+    link.up().await;
+    let mut took = Vec::new();
+    for tag in 0..8 {
+        server.stop().await;
+        link.until(|event| matches!(event, LinkEvent::Lost(_))).await;
+        server = Server::start_at(&addr.to_string(), |_| {}).await;
+        let back = std::time::Instant::now();
+        link.up().await;
+        took.push(back.elapsed());
+        link.handle.distribute(DN.into(), list(), Tag(tag)).unwrap();
+        link.until(|event| *event == LinkEvent::Acked(Tag(tag))).await;
+    }
+    println!("up again after {took:?}");
+    assert_eq!(link.directory.find("link").unwrap().snapshot.registered, [DN]);
+}
+
+#[tokio::test]
+async fn a_link_dials_again_or_the_other_one_when_it_is_told_to() {
+    let (one, two) = (Server::start(|_| {}).await, Server::start(|_| {}).await);
+    let mut link = Linked::start(one.addr(), Some(two.addr()), |_| {});
+    link.up().await;
+    for (endpoint, switch) in [(Endpoint::Primary, false), (Endpoint::Backup, true), (Endpoint::Primary, true)] {
+        if switch { link.handle.switch() } else { link.handle.redial() }.unwrap();
+        link.until(|event| *event == LinkEvent::Lost(LossReason::Asked)).await;
+        link.up().await;
+        assert_eq!(link.directory.find("link").unwrap().snapshot.endpoint, Some(endpoint));
+    }
+}
+
+#[tokio::test]
 async fn a_backup_is_left_for_the_primary_and_a_change_of_roles_is_followed() {
     let one = Server::start(|config| config.role = ServerRole::BACKUP).await;
     let two = Server::start(|_| {}).await;

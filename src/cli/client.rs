@@ -1,8 +1,9 @@
 //! The gateway as the verbs see it: one client of its HTTP API.
 
+use std::path::Path;
 use std::time::Duration;
 
-use reqwest::{Method, Response, StatusCode, Url};
+use reqwest::{Certificate, ClientBuilder, Identity, Method, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,6 +12,7 @@ use crate::cli::args::Global;
 use crate::cli::exit::{CliError, Exit, exit_of_outcome};
 use crate::cli::output::Output;
 use crate::http::dto::{DryRunDto, ProblemDto, RequestDto};
+use crate::net::tls::install_provider;
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -56,15 +58,13 @@ impl Client {
         };
         let base = Url::parse(&global.url).map_err(|error| bad(error.to_string()))?;
         match base.scheme() {
-            "http" => {}
-            "https" => {
-                return Err(bad("https is not supported yet, TLS comes with a later release".into())
-                    .hint("use http:// on this machine, or through a tunnel"));
-            }
+            "http" | "https" => {}
             scheme => return Err(bad(format!("unknown scheme '{scheme}'"))),
         }
+        install_provider();
         let host = base.host_str().unwrap_or_default();
         let loopback = host == "localhost" || host.starts_with("127.") || host == "[::1]";
+        install_provider();
         let mut builder = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
@@ -72,7 +72,8 @@ impl Client {
         if loopback {
             builder = builder.no_proxy();
         }
-        let http = builder.build().map_err(|error| CliError::internal(error.to_string()))?;
+        let builder = with_certificates(builder, global)?;
+        let http = builder.build().map_err(|error| CliError::usage(format!("certificates: {}", innermost(&error))))?;
         let token = global.token.as_ref().map(token).transpose()?;
         Ok(Self { http, base, token, global: global.clone() })
     }
@@ -259,6 +260,25 @@ impl Client {
     }
 }
 
+/// Whom to trust beyond what the machine trusts, and who we are.
+fn with_certificates(mut builder: ClientBuilder, global: &Global) -> Result<ClientBuilder, CliError> {
+    let wrong = |file: &Path, error: &dyn std::fmt::Display| CliError::usage(format!("{}: {error}", file.display()));
+    let read = |file: &Path| std::fs::read(file).map_err(|error| wrong(file, &error));
+    if let Some(file) = &global.ca {
+        let roots = Certificate::from_pem_bundle(&read(file)?).map_err(|error| wrong(file, &innermost(&error)))?;
+        if roots.is_empty() {
+            return Err(wrong(file, &"expected a certificate in PEM, found none"));
+        }
+        builder = builder.tls_certs_only(roots);
+    }
+    if let (Some(cert), Some(key)) = (&global.cert, &global.cert_key) {
+        let both = [read(cert)?, b"\n".to_vec(), read(key)?].concat();
+        let identity = Identity::from_pem(&both).map_err(|error| wrong(cert, &innermost(&error)))?;
+        builder = builder.identity(identity);
+    }
+    Ok(builder)
+}
+
 /// A document as the type it must be.
 ///
 /// # Errors
@@ -326,9 +346,10 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_http_is_spoken() {
-        let error = client(&["--url", "https://gateway"]).unwrap_err();
-        assert!(error.exit == Exit::Usage && error.message.contains("TLS"), "{error}");
+    fn http_and_https_are_spoken() {
+        assert!(client(&["--url", "https://gateway"]).is_ok());
+        let error = client(&["--url", "https://gateway", "--ca", "no/such/file.pem"]).unwrap_err();
+        assert!(error.exit == Exit::Usage && error.message.contains("no/such/file.pem"), "{error}");
         for bad in ["gateway:8080", "ftp://gateway", ""] {
             assert_eq!(client(&["--url", bad]).unwrap_err().exit, Exit::Usage, "{bad}");
         }

@@ -40,7 +40,6 @@ use crate::wire::dialect::CLAIM;
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    crate::net::tls::install_provider();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error).into(),

@@ -13,7 +13,7 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::{log, notify, store};
 use crate::engine::topology::Topology;
 use crate::http::{self, DoorConfig};
-use crate::net::tls::TlsServer;
+use crate::net::tls::{self, TlsServer};
 use crate::protocol::profile::Profile;
 use crate::service::access::{Access, may_listen};
 use crate::service::gateway::{Gateway, start_gateway};
@@ -76,6 +76,9 @@ pub(super) async fn serve(args: ServeArgs, ctx: &Ctx) -> Result<(), CliError> {
     args.gateway.apply(&mut settings);
     if let Some(addr) = &args.tserver {
         config::dial(&mut settings, addr);
+        if let Some(first) = settings.tserver.first_mut() {
+            first.plaintext |= args.tserver_plaintext;
+        }
     }
     log::start(ctx, &settings.telemetry);
     let running = Running::start(&settings, Stops::default(), None).await?;
@@ -98,6 +101,7 @@ pub(super) async fn sim_run(args: SimRunArgs, ctx: &Ctx) -> Result<(), CliError>
     let stop = CancellationToken::new();
     let simulator = simulate(&settings, topology, addr, &stop).await?;
     let addr = simulator.addr();
+    reload_on_hangup();
     listening(ctx, None, Some(addr))?;
     ctx.out.note(&format!("commdn simulator: T-Server and {ocss} OCSs on {addr}"));
     interrupted().await;
@@ -199,6 +203,7 @@ impl Running {
 
     async fn run(self, ctx: &Ctx) -> Result<(), CliError> {
         let Self { http, tserver, mut door, gateway, task, drain, simulator, stop } = self;
+        reload_on_hangup();
         listening(ctx, Some(http), tserver)?;
         notify::ready();
         let watchdog = tokio::spawn(notify::watch(gateway.clone()));
@@ -285,6 +290,17 @@ fn listening(ctx: &Ctx, http: Option<SocketAddr>, tserver: Option<SocketAddr>) -
     ctx.out.document(&json!({
         "event": "listening", "http": text(http), "tserver": text(tserver), "gateway_tserver": null,
     }))
+}
+
+/// SIGHUP: certificates are read again at the next connection.
+fn reload_on_hangup() {
+    let Ok(mut signals) = signal::unix::signal(signal::unix::SignalKind::hangup()) else { return };
+    tokio::spawn(async move {
+        while signals.recv().await.is_some() {
+            tls::reload_all();
+            tracing::info!("certificates will be read again");
+        }
+    });
 }
 
 /// Ctrl-C, or SIGTERM from a service manager.

@@ -11,13 +11,13 @@ use crate::engine::RequestRecord;
 use crate::engine::Router;
 use crate::engine::conversation::{Mask, Veil, print_step};
 use crate::http::dto::{
-    AnswerDto, DiagnosisDto, ExplainDto, LinkDto, OcsDto, RefusedDnDto, RequestDto, StateDto, TapDto,
+    AnswerDto, DiagnosisDto, ExplainDto, LinkDto, OcsDto, OcsSeenDto, RefusedDnDto, RequestDto, StateDto, TapDto,
 };
 use crate::message::CommDnMessage;
-use crate::net::registry::LinkSnapshot;
 use crate::protocol::UtcTime;
+use crate::protocol::link::Endpoint;
 use crate::protocol::requester::POOL_ADVISED_MIN;
-use crate::service::gateway::{Gateway, OcsSight, Sight, Standing, TapEvent};
+use crate::service::gateway::{Gateway, OcsOnLink, OcsSight, Sight, Standing, TapEvent};
 use crate::service::wall;
 use crate::wire::Reading;
 
@@ -137,27 +137,40 @@ pub(super) fn unheard_state(router: &Router, pair: crate::message::Pair, ocs: cr
 }
 
 /// A link.
-pub(super) fn link(name: &str, link: Option<&LinkSnapshot>) -> LinkDto {
-    let state = match link {
-        Some(link) if link.up => "up",
-        Some(link) if link.logged_in => "connecting",
-        Some(_) | None => "down",
+pub(super) fn link(gateway: &Gateway, name: &str) -> LinkDto {
+    let found = gateway.links().find(name).map(|entry| entry.snapshot);
+    let known = found.is_some();
+    let link = found.unwrap_or_default();
+    let state = match known {
+        true if link.up => "up",
+        true if link.logged_in => "connecting",
+        true | false => "down",
     };
     LinkDto {
         schema: "commdn.link.v1".into(),
         name: name.into(),
         state: state.into(),
-        peer: link.and_then(|link| link.peer.clone()),
-        dns: link.map(|link| link.registered.clone()).unwrap_or_default(),
-        since: link.and_then(|link| link.since).map(system_time),
-        reason: link.filter(|link| !link.up).and_then(|link| link.last_loss.clone()),
-        refused_dns: link.map(refused_dns).unwrap_or_default(),
+        peer: link.peer,
+        dns: link.registered,
+        since: link.since.map(system_time),
+        reason: link.last_loss.filter(|_| !link.up),
+        primary: link.primary,
+        backup: link.backup,
+        endpoint: link.endpoint.map(|endpoint| {
+            match endpoint {
+                Endpoint::Primary => "primary",
+                Endpoint::Backup => "backup",
+            }
+            .into()
+        }),
+        tls: link.tls,
+        heartbeat_ms: millis(link.heartbeat),
+        last_heard: link.last_heard.map(system_time),
+        heartbeat_age_ms: link.heard_moment.map(|moment| millis(moment.elapsed())),
+        failures: link.failures,
+        ocs: gateway.ocss().iter().filter(|ocs| *ocs.link == *name).flat_map(|ocs| ocs_seen(gateway, ocs)).collect(),
+        refused_dns: link.refused.into_iter().map(|(dn, reason)| RefusedDnDto { dn, reason }).collect(),
     }
-}
-
-fn refused_dns(link: &LinkSnapshot) -> Vec<RefusedDnDto> {
-    let refused = |(dn, reason): &(String, String)| RefusedDnDto { dn: dn.clone(), reason: reason.clone() };
-    link.refused.iter().map(refused).collect()
 }
 
 /// What `doctor` looks at.
@@ -184,6 +197,27 @@ pub(super) fn diagnosis(gateway: &Gateway, sight: Option<&Sight>, links: Vec<Lin
         ocs: sight.map(|sight| sight.ocss.iter().map(ocs).collect()).unwrap_or_default(),
         links,
     }
+}
+
+/// A link in an event: what it is, without what changes all the time.
+pub(super) fn link_event(gateway: &Gateway, name: &str) -> LinkDto {
+    LinkDto { last_heard: None, heartbeat_age_ms: None, ocs: Vec::new(), ..link(gateway, name) }
+}
+
+fn ocs_seen(gateway: &Gateway, ocs: &OcsOnLink) -> impl Iterator<Item = OcsSeenDto> {
+    let name = gateway.router().ocs_name(ocs.dbid).map(str::to_owned);
+    let members = [(Some(ocs.dbid), "primary"), (ocs.backup, "backup")];
+    members.into_iter().filter_map(|(dbid, role)| Some((dbid?, role))).map(move |(dbid, role)| {
+        let heard = gateway.ocs_heard(dbid);
+        OcsSeenDto {
+            ocs: dbid.0,
+            name: name.clone(),
+            role: role.into(),
+            dn: ocs.dn.to_string(),
+            last_heard: heard.map(|heard| system_time(heard.at)),
+            age_ms: heard.map(|heard| millis(heard.moment.elapsed())),
+        }
+    })
 }
 
 /// A UserEvent that passed.

@@ -270,9 +270,54 @@ pub struct LinkDto {
     pub since: Option<String>,
     /// Why it is down.
     pub reason: Option<String>,
+    /// Address of the primary.
+    pub primary: String,
+    /// Address of the backup.
+    pub backup: Option<String>,
+    /// `primary` or `backup`: the member in use, or used last.
+    pub endpoint: Option<String>,
+    /// Whether TLS is spoken.
+    pub tls: bool,
+    /// Milliseconds of silence before we ask whether the T-Server lives; 0 = never.
+    pub heartbeat_ms: u64,
+    /// When bytes came last.
+    pub last_heard: Option<String>,
+    /// Milliseconds since then.
+    pub heartbeat_age_ms: Option<u64>,
+    /// Sessions lost and attempts that came to nothing, since the start.
+    pub failures: u64,
+    /// OCSs that are reached here, each member of a pair for itself.
+    pub ocs: Vec<OcsSeenDto>,
     /// CommDNs that the T-Server refuses.
     #[serde(default)]
     pub refused_dns: Vec<RefusedDnDto>,
+}
+
+/// An OCS on a link.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OcsSeenDto {
+    /// Application DBID.
+    pub ocs: i32,
+    /// Configured name of its pair.
+    pub name: Option<String>,
+    /// `primary` or `backup`, as configured.
+    pub role: String,
+    /// The CommDN that carries our requests.
+    pub dn: String,
+    /// When it said something last; null = never.
+    pub last_heard: Option<String>,
+    /// Milliseconds since then.
+    pub age_ms: Option<u64>,
+}
+
+/// `POST /v1/links`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkWishDto {
+    /// Configured name.
+    pub link: String,
+    /// `redial`: leave the session and dial again; `switch`: the other one of the pair first.
+    pub action: String,
 }
 
 /// One page of a list.

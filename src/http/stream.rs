@@ -150,8 +150,7 @@ fn delta(door: &Door, caller: &Caller, filter: &Filter, (number, event): &Number
             filter.passes(&request).then(|| sse("dnc", *number, &request))
         }
         GatewayEvent::Link(name) => {
-            let snapshot = door.gateway.links().find(name).map(|entry| entry.snapshot);
-            let link = convert::link(name, snapshot.as_ref());
+            let link = convert::link_event(&door.gateway, name);
             filter.passes(&link).then(|| sse("link", *number, &link))
         }
     }

@@ -92,6 +92,22 @@ impl LinkHandle {
         self.give(LinkInput::Register(dn))
     }
 
+    /// Leaves the session or the rest between attempts, and dials again.
+    ///
+    /// # Errors
+    /// [`CommandRefused`].
+    pub fn redial(&self) -> Result<(), CommandRefused> {
+        self.give(LinkInput::Redial)
+    }
+
+    /// The same, with the other one of the pair first.
+    ///
+    /// # Errors
+    /// [`CommandRefused`].
+    pub fn switch(&self) -> Result<(), CommandRefused> {
+        self.give(LinkInput::Switch)
+    }
+
     /// Leaves a DN.
     ///
     /// # Errors

@@ -74,7 +74,14 @@ pub fn start_link(
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
     let (events, outbox) = mpsc::channel(EVENTS_MAX);
     let handle = LinkHandle { name: Arc::from(settings.name.as_str()), commands };
-    directory.add(&settings.name, handle.clone());
+    let snapshot = LinkSnapshot {
+        primary: settings.primary.clone(),
+        backup: settings.backup.clone(),
+        tls: settings.tls.is_some(),
+        heartbeat: settings.link.heartbeat,
+        ..LinkSnapshot::default()
+    };
+    directory.add(&settings.name, handle.clone(), snapshot);
     let mut config = settings.link.clone();
     config.has_backup = settings.backup.is_some();
     let driver = Driver {
@@ -152,7 +159,6 @@ impl Driver {
                 Woken::WriteFailed(error) => self.closed(&error).await,
                 Woken::Tick => self.give(LinkInput::Tick).await,
             };
-            // Most of the time the socket takes everything at once; who waits is woken below.
             if going && let Err(error) = self.socket.write_now() {
                 going = self.closed(&error).await;
             }
@@ -205,7 +211,7 @@ impl Driver {
         if self.heard.is_none_or(|heard| now.duration_since(heard) >= HEARD_EVERY) {
             self.heard = Some(now);
             self.directory.change(&self.settings.name, |link| {
-                (link.last_heard, link.heard) = (Some(SystemTime::now()), Some(now));
+                (link.last_heard, link.heard_moment) = (Some(SystemTime::now()), Some(now.into_std()));
             });
         }
         let mut going = self.give(LinkInput::Heard).await;
@@ -361,13 +367,17 @@ impl Driver {
                     (link.up, link.logged_in, link.since) = (false, false, Some(SystemTime::now()));
                     link.registered.clear();
                     link.refused.clear();
+                    link.failures = link.failures.saturating_add(1);
                     link.last_loss = Some(told(reason));
                 });
             }
             LinkEvent::AttemptFailed(endpoint, reason) => {
                 let reason = told(reason);
                 tracing::warn!(link = %name, peer = self.address(*endpoint), reason, "no session");
-                change(&|link| link.last_loss = Some(reason.clone()));
+                change(&|link| {
+                    link.failures = link.failures.saturating_add(1);
+                    link.last_loss = Some(reason.clone());
+                });
             }
             LinkEvent::DnOutOfService(dn) => tracing::warn!(link = %name, %dn, "DN out of service"),
             LinkEvent::DnBackInService(dn) => tracing::info!(link = %name, %dn, "DN back in service"),
@@ -413,7 +423,7 @@ impl Socket {
         Poll::Ready(result.map(|()| read.filled().len()))
     }
 
-    /// Writes what the stream takes at once.
+    /// Most of the time the stream takes everything at once; what it leaves waits for [`Socket::poll`].
     fn write_now(&mut self) -> io::Result<()> {
         match self.poll_write(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(result) => result,

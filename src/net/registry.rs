@@ -1,9 +1,11 @@
 //! The directory of live links: who is connected where, for whoever asks.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
 
 use dashmap::DashMap;
-use tokio::time::Instant;
 
 use crate::net::client::LinkHandle;
 use crate::protocol::link::Endpoint;
@@ -11,6 +13,14 @@ use crate::protocol::link::Endpoint;
 /// What is known of a link at the moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LinkSnapshot {
+    /// Address of the primary, as configured.
+    pub primary: String,
+    /// That of the backup.
+    pub backup: Option<String>,
+    /// Whether TLS is spoken.
+    pub tls: bool,
+    /// Our idle time before we poll; zero = never.
+    pub heartbeat: Duration,
     /// User events can be sent.
     pub up: bool,
     /// The server accepted the login, whatever its switch does.
@@ -25,10 +35,12 @@ pub struct LinkSnapshot {
     pub since: Option<SystemTime>,
     /// When bytes came last, to a tenth of a second.
     pub last_heard: Option<SystemTime>,
-    /// The same by a clock that nobody sets.
-    pub heard: Option<Instant>,
     /// DNs that the T-Server refuses, each with its words.
     pub refused: Vec<(String, String)>,
+    /// The same by a clock that only goes forward.
+    pub heard_moment: Option<Instant>,
+    /// Sessions that were lost, and attempts that came to nothing, since the start.
+    pub failures: u64,
     /// Why the last session or attempt ended.
     pub last_loss: Option<String>,
 }
@@ -69,8 +81,7 @@ impl LinkDirectory {
         all
     }
 
-    pub(crate) fn add(&self, name: &str, handle: LinkHandle) {
-        let snapshot = LinkSnapshot::default();
+    pub(crate) fn add(&self, name: &str, handle: LinkHandle, snapshot: LinkSnapshot) {
         self.links.insert(name.to_owned(), LinkEntry { handle, snapshot });
     }
 

@@ -340,7 +340,7 @@ impl Metrics {
         all.journal_kept.set(signed(sight.journal_kept));
         for ocs in &sight.ocss {
             let name = OcsDbid { ocs: ocs.dbid.0 };
-            reach(&*all.ocs_events.get_or_create(&name), ocs.events);
+            reach(&all.ocs_events.get_or_create(&name), ocs.events);
             if let Some(silence) = ocs.silence {
                 all.ocs_silence.get_or_create(&name).set(silence.as_secs_f64());
             }
@@ -353,7 +353,7 @@ impl Metrics {
         let up = link.is_some_and(|link| link.up);
         self.all.link_up.get_or_create(&name).set(i64::from(up));
         self.all.link_dns.get_or_create(&name).set(signed(link.map_or(0, |link| link.registered.len())));
-        if let Some(heard) = link.and_then(|link| link.heard) {
+        if let Some(heard) = link.and_then(|link| link.heard_moment) {
             self.all.link_silence.get_or_create(&name).set(heard.elapsed().as_secs_f64());
         }
     }
@@ -437,7 +437,7 @@ impl All {
             ("own_copy", counters.own_copies),
             ("forged", counters.forged),
         ] {
-            reach(&*self.events.get_or_create(&Standing { standing }), count);
+            reach(&self.events.get_or_create(&Standing { standing }), count);
         }
         reach(&self.late, counters.late);
         reach(&self.sends, counters.sends);

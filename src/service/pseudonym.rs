@@ -288,7 +288,7 @@ mod tests {
             ("there is nothing at /v1/dnc/+420777888777", "there is nothing at /v1/dnc/+***"),
             ("+420 777-888.777, please", "+***, please"),
             ("C12345678x", "C***x"),
-            ("request r0190000000b2f0000 of h0190000000b2f0000", "request r0190000000b2f0000 of h0190000000b2f0000"),
+            ("request r0190000000b2f000 of h0190000000b2f000", "request r0190000000b2f000 of h0190000000b2f000"),
             ("limit 65536 at line 1 column 123456", "limit 65536 at line 1 column 123456"),
             ("2026-12-01T16:00:00Z", "2026-12-01T16:00:00Z"),
             ("Zoë 1234567", "Zoë ***"),

@@ -4,11 +4,13 @@
 
 mod site;
 mod stream;
+mod wire;
 
 mod access;
 mod control;
 mod errors;
 mod keys;
+mod links;
 mod operate;
 mod people;
 mod profiles;

@@ -57,8 +57,8 @@ async fn what_happens_is_counted() {
     assert_eq!(metric(&site, "commdn_requests_total{kind=\"start\",outcome=\"refused\"}").await, 1.0);
     assert_eq!(metric(&site, "commdn_request_seconds_count{kind=\"do_not_call\"}").await, 1.0);
     assert_eq!(metric(&site, "commdn_http_answers_total{status=\"422\"}").await, 1.0);
-    assert_eq!(metric(&site, "commdn_link_up{link=\"TServer_1\"}").await, 1.0);
-    assert_eq!(metric(&site, "commdn_link_logins_total{link=\"TServer_1\"}").await, 1.0);
+    assert_eq!(metric(&site, "commdn_link_up{link=\"tserver\"}").await, 1.0);
+    assert_eq!(metric(&site, "commdn_link_logins_total{link=\"tserver\"}").await, 1.0);
     assert!(metric(&site, "commdn_ocs_events_total{ocs=\"301\"}").await >= 1.0);
     assert!(metric(&site, "commdn_answer_life_longest_seconds{kind=\"other\"}").await > 0.0);
     assert_eq!(metric(&site, "commdn_answer_life_bound_seconds{kind=\"other\"}").await, 30.0);

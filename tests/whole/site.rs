@@ -4,6 +4,7 @@ use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use commdn::engine::topology::Topology;
 use commdn::http::{self, DoorConfig};
+use commdn::net::tls::install_provider;
 use commdn::protocol::profile::Profile;
 use commdn::service::access::Access;
 use commdn::service::gateway::{Gateway, start_gateway};
@@ -85,8 +86,8 @@ impl Site {
         let (gateway, task) = start_gateway(&config, &stop_gateway).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
+        install_provider();
         let store = Arc::new(SqliteStore::in_memory(Options::default()).unwrap());
-        commdn::net::tls::install_provider();
         let access = Access::new(&config, store).await.unwrap();
         let door = DoorConfig::new(&config, access.clone(), None);
         let door = tokio::spawn(http::serve(listener, gateway.clone(), door, stop_door.clone()));

@@ -7,6 +7,7 @@ mod store;
 mod values;
 
 use crate::wire::dialect::CLAIM;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -45,6 +46,15 @@ pub struct Global {
     /// Key or token that the gateway asks for; @FILE reads it from a file, which other users of the machine do not see
     #[arg(long, global = true, env = "COMMDN_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub token: Option<SecretString>,
+    /// Roots that the gateway's certificate may come from, PEM [default: those of this machine]
+    #[arg(long, global = true, env = "COMMDN_CA", value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Our certificate, PEM, for a gateway that asks for one
+    #[arg(long, global = true, env = "COMMDN_CERT", value_name = "FILE", requires = "cert_key")]
+    pub cert: Option<PathBuf>,
+    /// Its private key, PEM
+    #[arg(long, global = true, env = "COMMDN_CERT_KEY", value_name = "FILE", requires = "cert")]
+    pub cert_key: Option<PathBuf>,
     /// How long to wait for the outcome: 500ms, 45s, 2m
     #[arg(long, global = true, default_value = "45s", value_parser = duration, value_name = "TIME")]
     pub timeout: Duration,

@@ -80,6 +80,9 @@ pub struct ServeArgs {
     /// The T-Server to dial, instead of the first one configured
     #[arg(long, value_name = "ADDR")]
     pub tserver: Option<String>,
+    /// Dial it without TLS though it is not on this machine
+    #[arg(long, requires = "tserver")]
+    pub tserver_plaintext: bool,
 }
 
 /// `sim run`

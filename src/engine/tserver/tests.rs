@@ -363,6 +363,54 @@ fn receivers_share_one_encoding_of_an_event() {
 }
 
 #[test]
+fn requests_of_one_read_are_answered_in_one_piece_and_in_order() {
+    let mut bench = Bench::registered(|_| {}, &[A, B]);
+    let mut sent = BytesMut::new();
+    for frame in [
+        frame(register(7, DN)),
+        frame(register(8, DN)),
+        Frame::Poll(5),
+        frame(register(9, DN)),
+        frame(distribute(10, DN)),
+        frame(register(11, DN)),
+    ] {
+        frame.encode(&mut sent);
+    }
+    let one_by_one: Vec<(u64, Frame)> = {
+        let mut bench = Bench::registered(|_| {}, &[A, B]);
+        let mut input = sent.clone();
+        let frames = std::iter::from_fn(|| take_frame(&mut input, 1 << 20, Reading::Strict).unwrap());
+        frames.flat_map(|frame| frames_in(&bench.give(TServerInput::Frame(A, frame)))).collect()
+    };
+    let out = bench.give(TServerInput::Frames(A, sent.freeze()));
+    assert_eq!(frames_in(&out), one_by_one);
+    let counts: Vec<usize> = out
+        .iter()
+        .filter_map(|output| match output {
+            TServerOutput::Send(_, outgoing) => Some(outgoing.frames),
+            TServerOutput::Close(..) | TServerOutput::Seen(_) => None,
+        })
+        .collect();
+    // Two answers, the poll's, one answer and the EventACK, the event for B, the copy for A; then the last answer.
+    assert_eq!(counts.iter().sum::<usize>(), 8);
+    assert_eq!(counts[..3], [2, 1, 2]);
+}
+
+fn frames_in(out: &[TServerOutput]) -> Vec<(u64, Frame)> {
+    let mut all = Vec::new();
+    for output in out {
+        let TServerOutput::Send(to, outgoing) = output else { continue };
+        let mut bytes = BytesMut::from(&outgoing.head[..]);
+        bytes.extend_from_slice(outgoing.tail.as_ref().map_or(&[], |tail| &tail[..]));
+        while let Some(frame) = take_frame(&mut bytes, 1 << 20, Reading::Strict).unwrap() {
+            all.push((to.0, frame));
+        }
+        assert!(bytes.is_empty());
+    }
+    all
+}
+
+#[test]
 fn without_echo_the_sender_gets_no_copy() {
     let mut bench = Bench::registered(|config| config.echo_to_sender = false, &[A, B]);
     let to: Vec<SessionId> = bench.ask(A, distribute(7, DN)).into_iter().map(|(to, _)| to).collect();

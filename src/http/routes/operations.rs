@@ -11,13 +11,16 @@ use utoipa_axum::routes;
 use crate::http::Door;
 use crate::http::access::Routes;
 use crate::http::convert;
-use crate::http::dto::{DiagnosisDto, LinkDto, Page, ReadyDto, VersionDto};
+use crate::http::dto::{DiagnosisDto, LinkDto, LinkWishDto, Page, ProblemDto, ReadyDto, VersionDto};
+use crate::http::extract::JsonBody;
+use crate::http::problem::Problem;
 use crate::service::access::Verb;
 use crate::wire::dialect::{CLAIM, Framing};
 
 pub(super) fn routes() -> Routes {
     Routes::new()
         .guarded(&[Verb::CampaignRead], routes!(links))
+        .guarded(&[Verb::Admin], routes!(change_link))
         .guarded(&[Verb::CampaignRead], routes!(diagnosis))
         .open(routes!(healthz))
         .open(routes!(readyz))
@@ -26,15 +29,42 @@ pub(super) fn routes() -> Routes {
 }
 
 pub(crate) fn all_links(door: &Door) -> Vec<LinkDto> {
-    let directory = door.gateway.links();
-    let names = door.gateway.link_names();
-    names.iter().map(|name| convert::link(name, directory.find(name).map(|entry| entry.snapshot).as_ref())).collect()
+    door.gateway.link_names().iter().map(|name| convert::link(&door.gateway, name)).collect()
 }
 
 /// Links to T-Servers.
 #[utoipa::path(get, path = "/v1/links", tag = "operations", responses((status = 200, body = Page<LinkDto>)))]
 async fn links(State(door): State<Door>) -> Json<Page<LinkDto>> {
     Json(Page { schema: "commdn.links.v1".into(), items: all_links(&door), next: None })
+}
+
+/// Leave the session of a link and dial again: the same member of its pair first (`redial`), or the other (`switch`).
+#[utoipa::path(post, path = "/v1/links", tag = "operations", request_body = LinkWishDto,
+    responses((status = 202, body = LinkDto), (status = 404, body = ProblemDto), (status = 409, body = ProblemDto),
+    (status = 422, body = ProblemDto)))]
+async fn change_link(
+    State(door): State<Door>,
+    JsonBody(wish): JsonBody<LinkWishDto>,
+) -> Result<(StatusCode, Json<LinkDto>), Problem> {
+    let Some(entry) = door.gateway.links().find(&wish.link) else {
+        let detail = format!("there is no link '{}'", wish.link);
+        return Err(Problem::new("link-not-found", 404, detail).hint("GET /v1/links names them"));
+    };
+    let given = match wish.action.as_str() {
+        "redial" => entry.handle.redial(),
+        "switch" if entry.snapshot.backup.is_none() => {
+            let detail = format!("link '{}' has no backup to switch to", wish.link);
+            return Err(Problem::new("no-backup", 409, detail).hint("give its [[tserver]] a backup, or use redial"));
+        }
+        "switch" => entry.handle.switch(),
+        other => {
+            let detail = format!("action: expected redial or switch, found '{other}'");
+            return Err(Problem::new("invalid-parameter", 422, detail));
+        }
+    };
+    given.map_err(|refused| Problem::new("overloaded", 503, refused.to_string()).retry_after(1))?;
+    tracing::info!(link = %wish.link, action = %wish.action, "asked for by a caller");
+    Ok((StatusCode::ACCEPTED, Json(convert::link(&door.gateway, &wish.link))))
 }
 
 /// What `doctor` looks at: links, OCSs, own DBIDs, journal, clock.

@@ -66,6 +66,10 @@ pub enum LinkInput {
     Start,
     /// Close and stay closed until the next start.
     Stop,
+    /// Leave the session or the rest, and dial again as at the start.
+    Redial,
+    /// The same, with the other one of the pair first.
+    Switch,
     /// The connection that was asked for is there.
     Connected,
     /// It could not be made.
@@ -235,6 +239,9 @@ pub enum LossReason {
     /// The owner stopped the link.
     #[error("stopped: the link was stopped")]
     Stopped,
+    /// The owner wants another connection.
+    #[error("asked: another connection was asked for")]
+    Asked,
 }
 
 /// What came and meant nothing.

@@ -121,6 +121,11 @@ impl Link {
                 }
             }
             LinkInput::Stop => self.stop(),
+            LinkInput::Redial => self.dial_again(now),
+            LinkInput::Switch => {
+                self.redial.switch();
+                self.dial_again(now);
+            }
             LinkInput::Connected => self.connected(now),
             LinkInput::DialFailed => {
                 if let State::Dialing { .. } = self.state {
@@ -246,6 +251,22 @@ impl Link {
             }
             State::Stopped | State::Resting { .. } => return,
         };
+        self.attempt_at(now, attempt, at);
+    }
+
+    /// Whatever is under way is left, and a first round begins; no sooner than the gap between attempts allows.
+    fn dial_again(&mut self, now: Time) {
+        match self.state {
+            State::Stopped => return,
+            State::Resting { .. } => {}
+            State::Dialing { attempt, .. } | State::LoggingIn { attempt, .. } => {
+                self.out.push_back(LinkOutput::Close);
+                self.out.push_back(LinkOutput::AttemptFailed(attempt.endpoint, LossReason::Asked));
+            }
+            State::Live { .. } => self.end_session(LossReason::Asked),
+        }
+        self.redial.begin_again();
+        let (attempt, at) = self.redial.round(now);
         self.attempt_at(now, attempt, at);
     }
 

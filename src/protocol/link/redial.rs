@@ -69,11 +69,7 @@ impl Redial {
     /// What follows an attempt that failed, and when.
     pub(super) fn after(&mut self, failed: Attempt, now: Time, jitter: Jitter) -> (Attempt, Time) {
         if failed.other_left {
-            let endpoint = match failed.endpoint {
-                Endpoint::Primary => Endpoint::Backup,
-                Endpoint::Backup => Endpoint::Primary,
-            };
-            let attempt = Attempt { endpoint, other_left: false };
+            let attempt = Attempt { endpoint: other(failed.endpoint), other_left: false };
             return (attempt, self.not_before(attempt, now));
         }
         let doubled = REST_FIRST.saturating_mul(2_u32.saturating_pow(self.failed_rounds)).min(REST_MAX);
@@ -93,16 +89,35 @@ impl Redial {
         self.used = endpoint;
     }
 
+    /// The other one comes first from now on, if there is one.
+    pub(super) fn switch(&mut self) {
+        if self.has_backup {
+            self.used = other(self.used);
+        }
+    }
+
+    /// The next rests are short again.
+    pub(super) fn begin_again(&mut self) {
+        self.failed_rounds = 0;
+    }
+
     /// A session ended after so long.
     pub(super) fn lived(&mut self, length: Duration) {
         if length >= LIVE_LONG {
-            self.failed_rounds = 0;
+            self.begin_again();
         }
     }
 
     fn not_before(&self, attempt: Attempt, now: Time) -> Time {
         let last = self.last_attempt.get(index(attempt.endpoint)).copied().flatten();
         last.map_or(now, |last| now.max(last.saturating_add(ATTEMPT_GAP)))
+    }
+}
+
+fn other(endpoint: Endpoint) -> Endpoint {
+    match endpoint {
+        Endpoint::Primary => Endpoint::Backup,
+        Endpoint::Backup => Endpoint::Primary,
     }
 }
 

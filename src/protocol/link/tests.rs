@@ -369,6 +369,48 @@ fn what_clients_do_not_know_is_counted_and_ignored() {
 }
 
 #[test]
+fn a_wish_for_another_connection_ends_the_session_and_the_rest_but_keeps_the_gap() {
+    let mut bench = Bench::up(|config| config.has_backup = true);
+    bench.distribute(1);
+    bench.now = Time::from_millis(40);
+    assert_eq!(
+        bench.give(LinkInput::Redial),
+        [
+            LinkOutput::Close,
+            LinkOutput::Failed(Tag(1), Failure::LinkLost),
+            LinkOutput::Lost(LossReason::Asked),
+            LinkOutput::RestUntil(Time::from_millis(100))
+        ]
+    );
+    assert_eq!(bench.give(LinkInput::Redial), [LinkOutput::RestUntil(Time::from_millis(100))]);
+    assert_eq!(bench.give(LinkInput::Switch), [LinkOutput::Dial(Endpoint::Backup)], "this one was not tried yet");
+    let out = bench.give(LinkInput::DialFailed);
+    assert_eq!(out[2], LinkOutput::RestUntil(Time::from_millis(100)), "the other one is tried as ever");
+    bench.give(LinkInput::Stop);
+    assert_eq!(bench.give(LinkInput::Switch), [], "a stopped link stays stopped");
+}
+
+#[test]
+fn a_wish_for_another_connection_makes_the_rests_short_again() {
+    let mut bench = Bench::new(|_| {});
+    bench.give(LinkInput::Start);
+    for _ in 0..8 {
+        bench.give(LinkInput::DialFailed);
+        let due = bench.link.next_deadline().unwrap();
+        bench.now = due;
+        bench.give(LinkInput::Tick);
+    }
+    bench.give(LinkInput::DialFailed);
+    let rest = bench.link.next_deadline().unwrap().saturating_sub(bench.now);
+    assert_eq!(rest, Duration::from_secs(5));
+    bench.now = bench.now.saturating_add(Duration::from_secs(1));
+    assert_eq!(bench.give(LinkInput::Redial), [LinkOutput::Dial(Endpoint::Primary)]);
+    bench.give(LinkInput::DialFailed);
+    let rest = bench.link.next_deadline().unwrap().saturating_sub(bench.now);
+    assert_eq!(rest, Duration::from_millis(100));
+}
+
+#[test]
 fn a_stopped_link_stays_closed() {
     let mut bench = Bench::up(|_| {});
     bench.distribute(1);

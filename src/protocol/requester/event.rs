@@ -279,7 +279,8 @@ impl Requester {
             return None;
         }
         let entry = answer.do_not_call.as_ref().filter(|entry| **entry != DoNotCall::default())?;
-        let lane = self.lanes.find(&Told::of(event.place.ocs, entry) as &dyn Sought)?;
+        let told: &dyn Sought = &Told::of(event.place.ocs, entry);
+        let lane = self.lanes.find(told)?;
         let mut proved = Vec::new();
         for (number, _) in &lane.live {
             let Some(job) = self.jobs.get(number) else { continue };

@@ -384,7 +384,7 @@ const WORDS: usize = 8;
 impl Bits {
     /// Block, word and bit of a number.
     fn place(number: u64) -> (u64, usize, u64) {
-        (number >> 9, usize::try_from(number >> 6 & 7).unwrap_or(0), 1 << (number & 63))
+        (number >> 9, usize::try_from((number >> 6) & 7).unwrap_or(0), 1 << (number & 63))
     }
 
     fn insert(&mut self, number: u64) {
@@ -413,7 +413,7 @@ impl Bits {
         words.flat_map(|(word, bits)| {
             let next = |bits: &u64| Some(bits & bits.saturating_sub(1)).filter(|bits| *bits != 0);
             let ones = std::iter::successors(Some(*bits).filter(|bits| *bits != 0), next);
-            ones.map(move |bits| word << 6 | u64::from(bits.trailing_zeros()))
+            ones.map(move |bits| (word << 6) | u64::from(bits.trailing_zeros()))
         })
     }
 }

@@ -1,6 +1,12 @@
 //! From the configuration to a running gateway.
 
-use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use futures_util::{StreamExt, stream::SelectAll};
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
@@ -8,7 +14,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use super::core::{Core, Line, LinkEvents};
-use super::{COMMANDS_MAX, Gateway, Shared, raw::RawDesk, sight::Ears};
+use super::{COMMANDS_MAX, Gateway, OcsOnLink, Shared, raw::RawDesk, sight::Ears, watch::Watch};
 use crate::engine::Journal;
 use crate::engine::Router;
 use crate::engine::StatusMirror;
@@ -98,7 +104,15 @@ pub fn start_gateway(config: &Config, stop: &CancellationToken) -> Result<(Gatew
     if let Some(advice) = requester.advice() {
         tracing::warn!("{advice}");
     }
+    let on_link = ocss.iter().map(|peer| OcsOnLink {
+        link: section_name(config, peer.address.link),
+        dbid: peer.dbid,
+        backup: peer.backup,
+        dn: Arc::clone(&peer.address.dn),
+    });
     let shared = Arc::new(Shared {
+        ocss: on_link.collect(),
+        heard: Mutex::default(),
         router: router(config)?,
         links,
         link_names: config.tserver.iter().map(|section| Arc::from(section.name.as_str())).collect(),
@@ -136,6 +150,7 @@ pub fn start_gateway(config: &Config, stop: &CancellationToken) -> Result<(Gatew
         accepted: BTreeMap::new(),
         raw: RawDesk::default(),
         ears,
+        watch: Watch::default(),
     };
     let (urgent, urgent_inbox) = mpsc::channel(COMMANDS_MAX);
     let (normal, normal_inbox) = mpsc::channel(COMMANDS_MAX);
@@ -162,6 +177,11 @@ fn pseudonyms(config: &Config) -> Result<Pseudonyms, BuildError> {
         }
         None => Pseudonyms::random().map_err(|error| BuildError::Config(format!("no randomness: {error}"))),
     }
+}
+
+fn section_name(config: &Config, link: LinkId) -> Arc<str> {
+    let section = usize::try_from(link.0).ok().and_then(|at| config.tserver.get(at));
+    section.map_or_else(|| "".into(), |section| section.name.as_str().into())
 }
 
 fn dialect(section: &DialectSection) -> Result<Dialect, UnknownName> {

@@ -10,6 +10,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::watch::{Question, Watch};
 use super::{
     Accepted, Command, GatewayEvent, Order, OrderError, Prepared, Shared, Site, Standing, TapEvent, outcome, raw,
 };
@@ -27,8 +28,8 @@ use crate::protocol::Time;
 use crate::protocol::UtcTime;
 use crate::protocol::link::Tag;
 use crate::protocol::requester::{
-    Input, LinkId, OcsPeer, Output, Progress, RequestId, RequestPhase, Requester, SendId, Standing as Heard,
-    Submission, WaitsFor,
+    Input, LinkId, OcsPeer, Outcome, Output, Progress, RefusedBy, RequestId, RequestPhase, Requester, SendId,
+    Standing as Heard, Submission, WaitsFor,
 };
 use crate::service::metrics::Metrics;
 use crate::service::wall;
@@ -69,6 +70,7 @@ pub(super) struct Core {
     pub(super) accepted: BTreeMap<RequestNumber, Time>,
     pub(super) raw: raw::RawDesk,
     pub(super) ears: super::sight::Ears,
+    pub(super) watch: Watch,
 }
 
 impl Core {
@@ -82,7 +84,8 @@ impl Core {
         let mut beat = tokio::time::interval(BEAT);
         loop {
             self.shared.health.turned();
-            let due = self.requester.next_deadline().map(|due| self.start + due.0);
+            let due = self.requester.next_deadline().into_iter().chain(self.watch.next_deadline()).min();
+            let due = due.map(|due| self.start + due.0);
             let timer = async {
                 match due {
                     Some(due) => sleep_until(due).await,
@@ -103,6 +106,7 @@ impl Core {
                 Some(command) = normal.recv() => self.command(command),
                 () = timer => {
                     self.give(Input::Timer);
+                    self.ask_due();
                 }
                 _ = beat.tick() => {} // a turn for the watchdog, when there is nothing else to do
                 else => break,
@@ -255,12 +259,15 @@ impl Core {
                 self.give(Input::SendFailed { send: SendId(send), tserver_code });
             }
             LinkEvent::Up(_) => {
+                // What waits for the link goes first, do-not-call before all; then what we want to know.
                 self.give(Input::LinkUp { link });
+                self.on_link(link).for_each(|ocs| self.watch.link_up(ocs));
                 self.ask_states(link);
                 self.publish_link(link);
             }
             LinkEvent::Lost(_) => {
                 self.count_link(link, Metrics::link_lost);
+                self.on_link(link).for_each(|ocs| self.watch.link_down(ocs));
                 self.give(Input::LinkDown { link });
                 self.publish_link(link);
             }
@@ -296,27 +303,60 @@ impl Core {
         if let Some(message) = message {
             self.ears.hear(&message, &self.pool);
             self.raw.heard(&message);
+            let member = message.origin;
             self.give(Input::Event { link, dn: dn.into(), message, user_data });
+            self.heard(member);
         }
+    }
+
+    /// The OCSs of a link.
+    fn on_link(&self, link: LinkId) -> impl Iterator<Item = AppDbid> + use<> {
+        let of_link = self.ocss.iter().filter(|peer| peer.address.link == link).map(|peer| peer.dbid);
+        of_link.collect::<Vec<_>>().into_iter()
+    }
+
+    /// An OCS said something, so it is there: what it did not answer before is asked now.
+    fn heard(&mut self, member: AppDbid) {
+        let of_pair = |peer: &&OcsPeer| peer.dbid == member || peer.backup == Some(member);
+        let Some(ocs) = self.ocss.iter().find(of_pair).map(|peer| peer.dbid) else { return };
+        self.shared.heard(member);
+        let now = self.now();
+        if self.watch.heard(now, ocs, member) {
+            tracing::info!(%ocs, %member, "the other member of the OCS pair speaks");
+            let pairs = self.known_pairs().into_iter().filter(|(_, of)| *of == ocs).map(|(pair, _)| pair);
+            self.watch.takeover(now, ocs, pairs);
+        }
+        self.ask_due();
     }
 
     /// After a link came up, the state of every pair of its OCSs is asked: what happened meanwhile was not heard.
     fn ask_states(&mut self, link: LinkId) {
-        let on_link = |ocs: AppDbid| {
-            let peers = &self.ocss;
-            peers.iter().any(|peer| peer.dbid == ocs && peer.address.link == link)
-        };
+        let ocss: Vec<AppDbid> = self.on_link(link).collect();
+        self.known_pairs().into_iter().filter(|(_, ocs)| ocss.contains(ocs)).for_each(|question| self.ask(question));
+    }
+
+    /// Every pair that the configuration or an event named, with its OCS.
+    fn known_pairs(&self) -> Vec<Question> {
         let known = self.mirror.iter().map(|state| (state.pair, state.ocs));
-        let mut pairs: Vec<_> = self.shared.router.pairs().chain(known).filter(|(_, ocs)| on_link(*ocs)).collect();
+        let mut pairs: Vec<_> = self.shared.router.pairs().chain(known).collect();
         pairs.sort_unstable();
         pairs.dedup();
-        for (pair, ocs) in pairs {
-            let body = Message::from(GetCampaignStatus::new(pair));
-            // Nobody asked, so the journal has no row: the answer changes the mirror and that is all.
-            let id = RequestId(self.next_number().0);
-            let target = Target::One(ocs);
-            self.give(Input::Submit(Submission { id, target, body, deadline: None, durable: false }));
-        }
+        pairs
+    }
+
+    fn ask_due(&mut self) {
+        self.watch.take_due(self.now()).into_iter().for_each(|question| self.ask(question));
+    }
+
+    /// Asks a state for ourselves.
+    fn ask(&mut self, question: Question) {
+        let (pair, ocs) = question;
+        let body = Message::from(GetCampaignStatus::new(pair));
+        // Nobody asked, so the journal has no row: the answer changes the mirror and that is all.
+        let id = RequestId(self.next_number().0);
+        self.watch.asked(self.now(), id, question);
+        let target = Target::One(ocs);
+        self.give(Input::Submit(Submission { id, target, body, deadline: None, durable: false }));
     }
 
     /// One input for the correlator, and everything it wants done.
@@ -381,8 +421,15 @@ impl Core {
         self.note(number, text, frame);
     }
 
-    fn ended(&mut self, number: RequestNumber, outcome: crate::protocol::requester::Outcome) {
-        let Some(since) = self.accepted.get(&number).copied() else { return }; // our own question
+    fn ended(&mut self, number: RequestNumber, outcome: Outcome) {
+        let answered = matches!(
+            outcome,
+            Outcome::Answered { .. } | Outcome::Partial { .. } | Outcome::Refused { by: RefusedBy::Ocs { .. }, .. }
+        );
+        if self.watch.ended(self.now(), RequestId(number.0), answered) {
+            return; // our own question
+        }
+        let Some(since) = self.accepted.get(&number).copied() else { return };
         let took = self.now().saturating_sub(since);
         for answer in outcome.answers() {
             let frame = self.frame_of(answer.ocs, &answer.frame);
@@ -391,7 +438,15 @@ impl Core {
         let ended = outcome::ended(&outcome, Self::utc(), took);
         let good = matches!(ended.result, RequestResult::Answered | RequestResult::Mixed | RequestResult::Partial);
         let (result, why) = (ended.result, ended.why.clone());
-        let kind = self.journal.end(number, ended).map(|record| record.kind);
+        let record = self.journal.end(number, ended);
+        let kind = record.map(|record| record.kind);
+        let question = record.and_then(|record| match (record.pair, record.target) {
+            (Some(pair), Target::One(ocs)) if result == RequestResult::Unknown => Some((pair, ocs)),
+            _ => None,
+        });
+        if let Some(question) = question {
+            self.watch.unanswered(self.now(), question);
+        }
         if let Some(kind) = kind {
             self.shared.metrics.ended(kind, result, took);
             let (kind, outcome) = (kind.slug(), result.slug());

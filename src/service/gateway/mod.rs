@@ -6,8 +6,13 @@ mod order;
 mod outcome;
 mod raw;
 mod sight;
+mod watch;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime},
+};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
@@ -95,6 +100,28 @@ pub struct Standing {
     pub suspect: bool,
 }
 
+/// An OCS, a pair of them counting as one, and where it is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OcsOnLink {
+    /// Name of the link.
+    pub link: Arc<str>,
+    /// Application DBID of the primary.
+    pub dbid: AppDbid,
+    /// That of the backup.
+    pub backup: Option<AppDbid>,
+    /// The CommDN that carries our requests.
+    pub dn: Arc<str>,
+}
+
+/// When something was heard: the hour for people, the moment for ages, which no step of the clock changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeardAt {
+    /// By the wall clock.
+    pub at: SystemTime,
+    /// By a clock that only goes forward.
+    pub moment: Instant,
+}
+
 enum Command {
     Submit { order: Order, asked_by: String, reply: oneshot::Sender<Result<Accepted, OrderError>> },
     DryRun { order: Order, reply: oneshot::Sender<Result<String, OrderError>> },
@@ -118,6 +145,8 @@ pub struct Gateway {
 struct Shared {
     router: Router,
     links: LinkDirectory,
+    ocss: Vec<OcsOnLink>,
+    heard: Mutex<BTreeMap<AppDbid, HeardAt>>,
     link_names: Vec<Arc<str>>,
     link_dialects: BTreeMap<Arc<str>, Dialect>,
     events: Hub<GatewayEvent>,
@@ -127,6 +156,13 @@ struct Shared {
     health: Health,
     pseudonyms: Pseudonyms,
     origins: Vec<AppDbid>,
+}
+
+impl Shared {
+    fn heard(&self, member: AppDbid) {
+        let heard = HeardAt { at: SystemTime::now(), moment: Instant::now() };
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(member, heard);
+    }
 }
 
 impl Gateway {
@@ -219,6 +255,18 @@ impl Gateway {
     #[must_use]
     pub fn links(&self) -> &LinkDirectory {
         &self.shared.links
+    }
+
+    /// The configured OCSs and their links.
+    #[must_use]
+    pub fn ocss(&self) -> &[OcsOnLink] {
+        &self.shared.ocss
+    }
+
+    /// When an OCS, a member of a pair for itself, said something last.
+    #[must_use]
+    pub fn ocs_heard(&self, member: AppDbid) -> Option<HeardAt> {
+        self.shared.heard.lock().unwrap_or_else(PoisonError::into_inner).get(&member).copied()
     }
 
     /// Names of the configured links, in order.
