@@ -157,13 +157,13 @@ impl Member {
             handle.distribute(DN.into(), message, Tag(0)).unwrap();
         };
         if let Some(first) = first {
-            say(Target::All, first);
+            say(Target::Every, first);
         }
         tokio::spawn(async move {
             while let Some(event) = events.recv().await {
                 let LinkEvent::UserEvent { user_data, own_copy: false, .. } = event else { continue };
                 let heard = CommDnMessage::decode(&user_data, &Dialect::default(), Reading::Tolerant).unwrap().message;
-                if heard.target != Target::One(pair) && heard.target != Target::All {
+                if heard.target != Target::One(pair) && heard.target != Target::Every {
                     continue;
                 }
                 let state = |pair: Pair| PairEvent::new(pair, GroupCampStatus::ACTIVE);
