@@ -32,14 +32,21 @@ const BODY: &[u8] = &[7; 180];
 
 fn main() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder on the disk");
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let store = SqliteStore::open(folder.path(), Options::default()).expect("a store");
     let peer = Peer::open(&folder.path().join("peer.sqlite"));
     let numbers = Arc::new(AtomicU64::new(1));
     let kinds: [(&str, Rows); 2] = [("request", request), ("request, evidence, audit", evidence)];
 
-    println!("durable acknowledgements of 64 callers beside synced batches of 64 rows (rusqlite {})", version("rusqlite"));
-    println!("medians of {ROUNDS} turns of {} ms; ratios of neighbouring turns; row 9: must >= 0.5, aim 0.8\n", TURN.as_millis());
+    println!(
+        "durable acknowledgements of 64 callers beside synced batches of 64 rows (rusqlite {})",
+        version("rusqlite")
+    );
+    println!(
+        "medians of {ROUNDS} turns of {} ms; ratios of neighbouring turns; row 9: must >= 0.5, aim 0.8\n",
+        TURN.as_millis()
+    );
     let mut batches = Vec::new();
     let mut rows: [Vec<Turn>; 2] = Default::default();
     let mut ratios: [Vec<f64>; 2] = Default::default();
