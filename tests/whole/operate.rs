@@ -258,6 +258,7 @@ const WAYS: usize = 23;
 const NUMBERS: usize = 1_000;
 
 #[tokio::test]
+#[allow(clippy::print_stdout)] // a seed must be told
 async fn a_thousand_numbers_go_in_and_none_comes_out_in_log_metric_error_or_tap() {
     let folder = TempDir::new().unwrap();
     let seed = RandomState::new().hash_one(0_u8) | 1;
