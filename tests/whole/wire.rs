@@ -15,7 +15,7 @@ use commdn::net::registry::LinkDirectory;
 use commdn::protocol::link::{LinkConfig, Tag};
 use commdn::wire::limits::FRAME_BYTES_MAX;
 use commdn::wire::tserver::PROTOCOL_VERSION;
-use commdn::wire::user_event::{EventAck, EventLinkConnected, EventRegistered, EventServerInfo};
+use commdn::wire::user_event::{EventAck, EventLinkConnected, EventRegistered, EventServerInfo, EventUserEvent};
 use commdn::wire::{Dialect, EventStamp, Frame, Reading, ServerRole, TMessage, TServerMessage, take_frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -92,6 +92,24 @@ impl Session {
         self.stream.write_all(&out).await.unwrap();
     }
 
+    /// Answers a do-not-call as these OCSs would.
+    pub(crate) async fn confirm(&mut self, request: &CommDnMessage, ocss: &[AppDbid]) {
+        let Message::DoNotCall(entry) = &request.body else { panic!("{request:?}") };
+        for ocs in ocss {
+            let done = DoNotCallProcessed { do_not_call: Some(entry.clone()), ..Default::default() };
+            let user_data = CommDnMessage::new(*ocs, Target::One(request.origin), done);
+            self.say(EventUserEvent {
+                reference: None,
+                this_dn: DN.into(),
+                communication_dn: DN.into(),
+                user_data: user_data.encode(&Dialect::default()).unwrap(),
+                extensions: None,
+                reason: None,
+            })
+            .await;
+        }
+    }
+
     /// Lets the gateway log in; what it asks for next is its registration.
     pub(crate) async fn log_in(&mut self) {
         assert!(matches!(self.next().await, TServerMessage::RequestRegisterClient(_)));
@@ -157,13 +175,13 @@ impl Member {
             handle.distribute(DN.into(), message, Tag(0)).unwrap();
         };
         if let Some(first) = first {
-            say(Target::All, first);
+            say(Target::Every, first);
         }
         tokio::spawn(async move {
             while let Some(event) = events.recv().await {
                 let LinkEvent::UserEvent { user_data, own_copy: false, .. } = event else { continue };
                 let heard = CommDnMessage::decode(&user_data, &Dialect::default(), Reading::Tolerant).unwrap().message;
-                if heard.target != Target::One(pair) && heard.target != Target::All {
+                if heard.target != Target::One(pair) && heard.target != Target::Every {
                     continue;
                 }
                 let state = |pair: Pair| PairEvent::new(pair, GroupCampStatus::ACTIVE);
