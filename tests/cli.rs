@@ -184,9 +184,9 @@ fn a_gateway_that_is_not_there_ends_with_three_and_a_hint() {
 }
 
 #[test]
-fn tls_is_refused_in_words() {
+fn a_gateway_with_tls_that_is_not_there_cannot_be_reached() {
     let (code, _, stderr) = run(&["campaign", "list", "--url", "https://127.0.0.1:1"]);
-    assert!(code == 2 && stderr.contains("TLS"), "{code} {stderr}");
+    assert!(code == 3 && stderr.contains("https://127.0.0.1:1"), "{code} {stderr}");
 }
 
 #[test]

@@ -694,6 +694,22 @@ fn rule_11_a_request_in_flight_at_the_loss_is_settled_and_never_sent_again() {
 }
 
 #[test]
+fn rule_11_with_the_link_back_do_not_call_goes_before_everything_else() {
+    let mut talk = Talk::with(8);
+    talk.ask(start());
+    talk.ask(Message::from(GetCampaignStatus::new(Pair::new(103, 732))));
+    talk.input(Input::LinkDown { link: LINK });
+    talk.ask(Message::from(LoadCampaign::new(Pair::new(103, 732), predict())));
+    talk.ask_durably(dnc("1"));
+    let before = talk.sent.len();
+    talk.wait(1);
+    talk.input(Input::LinkUp { link: LINK });
+    let kinds = talk.kinds()[before..].to_vec();
+    assert_eq!(kinds[0], RequestKind::DoNotCall, "{kinds:?}");
+    assert!(kinds.contains(&RequestKind::Status) && kinds.contains(&RequestKind::Load), "{kinds:?}");
+}
+
+#[test]
 fn rule_11_shadows_outlive_links() {
     let mut talk = Talk::with(1);
     talk.ask_for(1, cancel("1"));

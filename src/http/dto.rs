@@ -255,6 +255,7 @@ pub struct StateDto {
 
 /// A link to a T-Server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)] // a gateway of another version may tell less
 pub struct LinkDto {
     /// `commdn.link.v1`.
     pub schema: String,
@@ -289,7 +290,6 @@ pub struct LinkDto {
     /// OCSs that are reached here, each member of a pair for itself.
     pub ocs: Vec<OcsSeenDto>,
     /// CommDNs that the T-Server refuses.
-    #[serde(default)]
     pub refused_dns: Vec<RefusedDnDto>,
 }
 

@@ -364,9 +364,8 @@ impl Check<'_> {
             let message = format!("'{}' is no log filter: {error}", config.telemetry.log);
             self.error("telemetry.log", message).hint = Some("for instance info or commdn::net=debug".into());
         }
-        if let Some(host) = self.address("sim.addr".into(), &config.sim.addr, true)
-            && !is_loopback(&host)
-        {
+        let host = self.address("sim.addr".into(), &config.sim.addr, true);
+        if let Some(host) = host.filter(|host| !is_loopback(host)) {
             self.error("sim.addr", format!("the simulator listens on loopback only, found '{host}'"));
         }
         self.list_bytes("sim.list_bytes_max".into(), config.sim.list_bytes_max);

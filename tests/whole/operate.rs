@@ -80,9 +80,10 @@ fn the_first_signal_drains_and_the_second_stops_at_once() {
 #[test]
 fn a_drain_ends_with_the_last_open_request() {
     let sim = simulator();
-    let patience = [("COMMDN_GATEWAY__DRAIN_MS", "3600000"), SHORT[0], SHORT[1]];
+    let patience = [("COMMDN_GATEWAY__DRAIN_MS", "3600000"), ("COMMDN_LIMITS__ANSWER_MS", "1000"), SHORT[1]];
     let mut gateway = gateway(&sim, &["--origin", "299"], &patience);
-    gateway.ends(0, &["campaign", "status", "101", "732", "--no-wait"]);
+    // Open when the signal comes, unless the machine is very slow; it ends either way.
+    gateway.run(&["campaign", "status", "101", "732", "--no-wait"]);
     assert_eq!(gateway.program.terminate(), Some(0));
 }
 
@@ -258,6 +259,7 @@ const WAYS: usize = 23;
 const NUMBERS: usize = 1_000;
 
 #[tokio::test]
+#[allow(clippy::print_stdout)] // a seed must be told
 async fn a_thousand_numbers_go_in_and_none_comes_out_in_log_metric_error_or_tap() {
     let folder = TempDir::new().unwrap();
     let seed = RandomState::new().hash_one(0_u8) | 1;

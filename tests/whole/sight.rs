@@ -43,6 +43,13 @@ async fn every_metric_is_in_the_handbook_and_the_handbook_has_no_other() {
     exposed.sort();
     documented.sort();
     assert_eq!(exposed, documented);
+    let board = include_str!("../../deploy/commdn-board.json");
+    let drawn =
+        board.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| word.starts_with("commdn_"));
+    for name in drawn {
+        let name = name.trim_end_matches("_bucket").to_owned();
+        assert!(exposed.contains(&name), "the board draws {name}");
+    }
     site.stop().await;
 }
 

@@ -15,7 +15,7 @@ use commdn::net::registry::LinkDirectory;
 use commdn::protocol::link::{LinkConfig, Tag};
 use commdn::wire::limits::FRAME_BYTES_MAX;
 use commdn::wire::tserver::PROTOCOL_VERSION;
-use commdn::wire::user_event::{EventAck, EventLinkConnected, EventRegistered, EventServerInfo};
+use commdn::wire::user_event::{EventAck, EventLinkConnected, EventRegistered, EventServerInfo, EventUserEvent};
 use commdn::wire::{Dialect, EventStamp, Frame, Reading, ServerRole, TMessage, TServerMessage, take_frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -90,6 +90,24 @@ impl Session {
         let stamp = EventStamp { seconds: 1, micros: 2, sequence: Some(3) };
         message.into().encode(&mut out, &Dialect::default(), Some(stamp)).unwrap();
         self.stream.write_all(&out).await.unwrap();
+    }
+
+    /// Answers a do-not-call as these OCSs would.
+    pub(crate) async fn confirm(&mut self, request: &CommDnMessage, ocss: &[AppDbid]) {
+        let Message::DoNotCall(entry) = &request.body else { panic!("{request:?}") };
+        for ocs in ocss {
+            let done = DoNotCallProcessed { do_not_call: Some(entry.clone()), ..Default::default() };
+            let user_data = CommDnMessage::new(*ocs, Target::One(request.origin), done);
+            self.say(EventUserEvent {
+                reference: None,
+                this_dn: DN.into(),
+                communication_dn: DN.into(),
+                user_data: user_data.encode(&Dialect::default()).unwrap(),
+                extensions: None,
+                reason: None,
+            })
+            .await;
+        }
     }
 
     /// Lets the gateway log in; what it asks for next is its registration.

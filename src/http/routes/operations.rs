@@ -40,12 +40,12 @@ async fn links(State(door): State<Door>) -> Json<Page<LinkDto>> {
 
 /// Leave the session of a link and dial again: the same member of its pair first (`redial`), or the other (`switch`).
 #[utoipa::path(post, path = "/v1/links", tag = "operations", request_body = LinkWishDto,
-    responses((status = 202, body = LinkDto), (status = 404, body = ProblemDto), (status = 409, body = ProblemDto),
+    responses((status = 200, body = LinkDto), (status = 404, body = ProblemDto), (status = 409, body = ProblemDto),
     (status = 422, body = ProblemDto)))]
 async fn change_link(
     State(door): State<Door>,
     JsonBody(wish): JsonBody<LinkWishDto>,
-) -> Result<(StatusCode, Json<LinkDto>), Problem> {
+) -> Result<Json<LinkDto>, Problem> {
     let Some(entry) = door.gateway.links().find(&wish.link) else {
         let detail = format!("there is no link '{}'", wish.link);
         return Err(Problem::new("link-not-found", 404, detail).hint("GET /v1/links names them"));
@@ -64,7 +64,7 @@ async fn change_link(
     };
     given.map_err(|refused| Problem::new("overloaded", 503, refused.to_string()).retry_after(1))?;
     tracing::info!(link = %wish.link, action = %wish.action, "asked for by a caller");
-    Ok((StatusCode::ACCEPTED, Json(convert::link(&door.gateway, &wish.link))))
+    Ok(Json(convert::link(&door.gateway, &wish.link)))
 }
 
 /// What `doctor` looks at: links, OCSs, own DBIDs, journal, clock.

@@ -102,7 +102,7 @@ impl Requester {
         }
     }
 
-    fn retry_if_wanted(&mut self, now: Time, want: Want) {
+    pub(super) fn retry_if_wanted(&mut self, now: Time, want: Want) {
         if self.wants.contains(&want) {
             self.try_want(now, want);
         }

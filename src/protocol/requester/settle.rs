@@ -264,9 +264,25 @@ impl Requester {
         if self.is(Mutant::ForgetsShadowsOnReconnect) {
             self.shadows = crate::protocol::requester::shadow::Shadows::default();
         }
+        // Do-not-call goes first, what waited for the link and what is repeated; then everything else.
+        self.take_up(now, link, true);
+        let waiting = self
+            .wants
+            .iter()
+            .filter(|want| self.jobs.get(&want.job).is_some_and(|job| job.asked.kind == RequestKind::DoNotCall));
+        for want in waiting.copied().collect::<Vec<Want>>() {
+            self.retry_if_wanted(now, want);
+        }
+        self.take_up(now, link, false);
+        self.retry_all = true;
+    }
+
+    /// Takes up again what was in flight, or waited for its link: do-not-call, or all the rest.
+    fn take_up(&mut self, now: Time, link: LinkId, do_not_call: bool) {
+        let is_turn = |kind: RequestKind| (kind == RequestKind::DoNotCall) == do_not_call;
         for number in self.flights_on(link) {
             let Some(flight) = self.flights.get_mut(&number) else { continue };
-            if !std::mem::take(&mut flight.checking) {
+            if !is_turn(flight.asked.kind) || !std::mem::take(&mut flight.checking) {
                 continue;
             }
             let (job, leg, kind) = (flight.job, flight.leg, flight.asked.kind);
@@ -288,13 +304,12 @@ impl Requester {
                 _ => self.begin_settling(now, job, leg),
             }
         }
-        for (job, leg, kind) in self.waiting_for(link) {
+        for (job, leg, kind) in self.waiting_for(link).into_iter().filter(|(_, _, kind)| is_turn(*kind)) {
             match kind {
                 RequestKind::DoNotCall => self.schedule_repeat(now, job, leg),
                 _ => self.begin_settling(now, job, leg),
             }
         }
-        self.retry_all = true;
     }
 
     fn waiting_for(&self, link: LinkId) -> Vec<(u64, usize, RequestKind)> {
