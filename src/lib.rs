@@ -6,7 +6,7 @@
 //! cli        the program: flags, tables, progress
 //! http       REST, SSE, pages; holds no rule
 //! service    long-lived things: gateway, simulator
-//! net        sockets, timers, tasks (no `async` below this line)
+//! net, store sockets, timers, tasks | SQL: what outlives the process (no `async` below this line)
 //! engine     routing, status, the simulated T-Server and OCS: plain values
 //! protocol   sans-IO machines: link, requester, responder, lifecycle
 //! message    TKVList to typed CommDN messages, one file per request and its event
@@ -48,6 +48,8 @@ pub mod net;
 pub mod protocol;
 #[cfg(feature = "app")]
 pub mod service;
+#[cfg(feature = "app")]
+pub mod store;
 #[cfg_attr(
     not(test),
     deny(

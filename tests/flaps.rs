@@ -1,5 +1,6 @@
 //! The link's machine against the T-Server's, in virtual time: thousands of outages, and how long after each the link
 //! is up again. Prints its seed and what was measured; the bounds are the requirement, and time is counted, not taken.
+#![allow(clippy::print_stdout, reason = "what was measured is the result")]
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -52,6 +53,8 @@ struct World {
     server: TServer,
     /// Why it is away, if it is.
     away: Option<Outage>,
+    /// Since when it is there.
+    since: Time,
     session: SessionId,
     connected: bool,
     /// An attempt under way: when it began, and whether it met silence then.
@@ -81,6 +84,7 @@ impl World {
             link: Link::new(config),
             server,
             away: None,
+            since: Time::ZERO,
             session: SessionId(0),
             connected: false,
             dialing: None,
@@ -197,7 +201,7 @@ impl World {
     fn dialed(&self, back: Option<Time>) -> Option<(Time, bool)> {
         let (began, silent) = self.dialing?;
         let here = |at: Time| match self.away {
-            None => true,
+            None => at >= self.since,
             Some(_) => back.is_some_and(|back| back <= at),
         };
         if !silent {
@@ -224,7 +228,7 @@ impl World {
             };
             self.now = next.max(self.now);
             if self.away.is_some() && back.is_some_and(|back| back <= self.now) {
-                self.away = None;
+                (self.away, self.since) = (None, self.now);
             }
             match dialed.filter(|(at, _)| *at <= self.now) {
                 Some((_, true)) if self.away.is_none() => {
@@ -260,7 +264,7 @@ impl World {
         self.settle();
         let back = began.saturating_add(outage);
         self.pass(back, Some(back), false);
-        self.away = None;
+        (self.away, self.since) = (None, back);
         let patience = back.saturating_add(Duration::from_secs(60));
         if kind == Outage::Silent {
             // What still stands is told that it does not, as a reset would; then the way back counts.

@@ -30,6 +30,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("utoipa", &["http"]),
     ("clap::", &["cli"]),
     ("miette::", &["cli"]),
+    ("rusqlite::", &["store"]),
     ("reqwest::", &["service", "cli"]),
     ("Instant::now", &["net", "store", "service", "http", "cli"]),
     ("SystemTime::now", &["net", "store", "service", "http", "cli"]),

@@ -1,6 +1,7 @@
 //! The T-Server port and the link over real sockets on port 0. Nothing sleeps and no time is measured;
 //! the guard only turns a test that would hang into one that fails.
 #![cfg(feature = "app")]
+#![allow(clippy::print_stdout, reason = "one test shows how long its outages took")]
 
 use std::{future::Future, net::SocketAddr, time::Duration};
 

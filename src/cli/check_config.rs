@@ -84,7 +84,7 @@ pub(crate) fn inspect(text: &str) -> (Option<Config>, Vec<Located>) {
     };
     let schema = Config::json_schema();
     let mut findings = Vec::new();
-    unknown_keys(tree.get_ref(), &schema, &schema, "", &place, &mut findings);
+    against_schema(tree.get_ref(), &schema, &schema, "", &place, &mut findings);
     findings.sort_by_key(|finding| finding.span.start);
     if !findings.is_empty() {
         return (None, findings);
@@ -95,7 +95,8 @@ pub(crate) fn inspect(text: &str) -> (Option<Config>, Vec<Located>) {
     }
 }
 
-fn unknown_keys(
+/// Keys that the schema does not have, values of another kind, keys that are missing: all of them, not the first.
+fn against_schema(
     table: &DeTable<'_>,
     schema: &Json,
     root: &Json,
@@ -112,19 +113,79 @@ fn unknown_keys(
             findings.push(place.at("error", key.span(), Some(path), message, hint));
             continue;
         };
-        match value.get_ref() {
-            DeValue::Table(table) => unknown_keys(table, child, root, &path, place, findings),
-            DeValue::Array(values) => {
-                let items = resolve(child, root).get("items").unwrap_or(&Json::Null);
-                for (at, value) in values.iter().enumerate() {
-                    if let DeValue::Table(table) = value.get_ref() {
-                        unknown_keys(table, items, root, &format!("{path}[{at}]"), place, findings);
-                    }
-                }
-            }
-            _ => {}
-        }
+        value_against_schema(value, child, root, &path, place, findings);
     }
+}
+
+fn value_against_schema(
+    value: &Spanned<DeValue<'_>>,
+    schema: &Json,
+    root: &Json,
+    path: &str,
+    place: &Place<'_>,
+    findings: &mut Vec<Located>,
+) {
+    let schema = resolve(schema, root);
+    if let Some(message) = wrong_kind(value.get_ref(), schema) {
+        findings.push(place.at("error", value.span(), Some(path.to_owned()), format!("{path}: {message}"), None));
+        return;
+    }
+    match value.get_ref() {
+        DeValue::Table(table) => {
+            let known = findings.len();
+            against_schema(table, schema, root, path, place, findings);
+            if findings.len() > known {
+                return; // what is missing may be what is misspelt
+            }
+            let required = schema.get("required").and_then(Json::as_array).into_iter().flatten();
+            for key in required.filter_map(Json::as_str).filter(|key| !table.contains_key(*key)) {
+                let message = format!("{path}: the key '{key}' is missing");
+                findings.push(place.at("error", value.span(), Some(path.to_owned()), message, None));
+            }
+        }
+        DeValue::Array(values) => {
+            let items = schema.get("items").unwrap_or(&Json::Null);
+            for (at, value) in values.iter().enumerate() {
+                value_against_schema(value, items, root, &format!("{path}[{at}]"), place, findings);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Why a value is not of the kind that the schema names; kinds that it does not name are left to the reader.
+fn wrong_kind(value: &DeValue<'_>, schema: &Json) -> Option<String> {
+    let kinds: Vec<&str> = match schema.get("type")? {
+        Json::String(kind) => vec![kind],
+        Json::Array(kinds) => kinds.iter().filter_map(Json::as_str).filter(|kind| *kind != "null").collect(),
+        _ => return None,
+    };
+    let found = match value {
+        DeValue::String(_) => "string",
+        DeValue::Integer(_) => "integer",
+        DeValue::Float(_) => "number",
+        DeValue::Boolean(_) => "boolean",
+        DeValue::Datetime(_) => "date",
+        DeValue::Array(_) => "array",
+        DeValue::Table(_) => "object",
+    };
+    let fits = kinds.contains(&found) || (found == "integer" && kinds.contains(&"number"));
+    if !fits {
+        let words = |kind: &str| if kind == "object" { "section".to_owned() } else { kind.to_owned() };
+        let wanted = kinds.iter().map(|kind| words(kind)).collect::<Vec<_>>().join(" or ");
+        return Some(format!("expected {wanted}, found {}", words(found)));
+    }
+    let DeValue::Integer(number) = value else { return None };
+    let number = i128::from_str_radix(number.as_str(), number.radix()).ok()?;
+    let (low, high) = match schema.get("format").and_then(Json::as_str)? {
+        "int32" => (i128::from(i32::MIN), i128::from(i32::MAX)),
+        "uint8" => (0, i128::from(u8::MAX)),
+        "uint16" => (0, i128::from(u16::MAX)),
+        "uint32" => (0, i128::from(u32::MAX)),
+        "uint" | "uint64" => (0, i128::from(i64::MAX)), // what TOML can write
+        _ => return None,
+    };
+    (!(low..=high).contains(&number)).then(|| format!("expected {low} to {high}, found {number}"))
 }
 
 /// Where things stand in a text.
@@ -235,6 +296,25 @@ mod tests {
             assert!(config.is_none(), "{text}");
             assert_eq!(findings[0].line, line, "{text}: {findings:?}");
         }
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once() {
+        let text = "[http]\naddr = 8080\n[limits]\nanswer_ms = -1\n[origin]\npool = [201, \"x\"]\n\
+            [[ocs]]\ndbid = 99999999999\n[[ocs]]\ndbid = 1\n[htp]\n[gateway]\nsend_reference_id = \"yes\"\n";
+        let (config, findings) = inspect(text);
+        assert!(config.is_none());
+        let found: Vec<_> = findings.iter().map(|it| (it.line, it.column, it.message.as_str())).collect();
+        let wanted = [
+            (2, 8, "http.addr: expected string, found integer"),
+            (4, 13, "limits.answer_ms: expected 0 to 9223372036854775807, found -1"),
+            (6, 14, "origin.pool[1]: expected integer, found string"),
+            (8, 8, "ocs[0].dbid: expected -2147483648 to 2147483647, found 99999999999"),
+            (9, 1, "ocs[1]: the key 'name' is missing"),
+            (11, 2, "unknown key 'htp', the nearest known key is 'http'"),
+            (13, 21, "gateway.send_reference_id: expected boolean, found string"),
+        ];
+        assert_eq!(found, wanted);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use reqwest::{Certificate, ClientBuilder, Identity, Method, Response, StatusCode, Url};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -32,6 +33,7 @@ pub struct Ctx {
 pub struct Client {
     http: reqwest::Client,
     base: Url,
+    token: Option<SecretString>,
     global: Global,
 }
 
@@ -59,6 +61,7 @@ impl Client {
             "http" | "https" => {}
             scheme => return Err(bad(format!("unknown scheme '{scheme}'"))),
         }
+        install_provider();
         let host = base.host_str().unwrap_or_default();
         let loopback = host == "localhost" || host.starts_with("127.") || host == "[::1]";
         install_provider();
@@ -71,7 +74,8 @@ impl Client {
         }
         let builder = with_certificates(builder, global)?;
         let http = builder.build().map_err(|error| CliError::usage(format!("certificates: {}", innermost(&error))))?;
-        Ok(Self { http, base, global: global.clone() })
+        let token = global.token.as_ref().map(token).transpose()?;
+        Ok(Self { http, base, token, global: global.clone() })
     }
 
     /// The address of a path; names are percent-encoded.
@@ -92,8 +96,8 @@ impl Client {
 
     fn request(&self, method: Method, url: Url) -> reqwest::RequestBuilder {
         let request = self.http.request(method, url);
-        match &self.global.token {
-            Some(token) => request.bearer_auth(token),
+        match &self.token {
+            Some(token) => request.bearer_auth(token.expose_secret()),
             None => request,
         }
     }
@@ -129,6 +133,24 @@ impl Client {
             return self.body(response, true).await.map(Asked::Dry);
         }
         self.body(response, true).await.map(Asked::Done)
+    }
+
+    /// Changes something that is no request to OCS.
+    ///
+    /// # Errors
+    /// As [`Client::ask`].
+    pub async fn change<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<&impl Serialize>,
+    ) -> Result<T, CliError> {
+        let mut request = self.request(method, self.address(path, &[])?).timeout(self.global.timeout + GRACE);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(|error| self.unreachable(&error, true))?;
+        self.body(response, true).await
     }
 
     /// Asks for a request and prints what became of it.
@@ -278,6 +300,23 @@ pub fn print_dry_run(out: &Output, dry: &DryRunDto) -> Result<(), CliError> {
     out.either(dry, || dry.text.trim_end().to_owned())
 }
 
+/// The token itself, or what stands in the file that `@FILE` names. No error repeats a token.
+fn token(given: &SecretString) -> Result<SecretString, CliError> {
+    let given = given.expose_secret();
+    let found = match given.strip_prefix('@') {
+        None => given.to_owned(),
+        Some(file) => std::fs::read_to_string(file)
+            .map_err(|error| CliError::usage(format!("--token @{file}: {error}")))?
+            .trim()
+            .to_owned(),
+    };
+    if found.is_empty() || !found.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let error = CliError::usage("--token: expected one word of printable characters");
+        return Err(error.hint("a key looks like cdn_0123456789abcdef_..."));
+    }
+    Ok(SecretString::from(found))
+}
+
 fn innermost(error: &dyn std::error::Error) -> String {
     let mut source = error;
     while let Some(inner) = source.source() {
@@ -313,6 +352,23 @@ mod tests {
         assert!(error.exit == Exit::Usage && error.message.contains("no/such/file.pem"), "{error}");
         for bad in ["gateway:8080", "ftp://gateway", ""] {
             assert_eq!(client(&["--url", bad]).unwrap_err().exit, Exit::Usage, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_a_word_or_a_file_and_is_never_shown() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "cdn_1_secret\n").unwrap();
+        let of_file = client(&["--token", &format!("@{}", file.path().display())]).unwrap();
+        let given = client(&["--token", "cdn_1_secret"]).unwrap();
+        for client in [of_file, given] {
+            assert_eq!(client.token.as_ref().unwrap().expose_secret(), "cdn_1_secret");
+            assert!(!format!("{client:?}").contains("secret\""), "{client:?}");
+            assert!(!format!("{client:?}").contains("cdn_1"), "{client:?}");
+        }
+        for wrong in ["two words", "", "é", "@/there/is/no/such/file"] {
+            let error = client(&["--token", wrong]).unwrap_err();
+            assert!(error.exit == Exit::Usage && error.message.starts_with("--token"), "{error}");
         }
     }
 

@@ -1,20 +1,27 @@
 //! Floor 8: the program. Flags, tables, exit codes; every verb but the offline ones is a client of the HTTP door.
 
+mod access;
 pub mod args;
 mod campaign;
 mod check_config;
 pub mod client;
 pub mod config;
+mod config_show;
 mod decode;
 mod dnc;
+mod doctor;
 pub mod exit;
 pub mod log;
+mod notify;
 pub mod output;
+mod ping;
 mod record;
 mod request;
 mod run;
 mod send;
+mod shell;
 pub mod sse;
+mod store;
 mod stream;
 mod text;
 
@@ -75,7 +82,7 @@ fn run(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Serve(args) => runtime.block_on(run::serve(args, ctx)).map(|()| Exit::Done),
         Verb::Sim(SimVerb::Run(args)) => runtime.block_on(run::sim_run(args, ctx)).map(|()| Exit::Done),
         verb => {
-            log::start(ctx, "warn");
+            log::start_brief(ctx);
             let exit = runtime.block_on(async {
                 tokio::select! {
                     exit = client_verb(verb, ctx) => exit,
@@ -100,8 +107,16 @@ async fn client_verb(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Encode(args) => text::encode(&args, ctx),
         Verb::Decode(args) => decode::run(&args, ctx),
         Verb::Kvcheck(args) => text::kvcheck(&args, ctx),
+        Verb::Ping(args) => ping::run(args, ctx).await,
+        Verb::Doctor(args) => doctor::run(args, ctx).await,
+        Verb::Key(verb) => access::key(verb, ctx).await,
+        Verb::Audit(verb) => access::audit(verb, ctx).await,
         Verb::Config(args::ConfigVerb::Schema) => check_config::schema(ctx),
+        Verb::Config(args::ConfigVerb::Show(args)) => config_show::run(&args, ctx),
+        Verb::Completion(args) => shell::completion(&args, ctx),
+        Verb::Man => shell::man(ctx),
         Verb::CheckConfig(args) => check_config::check(&args, ctx),
+        Verb::Store(verb) => store::run(verb, ctx),
         Verb::Version => version(ctx),
         Verb::Demo(_) | Verb::Serve(_) | Verb::Sim(_) => Err(CliError::internal("no verb of a client")),
     }

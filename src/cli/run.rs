@@ -1,6 +1,6 @@
 //! `demo`, `serve` and `sim run`: what runs until it is told to stop.
 
-use std::{fs, net::SocketAddr, path::Path, time::Duration};
+use std::{fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use serde_json::json;
 use tokio::{net::TcpListener, signal, task::JoinHandle, time::timeout};
@@ -10,20 +10,22 @@ use crate::cli::args::{DemoArgs, ServeArgs, SimRunArgs};
 use crate::cli::client::Ctx;
 use crate::cli::config;
 use crate::cli::exit::{CliError, Exit};
-use crate::cli::log;
+use crate::cli::{log, notify, store};
 use crate::engine::topology::Topology;
-use crate::http;
+use crate::http::{self, DoorConfig};
 use crate::net::tls::{self, TlsServer};
 use crate::protocol::profile::Profile;
+use crate::service::access::{Access, may_listen};
 use crate::service::gateway::{Gateway, start_gateway};
 use crate::service::port::{GatewayPort, open_port};
 use crate::service::simulator::{READY_PATIENCE, SimSettings, Simulator, start_simulator};
 use crate::service::{Config, ServerTls, Severity, config_of_site};
+use crate::store::sqlite::{Options, SqliteStore};
 
 /// Where `sim run` listens, and `serve` dials, when nothing else is said.
-const SIM_ADDR: &str = "127.0.0.1:7000";
-/// How long answers that are still open may take after the first Ctrl-C.
-const DRAIN: Duration = Duration::from_secs(15);
+pub(super) const SIM_ADDR: &str = "127.0.0.1:7000";
+/// How long callers have to fetch their answers once every request has ended.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Runs T-Server, OCS and gateway in one process.
 ///
@@ -34,15 +36,15 @@ pub(super) async fn demo(args: DemoArgs, ctx: &Ctx) -> Result<(), CliError> {
     args.run.apply(&mut settings);
     args.sim.apply(&mut settings);
     args.gateway.apply(&mut settings);
-    log::start(ctx, &settings.telemetry.log);
+    log::start(ctx, &settings.telemetry);
     let sim_addr = args.tserver.clone().unwrap_or_else(|| settings.sim.addr.clone());
     let topology = topology(&settings)?;
     let stop = Stops::default();
     let simulator = simulate(&settings, topology.clone(), sim_addr, &stop.simulator).await?;
 
     let site = config_of_site(&topology, &simulator.addr().to_string());
-    let mut settings =
-        Config { gateway: settings.gateway, http: settings.http, limits: settings.limits, sim: settings.sim, ..site };
+    let Config { gateway, http, auth, store, limits, sim, telemetry, .. } = settings;
+    let mut settings = Config { gateway, http, auth, store, limits, sim, telemetry, ..site };
     args.run.apply(&mut settings);
     args.gateway.apply(&mut settings);
     let running = Running::start(&settings, stop, Some(simulator)).await?;
@@ -82,7 +84,7 @@ pub(super) async fn serve(args: ServeArgs, ctx: &Ctx) -> Result<(), CliError> {
             first.plaintext |= args.tserver_plaintext;
         }
     }
-    log::start(ctx, &settings.telemetry.log);
+    log::start(ctx, &settings.telemetry);
     let running = Running::start(&settings, Stops::default(), None).await?;
     ctx.out.note(&format!("commdn gateway: API on http://{}, explorer on http://{}/docs", running.http, running.http));
     running.run(ctx).await
@@ -96,7 +98,7 @@ pub(super) async fn sim_run(args: SimRunArgs, ctx: &Ctx) -> Result<(), CliError>
     let mut settings = config::load(&Config::default(), args.run.config.as_deref())?;
     args.run.apply(&mut settings);
     args.sim.apply(&mut settings);
-    log::start(ctx, &settings.telemetry.log);
+    log::start(ctx, &settings.telemetry);
     let addr = args.tserver.unwrap_or_else(|| SIM_ADDR.to_owned());
     let topology = topology(&settings)?;
     let ocss = topology.ocs.len();
@@ -169,8 +171,10 @@ struct Running {
     http: SocketAddr,
     tserver: Option<SocketAddr>,
     door: JoinHandle<std::io::Result<()>>,
-    gateway: JoinHandle<()>,
+    gateway: Gateway,
+    task: JoinHandle<()>,
     port: Option<GatewayPort>,
+    drain: Duration,
     simulator: Option<Simulator>,
     stop: Stops,
 }
@@ -186,16 +190,12 @@ impl Running {
                 }
             }
         }
-        let addr = &settings.http.addr;
-        let listener = TcpListener::bind(addr).await;
-        let listener = listener.map_err(|error| {
-            CliError::usage(format!("http address {addr}: {error}")).hint("choose another with --http, port 0 = any")
-        })?;
+        let listener = listen(settings).await?;
         let http = listener.local_addr().map_err(|error| CliError::internal(error.to_string()))?;
-        if !http.ip().is_loopback() {
-            let error = CliError::usage(format!("http address {http}: without access rules only loopback is served"));
-            return Err(error.hint("listen on 127.0.0.1 and put an authenticating proxy in front"));
-        }
+        let tls = open_tls("http.tls", settings.http.tls.as_ref())?;
+        let store = open_store(settings)?;
+        let access = Access::new(settings, Arc::new(store)).await;
+        let access = access.map_err(|error| CliError::usage(error.to_string()))?;
         let (gateway, task) =
             start_gateway(settings, &stop.gateway).map_err(|error| CliError::usage(error.to_string()))?;
         wait_for_links(&gateway, simulator.is_some()).await;
@@ -204,28 +204,37 @@ impl Running {
         let port = port.map_err(|error| {
             CliError::usage(error.to_string()).hint("choose another with --listen-tserver, port 0 = any")
         })?;
-        let allowed = settings.http.allowed_hosts.clone();
-        let token = stop.door.clone();
-        let door = tokio::spawn(async move { http::serve(listener, gateway, &allowed, token).await });
+        let door = DoorConfig::new(settings, access, tls);
+        let door = tokio::spawn(http::serve(listener, gateway.clone(), door, stop.door.clone()));
         let tserver = simulator.as_ref().map(Simulator::addr);
-        Ok(Self { http, tserver, door, gateway: task, port, simulator, stop })
+        let drain = Duration::from_millis(settings.gateway.drain_ms);
+        Ok(Self { http, tserver, door, gateway, task, port, drain, simulator, stop })
     }
 
     async fn run(self, ctx: &Ctx) -> Result<(), CliError> {
-        let Self { http, tserver, mut door, gateway, port, simulator, stop } = self;
+        let Self { http, tserver, mut door, gateway, task, port, drain, simulator, stop } = self;
         reload_on_hangup();
         listening(ctx, Some(http), tserver, port.as_ref().map(GatewayPort::addr))?;
+        notify::ready();
+        let watchdog = tokio::spawn(notify::watch(gateway.clone()));
         tokio::select! {
             () = interrupted() => {}
             result = &mut door => return Err(CliError::internal(format!("the HTTP door ended: {result:?}"))),
         }
         ctx.out.note("stopping: open answers are finished; Ctrl-C again stops at once");
+        notify::stopping();
+        gateway.health().drain();
         twice(async {
+            // What has not ended by then is settled after the next start.
+            if timeout(drain, gateway.at_rest()).await.is_err() {
+                tracing::warn!(drain_ms = drain.as_millis(), "stopping with open requests");
+            }
             stop.door.cancel();
-            // Past the drain time callers are cut off; the process ends anyway.
-            let _ = timeout(DRAIN, door).await;
+            // Callers that still hold their connections are cut off; the process ends anyway.
+            let _ = timeout(FAREWELL, door).await;
             stop.gateway.cancel();
-            if let Err(error) = gateway.await {
+            watchdog.abort();
+            if let Err(error) = task.await {
                 tracing::error!(%error, "gateway task failed");
             }
             if let Some(port) = port {
@@ -238,6 +247,32 @@ impl Running {
         })
         .await
     }
+}
+
+/// The store that the configuration names; without one a store that ends with the process.
+fn open_store(settings: &Config) -> Result<SqliteStore, CliError> {
+    let opened = match &settings.store.path {
+        Some(path) => SqliteStore::open(Path::new(path), Options::default()),
+        None => SqliteStore::in_memory(Options::default()),
+    };
+    opened.map_err(store::error)
+}
+
+/// The HTTP door's listener, at an address where it may listen: every address of a name, and what was had at last.
+async fn listen(settings: &Config) -> Result<TcpListener, CliError> {
+    let addr = &settings.http.addr;
+    let failed = |error: std::io::Error| {
+        CliError::usage(format!("http address {addr}: {error}")).hint("choose another with --http, port 0 = any")
+    };
+    let allowed = |addr: SocketAddr| {
+        may_listen(settings, addr).map_err(|exposed| CliError::usage(exposed.to_string()).hint(exposed.hint))
+    };
+    for found in tokio::net::lookup_host(addr).await.map_err(failed)? {
+        allowed(found)?;
+    }
+    let listener = TcpListener::bind(addr).await.map_err(failed)?;
+    allowed(listener.local_addr().map_err(failed)?)?;
+    Ok(listener)
 }
 
 /// In a demo the first request is to find the link up; a gateway at a site serves at once, whatever its links do.

@@ -24,20 +24,29 @@ use crate::message::MessageType;
 use crate::message::Pair;
 use crate::message::Target;
 use crate::wire::EncodeError;
+use crate::wire::Text;
 
 mod attributes;
 mod tree;
 use attributes::TOP;
 use tree::{build, contains, print_list, tree_of};
 
-/// Whether numbers and customer ids of people are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mask {
+/// What stands in for people.
+pub trait Veil {
+    /// For a phone or a customer id.
+    fn person(&self, text: &Text) -> Text;
+    /// For words in which a phone may stand.
+    fn words(&self, text: &Text) -> Text;
+}
+
+/// Whether phones and customer ids of people are printed.
+#[derive(Clone, Copy, Default)]
+pub enum Mask<'v> {
     /// As they are, for those who may see them.
     #[default]
     Show,
-    /// As `***`.
-    Hide,
+    /// As something else that reads the same way.
+    Veil(&'v dyn Veil),
 }
 
 /// One line of a conversation.
@@ -145,7 +154,7 @@ pub fn parse_step(line: &str) -> Result<Option<Step>, StepError> {
 
 /// Prints one message as a line; `time` must be without blanks.
 #[must_use]
-pub fn print_step(time: Option<&str>, dn: Option<&str>, message: &CommDnMessage, mask: Mask) -> String {
+pub fn print_step(time: Option<&str>, dn: Option<&str>, message: &CommDnMessage, mask: Mask<'_>) -> String {
     use std::fmt::Write;
     let mut line = String::new();
     if let Some(time) = time {

@@ -1,6 +1,7 @@
 //! The request journal as plain values: what was asked, what became of it, and why. `service` keeps it in memory;
 //! a store keeps the same rows.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -81,6 +82,9 @@ pub struct Step {
 /// Steps kept for one request; later ones are not noted.
 pub const STEPS_MAX: usize = 64;
 
+/// A short name for JSON: one of the program's own words, or what a store gave back.
+pub type Slug = Cow<'static, str>;
+
 /// How a request ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
@@ -91,9 +95,9 @@ pub struct Ended {
     /// The result.
     pub result: RequestResult,
     /// How it was decided: the slug of the correlator's reason.
-    pub why: Option<&'static str>,
+    pub why: Option<Slug>,
     /// Why the result is not good, as a slug.
-    pub reason: Option<&'static str>,
+    pub reason: Option<Slug>,
     /// The same in words.
     pub detail: Option<String>,
     /// Code of the T-Server's EventError, when it refused the request.
@@ -118,6 +122,15 @@ pub enum RequestResult {
 }
 
 impl RequestResult {
+    /// Every result.
+    pub const ALL: [Self; 5] = [Self::Answered, Self::Refused, Self::Partial, Self::Mixed, Self::Unknown];
+
+    /// Reads what [`RequestResult::slug`] writes.
+    #[must_use]
+    pub fn from_slug(slug: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|result| result.slug() == slug)
+    }
+
     /// The name in settings and JSON.
     #[must_use]
     pub fn slug(self) -> &'static str {
@@ -137,7 +150,7 @@ pub struct RecordedAnswer {
     /// Which OCS.
     pub ocs: AppDbid,
     /// `answered`, `refused`, `partial` or `silent`.
-    pub result: &'static str,
+    pub result: Slug,
     /// The event, `None` when it is silent.
     pub event: Option<MessageType>,
     /// `GSW_CM_AttrError`.
@@ -147,7 +160,7 @@ pub struct RecordedAnswer {
     /// State of the campaign group.
     pub status: Option<GroupCampStatus>,
     /// How it was attributed.
-    pub why: Option<&'static str>,
+    pub why: Option<Slug>,
     /// How long after the request was accepted.
     pub took: Duration,
 }
@@ -219,6 +232,12 @@ impl Journal {
         self.records.get(&number)
     }
 
+    /// Requests without an outcome, and all that are kept.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        (self.records.len().saturating_sub(self.ended.len()), self.records.len())
+    }
+
     /// Requests from the newest on, those older than `after`.
     pub fn list(&self, which: Which, after: Option<RequestNumber>) -> impl Iterator<Item = &RequestRecord> {
         let end = after.unwrap_or(RequestNumber(u64::MAX));
@@ -276,6 +295,7 @@ mod tests {
         let left: Vec<u64> = journal.list(Which::All, None).map(|record| record.number.0).collect();
         assert_eq!(left, [5, 4, 3, 1]);
         assert_eq!(journal.list(Which::Open, None).count(), 2);
+        assert_eq!(journal.counts(), (2, 4));
         assert_eq!(journal.list(Which::All, Some(RequestNumber(4))).count(), 2);
     }
 

@@ -13,7 +13,7 @@ pub mod words;
 
 pub use filter::{Filter, FilterError, Filtered, KEYS as FILTER_KEYS};
 pub use journal::{
-    Ended, Journal, RecordedAnswer, RequestNumber, RequestRecord, RequestResult, STEPS_MAX, Step, Which,
+    Ended, Journal, RecordedAnswer, RequestNumber, RequestRecord, RequestResult, STEPS_MAX, Slug, Step, Which,
 };
 pub use router::{CampaignRoute, Named, OcsRoute, Priority, RouteError, Router};
 pub use status::{ChangedBy, PairState, StatusMirror};

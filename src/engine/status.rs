@@ -47,6 +47,12 @@ pub enum ChangedBy {
 }
 
 impl ChangedBy {
+    /// Reads what [`ChangedBy::slug`] writes.
+    #[must_use]
+    pub fn from_slug(slug: &str) -> Option<Self> {
+        [Self::Request, Self::Notification, Self::Status].into_iter().find(|by| by.slug() == slug)
+    }
+
     /// The name in settings and JSON.
     #[must_use]
     pub fn slug(self) -> &'static str {

@@ -9,12 +9,16 @@ use crate::engine::PairState;
 use crate::engine::RecordedAnswer;
 use crate::engine::RequestRecord;
 use crate::engine::Router;
-use crate::engine::conversation::{Mask, print_step};
-use crate::http::dto::{AnswerDto, ExplainDto, LinkDto, OcsSeenDto, RequestDto, StateDto, TapDto};
+use crate::engine::conversation::{Mask, Veil, print_step};
+use crate::http::dto::{
+    AnswerDto, DiagnosisDto, ExplainDto, LinkDto, OcsDto, OcsSeenDto, RefusedDnDto, RequestDto, StateDto, TapDto,
+};
 use crate::message::CommDnMessage;
 use crate::protocol::UtcTime;
 use crate::protocol::link::Endpoint;
-use crate::service::gateway::{Gateway, OcsOnLink, Standing, TapEvent};
+use crate::protocol::requester::POOL_ADVISED_MIN;
+use crate::service::gateway::{Gateway, OcsOnLink, OcsSight, Sight, Standing, TapEvent};
+use crate::service::wall;
 use crate::wire::Reading;
 
 /// RFC 3339, UTC, microseconds.
@@ -39,8 +43,8 @@ pub(super) fn request(router: &Router, record: &RequestRecord) -> RequestDto {
         request_id: record.number.to_string(),
         kind: record.kind.slug().into(),
         outcome: ended.map_or(if record.draining { "draining" } else { "pending" }, |it| it.result.slug()).into(),
-        why: ended.and_then(|ended| ended.why).map(str::to_owned),
-        reason: ended.and_then(|ended| ended.reason).map(str::to_owned),
+        why: ended.and_then(|ended| ended.why.clone()).map(Cow::into_owned),
+        reason: ended.and_then(|ended| ended.reason.clone()).map(Cow::into_owned),
         detail: ended.and_then(|ended| ended.detail.clone()),
         tserver_code: ended.and_then(|ended| ended.tserver_code),
         took_ms: ended.map(|ended| millis(ended.took)),
@@ -61,7 +65,7 @@ fn answer(router: &Router, answer: &RecordedAnswer) -> AnswerDto {
     AnswerDto {
         ocs: answer.ocs.0,
         ocs_name: router.ocs_name(answer.ocs).map(str::to_owned),
-        result: answer.result.into(),
+        result: answer.result.clone().into_owned(),
         event: answer.event.map(|event| event.to_string()),
         message_type: answer.event.map(|event| event.0),
         code: answer.code.map(|code| code.0),
@@ -69,19 +73,24 @@ fn answer(router: &Router, answer: &RecordedAnswer) -> AnswerDto {
         message: answer.text.clone(),
         status: answer.status.map(|status| status.slug().map_or_else(|| status.to_string(), str::to_owned)),
         status_id: answer.status.map(|status| status.0),
-        why: answer.why.map(str::to_owned),
+        why: answer.why.clone().map(Cow::into_owned),
         took_ms: Some(millis(answer.took)),
     }
 }
 
-/// Why a request stands or ended as it did. Phones and customer ids are hidden.
-pub(super) fn explain(router: &Router, standing: &Standing, dialect: crate::wire::Dialect) -> ExplainDto {
+/// Why a request stands or ended as it did. Pseudonyms stand in for phones and customer ids.
+pub(super) fn explain(
+    router: &Router,
+    standing: &Standing,
+    dialect: crate::wire::Dialect,
+    veil: &dyn Veil,
+) -> ExplainDto {
     let record = &standing.record;
     let step = |step: &crate::engine::Step| format!("+{:.3}s {}", step.after.as_secs_f64(), step.text);
     let frame = |step: &crate::engine::Step| {
         let (dn, user_data) = step.frame.as_ref()?;
         let decoded = CommDnMessage::decode(user_data, &dialect, Reading::Tolerant).ok()?;
-        Some(print_step(None, Some(dn), &decoded.message, Mask::Hide))
+        Some(print_step(None, Some(dn), &decoded.message, Mask::Veil(veil)))
     };
     let mut steps: Vec<String> = record.steps.iter().map(step).collect();
     steps.extend(standing.waits_for.iter().map(|reason| format!("waits: {reason}")));
@@ -160,6 +169,33 @@ pub(super) fn link(gateway: &Gateway, name: &str) -> LinkDto {
         heartbeat_age_ms: link.heard_moment.map(|moment| millis(moment.elapsed())),
         failures: link.failures,
         ocs: gateway.ocss().iter().filter(|ocs| *ocs.link == *name).flat_map(|ocs| ocs_seen(gateway, ocs)).collect(),
+        refused_dns: link.refused.into_iter().map(|(dn, reason)| RefusedDnDto { dn, reason }).collect(),
+    }
+}
+
+/// What `doctor` looks at.
+pub(super) fn diagnosis(gateway: &Gateway, sight: Option<&Sight>, links: Vec<LinkDto>) -> DiagnosisDto {
+    let health = gateway.health();
+    let ocs = |ocs: &OcsSight| OcsDto {
+        dbid: ocs.dbid.0,
+        name: gateway.router().ocs_name(ocs.dbid).map(str::to_owned),
+        dn: ocs.dn.clone(),
+        events: ocs.events,
+        events_for_us: ocs.for_us,
+        silent_ms: ocs.silence.map(millis),
+    };
+    DiagnosisDto {
+        schema: "commdn.diagnosis.v1".into(),
+        now: system_time(wall::now()),
+        ready: health.is_ready(),
+        draining: health.is_draining(),
+        journal_fault: health.journal_fault(),
+        core_answers: sight.is_some(),
+        origins: gateway.origins().iter().map(|origin| origin.0).collect(),
+        origins_advised: POOL_ADVISED_MIN,
+        origins_alarmed: sight.map(|sight| sight.alarmed.iter().map(|origin| origin.0).collect()).unwrap_or_default(),
+        ocs: sight.map(|sight| sight.ocss.iter().map(ocs).collect()).unwrap_or_default(),
+        links,
     }
 }
 
@@ -185,7 +221,7 @@ fn ocs_seen(gateway: &Gateway, ocs: &OcsOnLink) -> impl Iterator<Item = OcsSeenD
 }
 
 /// A UserEvent that passed.
-pub(super) fn tap(event: &TapEvent, mask: Mask) -> TapDto {
+pub(super) fn tap(event: &TapEvent, mask: Mask<'_>) -> TapDto {
     let at = rfc3339(event.at);
     let message = event.message.as_ref();
     let step = match message {

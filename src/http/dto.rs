@@ -1,6 +1,10 @@
 //! The shapes of the HTTP API: snake_case, enumerations as name with the number beside, times RFC 3339 UTC.
 //! The command line reads the same types, so that both ends agree by construction.
 
+mod access;
+
+pub use access::{AuditDto, AuditVerdictDto, KeyBody, KeyDto};
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -251,6 +255,7 @@ pub struct StateDto {
 
 /// A link to a T-Server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)] // a gateway of another version may tell less
 pub struct LinkDto {
     /// `commdn.link.v1`.
     pub schema: String,
@@ -284,6 +289,8 @@ pub struct LinkDto {
     pub failures: u64,
     /// OCSs that are reached here, each member of a pair for itself.
     pub ocs: Vec<OcsSeenDto>,
+    /// CommDNs that the T-Server refuses.
+    pub refused_dns: Vec<RefusedDnDto>,
 }
 
 /// An OCS on a link.
@@ -389,8 +396,67 @@ pub struct ReadyDto {
     pub schema: String,
     /// Requests are taken.
     pub ready: bool,
+    /// The gateway was told to stop.
+    #[serde(default)]
+    pub draining: bool,
+    /// Why the journal cannot be written, null when it can.
+    #[serde(default)]
+    pub journal_fault: Option<String>,
     /// The links, told but not required.
     pub links: Vec<LinkDto>,
+}
+
+/// `GET /v1/diagnosis`: what `doctor` looks at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DiagnosisDto {
+    /// `commdn.diagnosis.v1`.
+    pub schema: String,
+    /// What the gateway's clock says.
+    pub now: String,
+    /// Requests are taken.
+    pub ready: bool,
+    /// The gateway was told to stop.
+    pub draining: bool,
+    /// Why the journal cannot be written, null when it can.
+    pub journal_fault: Option<String>,
+    /// The core task answers.
+    pub core_answers: bool,
+    /// Our own application DBIDs.
+    pub origins: Vec<i32>,
+    /// From this many on requests do not wait for each other.
+    pub origins_advised: usize,
+    /// Own DBIDs that somebody else has used.
+    pub origins_alarmed: Vec<i32>,
+    /// The OCSs.
+    pub ocs: Vec<OcsDto>,
+    /// The links.
+    pub links: Vec<LinkDto>,
+}
+
+/// What was heard of an OCS.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OcsDto {
+    /// Application DBID.
+    pub dbid: i32,
+    /// Its configured name.
+    pub name: Option<String>,
+    /// CommDN on which it is spoken to.
+    pub dn: String,
+    /// Events it sent, whoever they were for.
+    pub events: u64,
+    /// Those of them that were for the gateway.
+    pub events_for_us: u64,
+    /// Milliseconds since the last one, null when there was none.
+    pub silent_ms: Option<u64>,
+}
+
+/// A CommDN that the T-Server refuses.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RefusedDnDto {
+    /// Its name.
+    pub dn: String,
+    /// The T-Server's words.
+    pub reason: String,
 }
 
 /// An error, as `application/problem+json`.

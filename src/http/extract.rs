@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use axum::{
-    body::to_bytes,
+    body::Body,
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::{HeaderMap, header, request::Parts},
 };
+use futures_util::StreamExt;
 use serde::{Deserialize, de::DeserializeOwned};
+use tokio::time::timeout;
 
+use crate::http::access::Caller;
 use crate::http::problem::Problem;
+use crate::http::serve::BODY;
 
 /// Most bytes of a request's body.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -22,8 +26,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let too_long = |_| Problem::new("body-too-long", 413, format!("the body has more than {BODY_BYTES_MAX} bytes"));
-        let bytes = to_bytes(body, BODY_BYTES_MAX).await.map_err(too_long)?;
+        let bytes = timeout(BODY, whole(body)).await.map_err(|_| too_slow())??;
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { need_json(&parts.headers).map(|()| &*bytes)? };
         serde_json::from_slice(bytes).map(Self).map_err(|error| {
             let slug = if error.is_data() { "invalid-parameter" } else { "invalid-json" };
@@ -31,6 +34,24 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
             Problem::new(slug, status, format!("body: {}", without_values(&error.to_string())))
         })
     }
+}
+
+/// A body that did not come in its time.
+fn too_slow() -> Problem {
+    Problem::new("body-too-slow", 408, format!("the body did not come within {} s", BODY.as_secs()))
+}
+
+/// The bytes of a body, which is not read further than it may be long.
+async fn whole(body: Body) -> Result<Vec<u8>, Problem> {
+    let (mut parts, mut bytes) = (body.into_data_stream(), Vec::new());
+    while let Some(part) = parts.next().await {
+        bytes.extend_from_slice(&part.map_err(|_| Problem::new("body-broken-off", 400, "the body broke off"))?);
+        if bytes.len() > BODY_BYTES_MAX {
+            let detail = format!("the body has more than {BODY_BYTES_MAX} bytes");
+            return Err(Problem::new("body-too-long", 413, detail));
+        }
+    }
+    Ok(bytes)
 }
 
 /// The words of an error without the value that was found: it may be a phone. Names of fields that are not known are
@@ -79,8 +100,7 @@ fn need_json(headers: &HeaderMap) -> Result<(), Problem> {
     if essence.eq_ignore_ascii_case("application/json") {
         return Ok(());
     }
-    let detail = format!("Content-Type: expected application/json, found {found}");
-    Err(Problem::new("unsupported-media-type", 415, detail).hint("send -H 'content-type: application/json'"))
+    Err(Problem::media_type(found))
 }
 
 /// What a verb may be told beside its body.
@@ -90,7 +110,7 @@ pub(super) struct Manner {
     pub wait: Option<Duration>,
     /// Show what would be sent, and send nothing.
     pub dry_run: bool,
-    /// Who asks, as the caller says.
+    /// Who asks: its key, token or certificate, else the name of its program.
     pub asked_by: String,
 }
 
@@ -106,6 +126,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Manner {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Asked(query) = Asked::<MannerQuery>::from_request_parts(parts, state).await?;
+        let caller = Caller::from_request_parts(parts, state).await?;
         let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let asynchronous = text(header::HeaderName::from_static("prefer"))
             .is_some_and(|prefer| prefer.split([',', ';']).any(|word| word.trim() == "respond-async"));
@@ -113,7 +134,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Manner {
             Some(text) => Some(parse_wait(&text)?),
             None => asynchronous.then_some(Duration::ZERO),
         };
-        let asked_by = text(header::USER_AGENT).map_or("http", |agent| agent.split(' ').next().unwrap_or(agent));
+        let agent = text(header::USER_AGENT).map_or("http", |agent| agent.split(' ').next().unwrap_or(agent));
+        // Who has proved who it is is called by that name, whatever its program says.
+        let asked_by = if caller.is_anonymous() { agent } else { caller.subject() };
         let asked_by = asked_by.chars().filter(|c| !c.is_control()).take(64).collect();
         Ok(Self { wait, dry_run: query.dry_run, asked_by })
     }

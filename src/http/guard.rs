@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, header},
+    http::{HeaderMap, HeaderValue, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -42,6 +42,32 @@ pub(super) async fn check(State(allowed): State<AllowedHosts>, request: Request,
     }
 }
 
+/// What browsers may do with our answers: the explorer runs its own scripts, everything else none.
+pub(super) async fn harden(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let explorer = path == "/docs" || path.starts_with("/docs/");
+    let keeps = path.starts_with("/v1/");
+    let mut response = next.run(request).await;
+    let policy = if explorer {
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; \
+            base-uri 'none'; form-action 'none'"
+    } else {
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    };
+    let always = [
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    let caching = keeps.then_some((header::CACHE_CONTROL, "no-store"));
+    for (name, value) in always.into_iter().chain(caching) {
+        // A page that knows better has said so.
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
 fn verdict(allowed: &AllowedHosts, headers: &HeaderMap, uri_host: Option<&str>) -> Result<(), Problem> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let host = text(header::HOST).or(uri_host).unwrap_or_default();
@@ -61,8 +87,6 @@ fn verdict(allowed: &AllowedHosts, headers: &HeaderMap, uri_host: Option<&str>) 
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
 
     fn check(host: &'static str, origin: Option<&'static str>) -> bool {

@@ -6,8 +6,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use crate::engine::RequestNumber;
 use crate::http::dto::{AnswerDto, ProblemDto, RequestDto};
+use crate::http::trace::REQUEST_ID;
 use crate::message::ErrorCode;
+use crate::service::without_numbers;
 
 /// A problem on its way out.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,6 +19,17 @@ pub(super) struct Problem {
     pub body: Box<ProblemDto>,
     /// Seconds after which another try makes sense.
     pub retry_after_s: Option<u32>,
+    /// `WWW-Authenticate`.
+    pub challenge: Option<String>,
+}
+
+/// What an answer says of itself, for the audit: an extension of the response.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Told {
+    /// The slug of a problem.
+    pub slug: Option<String>,
+    /// The request that was accepted.
+    pub request: Option<RequestNumber>,
 }
 
 /// What a request that OCS refused is called, and its HTTP status.
@@ -78,7 +92,15 @@ impl Problem {
                 ..ProblemDto::default()
             }),
             retry_after_s: None,
+            challenge: None,
         }
+    }
+
+    /// A body of a kind that is not read here.
+    #[must_use]
+    pub(super) fn media_type(found: &str) -> Self {
+        let detail = format!("Content-Type: expected application/json, found {found}");
+        Self::new("unsupported-media-type", 415, detail).hint("send -H 'content-type: application/json'")
     }
 
     /// Adds what to do about it.
@@ -167,15 +189,37 @@ impl Problem {
     }
 }
 
+impl ProblemDto {
+    /// The body as it leaves: nobody's number stands in it, whoever wrote it there.
+    fn without_numbers(&self) -> Self {
+        let text = |text: &Option<String>| text.as_deref().map(|text| without_numbers(text).into_owned());
+        Self {
+            detail: without_numbers(&self.detail).into_owned(),
+            ocs_message: text(&self.ocs_message),
+            hint: text(&self.hint),
+            ..self.clone()
+        }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.body.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(&self.body)).into_response();
+        let mut response = (status, Json(&self.body.without_numbers())).into_response();
         let headers = response.headers_mut();
+        if let Some(Ok(id)) = self.body.request_id.as_deref().map(HeaderValue::from_str) {
+            headers.insert(REQUEST_ID, id);
+        }
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if let Some(Ok(challenge)) = self.challenge.as_deref().map(HeaderValue::from_str) {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        let slug = self.body.problem_type.rsplit('/').next().map(str::to_owned);
+        let request = self.body.request_id.as_deref().and_then(RequestNumber::parse);
+        response.extensions_mut().insert(Told { slug, request });
         response
     }
 }
@@ -219,6 +263,19 @@ mod tests {
             assert_eq!(body.code, Some(*code));
         }
         assert_eq!(refused(None).body.status, 502);
+    }
+
+    #[tokio::test]
+    async fn a_problem_leaves_without_numbers_and_with_its_request() {
+        let mut problem = Problem::new("not-found", 404, "nothing at /+420777888777").request("r0190000000b2f0000");
+        problem.body.ocs_message = Some("no record of 777888777".into());
+        let response = problem.into_response();
+        assert_eq!(response.headers()["x-request-id"], "r0190000000b2f0000");
+        let body = axum::body::to_bytes(response.into_body(), 4_096).await.unwrap();
+        let body: ProblemDto = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body.detail, "nothing at /+***");
+        assert_eq!(body.ocs_message.as_deref(), Some("no record of ***"));
+        assert_eq!(body.request_id.as_deref(), Some("r0190000000b2f0000"));
     }
 
     #[test]

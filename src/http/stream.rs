@@ -14,23 +14,30 @@ use futures_util::{Stream, StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::error::RecvError;
 use utoipa::IntoParams;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
 
 use crate::engine::Filter;
 use crate::engine::Which;
 use crate::engine::conversation::Mask;
 use crate::http::Door;
+use crate::http::access::{Caller, Routes};
 use crate::http::convert;
 use crate::http::dto::{SnapshotDto, TapDto};
 use crate::http::extract::Asked;
 use crate::http::problem::Problem;
-use crate::http::routes::all_links;
+use crate::http::routes::{all_links, may_read};
+use crate::message::Pair;
 use crate::service::Numbered;
 use crate::service::Subscription;
+use crate::service::access::{Object, Verb};
 use crate::service::gateway::GatewayEvent;
+use crate::service::metrics::Subscriber;
 
-pub(super) fn routes() -> OpenApiRouter<Door> {
-    OpenApiRouter::new().routes(routes!(events)).routes(routes!(tap))
+/// Campaigns and their requests are seen with one, requests about people with the other.
+const READ: &[Verb] = &[Verb::CampaignRead, Verb::DncRead];
+
+pub(super) fn routes() -> Routes {
+    Routes::new().guarded_within(READ, routes!(events)).guarded_within(READ, routes!(tap))
 }
 
 /// Requests that a snapshot shows.
@@ -41,7 +48,7 @@ struct StreamQuery {
     /// For instance `type=CM_Ev* && campaign=101 && error!=0`.
     #[serde(default)]
     filter: String,
-    /// Tap only: phones and customer ids as they are.
+    /// Tap only: phones and customer ids as they are, not pseudonyms.
     #[serde(default)]
     show_numbers: bool,
 }
@@ -55,6 +62,7 @@ fn filter(text: &str) -> Result<Filter, Problem> {
     responses((status = 200, content_type = "text/event-stream", body = SnapshotDto)))]
 async fn events(
     State(door): State<Door>,
+    caller: Caller,
     Asked(query): Asked<StreamQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -62,42 +70,71 @@ async fn events(
     let after = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
     let Subscription { last, missed, live } = door.gateway.events().subscribe(after);
     let first = match (after, missed) {
-        (Some(_), Some(missed)) => missed.iter().filter_map(|event| delta(&door, &filter, event)).collect(),
-        _ => vec![snapshot(&door, last, &filter).await],
+        (Some(_), Some(missed)) => missed.iter().filter_map(|event| delta(&door, &caller, &filter, event)).collect(),
+        _ => vec![snapshot(&door, &caller, last, &filter).await],
     };
     let inside = door.clone();
-    let live = following(live, move |event| delta(&inside, &filter, event));
+    let subscriber = door.gateway.metrics().subscriber("events");
+    let live = following(live, subscriber, move |event| delta(&inside, &caller, &filter, event));
     Ok(answer(&door, stream::iter(first).chain(live)))
 }
 
 /// Every UserEvent that passes, from now on.
 #[utoipa::path(get, path = "/v1/tap", tag = "streams", params(StreamQuery),
     responses((status = 200, content_type = "text/event-stream", body = TapDto)))]
-async fn tap(State(door): State<Door>, Asked(query): Asked<StreamQuery>) -> Result<Response, Problem> {
+async fn tap(State(door): State<Door>, caller: Caller, Asked(query): Asked<StreamQuery>) -> Result<Response, Problem> {
     let filter = filter(&query.filter)?;
-    let mask = if query.show_numbers { Mask::Show } else { Mask::Hide };
+    if query.show_numbers {
+        caller.need(Verb::NumbersShow, Object::default())?;
+    }
+    let (gateway, show_numbers) = (door.gateway.clone(), query.show_numbers);
     let Subscription { live, .. } = door.gateway.tap().subscribe(None);
-    let live = following(live, move |(number, event)| {
+    let subscriber = door.gateway.metrics().subscriber("tap");
+    let live = following(live, subscriber, move |(number, event)| {
+        let mask = if show_numbers { Mask::Show } else { Mask::Veil(gateway.pseudonyms()) };
         let tap = convert::tap(event, mask);
-        filter.passes(&tap).then(|| sse("tap", *number, &tap))
+        (hears(&caller, &tap) && filter.passes(&tap)).then(|| sse("tap", *number, &tap))
     });
     Ok(answer(&door, live))
 }
 
-async fn snapshot(door: &Door, last: u64, filter: &Filter) -> Event {
+/// What names no campaign and group may be about anybody.
+fn hears(caller: &Caller, tap: &TapDto) -> bool {
+    match tap.campaign.zip(tap.group) {
+        Some((campaign, group)) => may_read(caller, Some(Pair::new(campaign, group))),
+        None => sees_links(caller) && may_read(caller, None),
+    }
+}
+
+/// Links are nobody's in particular: whoever is narrowed to some campaigns does not see them.
+fn sees_links(caller: &Caller) -> bool {
+    caller.may(Verb::CampaignRead, Object::default())
+}
+
+async fn snapshot(door: &Door, caller: &Caller, last: u64, filter: &Filter) -> Event {
     let router = door.gateway.router();
-    let states = door.gateway.states().await;
-    let requests = door.gateway.requests(Which::Open, None, SNAPSHOT_REQUESTS).await;
+    let mut states = door.gateway.states().await;
+    states.retain(|state| may_read(caller, Some(state.pair)));
+    let mut requests = door.gateway.requests(Which::Open, None, SNAPSHOT_REQUESTS).await;
+    requests.retain(|record| may_read(caller, record.pair));
     let shown = SnapshotDto {
         schema: "commdn.snapshot.v1".into(),
         campaigns: states.iter().map(|it| convert::state(router, it)).filter(|it| filter.passes(it)).collect(),
         requests: requests.iter().map(|it| convert::request(router, it)).filter(|it| filter.passes(it)).collect(),
-        links: all_links(door),
+        links: if sees_links(caller) { all_links(door) } else { Vec::new() },
     };
     sse("snapshot", last, &shown)
 }
 
-fn delta(door: &Door, filter: &Filter, (number, event): &Numbered<GatewayEvent>) -> Option<Event> {
+fn delta(door: &Door, caller: &Caller, filter: &Filter, (number, event): &Numbered<GatewayEvent>) -> Option<Event> {
+    let seen = match &**event {
+        GatewayEvent::State(state) => may_read(caller, Some(state.pair)),
+        GatewayEvent::Request(record) | GatewayEvent::Dnc(record) => may_read(caller, record.pair),
+        GatewayEvent::Link(_) => sees_links(caller),
+    };
+    if !seen {
+        return None;
+    }
     let router = door.gateway.router();
     match &**event {
         GatewayEvent::State(state) => {
@@ -127,23 +164,25 @@ fn sse(name: &str, number: u64, data: &impl Serialize) -> Event {
 /// Live events as they come; a subscriber that is too slow is told so and cut off, and may resume by id.
 fn following<T: Send + Sync + 'static>(
     live: tokio::sync::broadcast::Receiver<Numbered<T>>,
+    subscriber: Subscriber,
     shown: impl Fn(&Numbered<T>) -> Option<Event> + Send + 'static,
 ) -> impl Stream<Item = Event> + Send {
     let shown = Arc::new(std::sync::Mutex::new(shown));
-    stream::unfold(Some(live), move |live| {
+    stream::unfold(Some((live, subscriber)), move |live| {
         let shown = Arc::clone(&shown);
         async move {
-            let mut live = live?;
+            let (mut live, subscriber) = live?;
             loop {
                 match live.recv().await {
                     Ok(event) => {
                         let shown = shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                         if let Some(event) = shown(&event) {
                             drop(shown);
-                            return Some((event, Some(live)));
+                            return Some((event, Some((live, subscriber))));
                         }
                     }
                     Err(RecvError::Lagged(missed)) => {
+                        subscriber.cut();
                         let data = format!("too slow: {missed} events were missed; come back with Last-Event-ID");
                         return Some((Event::default().event("cut").data(data), None));
                     }

@@ -344,13 +344,18 @@ impl Driver {
                 change(&|link| link.up = false);
             }
             LinkEvent::Registered(dn) => change(&|link| {
+                link.refused.retain(|(name, _)| *name != dn.to_string());
                 link.registered.push(dn.to_string());
                 link.registered.sort();
                 link.registered.dedup();
             }),
             LinkEvent::NotRegistered(dn, failure) => {
                 tracing::warn!(link = %name, %dn, %failure, "not registered");
-                change(&|link| link.registered.retain(|name| *name != dn.to_string()));
+                change(&|link| {
+                    link.registered.retain(|name| *name != dn.to_string());
+                    link.refused.retain(|(name, _)| *name != dn.to_string());
+                    link.refused.push((dn.to_string(), failure.to_string()));
+                });
             }
             LinkEvent::Unregistered(dn) => change(&|link| link.registered.retain(|name| *name != dn.to_string())),
             LinkEvent::Lost(reason) => {
@@ -361,6 +366,7 @@ impl Driver {
                 change(&|link| {
                     (link.up, link.logged_in, link.since) = (false, false, Some(SystemTime::now()));
                     link.registered.clear();
+                    link.refused.clear();
                     link.failures = link.failures.saturating_add(1);
                     link.last_loss = Some(told(reason));
                 });

@@ -35,6 +35,8 @@ pub struct LinkSnapshot {
     pub since: Option<SystemTime>,
     /// When bytes came last, to a tenth of a second.
     pub last_heard: Option<SystemTime>,
+    /// DNs that the T-Server refuses, each with its words.
+    pub refused: Vec<(String, String)>,
     /// The same by a clock that only goes forward.
     pub heard_moment: Option<Instant>,
     /// Sessions that were lost, and attempts that came to nothing, since the start.

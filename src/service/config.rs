@@ -4,6 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::net::tls::{ServerFiles, TlsError, TlsServer};
+use crate::protocol::UtcSeconds;
+use crate::protocol::UtcTime;
+use crate::store::Retention;
 
 /// `commdn.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +32,10 @@ pub struct Config {
     pub pair: Vec<PairSection>,
     /// The HTTP door.
     pub http: HttpSection,
+    /// Who may use the HTTP door.
+    pub auth: AuthSection,
+    /// What outlives the process.
+    pub store: StoreSection,
     /// Deadlines and bounds.
     pub limits: LimitsSection,
     /// Logs.
@@ -53,6 +60,8 @@ pub struct GatewaySection {
     pub tls: Option<ServerTls>,
     /// Open that port beyond loopback without TLS.
     pub listen_plaintext: bool,
+    /// Milliseconds that open requests may take to end when the gateway is told to stop.
+    pub drain_ms: u64,
 }
 
 impl Default for GatewaySection {
@@ -64,6 +73,7 @@ impl Default for GatewaySection {
             listen_tserver: None,
             tls: None,
             listen_plaintext: false,
+            drain_ms: 15_000,
         }
     }
 }
@@ -322,12 +332,79 @@ pub struct HttpSection {
     pub addr: String,
     /// Host header values that are answered, without port; loopback names are always allowed.
     pub allowed_hosts: Vec<String>,
+    /// TLS of the listener; absent = plain text.
+    pub tls: Option<ServerTls>,
+    /// Serve plain text beyond loopback, behind a proxy that encrypts.
+    pub insecure_plaintext: bool,
 }
 
 impl Default for HttpSection {
     fn default() -> Self {
-        Self { addr: "127.0.0.1:8080".into(), allowed_hosts: Vec::new() }
+        Self { addr: "127.0.0.1:8080".into(), allowed_hosts: Vec::new(), tls: None, insecure_plaintext: false }
     }
+}
+
+/// `[auth]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuthSection {
+    /// `none` (on loopback only) or `tokens`: every caller shows an API key, a JSON Web Token or a certificate.
+    pub mode: String,
+    /// File with the public keys of JSON Web Tokens (JWKS).
+    pub jwks_file: Option<String>,
+    /// Address of the same; https, or http on loopback. Redirects are not followed.
+    pub jwks_url: Option<String>,
+    /// `iss` of the tokens.
+    pub issuer: Option<String>,
+    /// `aud` of the tokens.
+    pub audience: Option<String>,
+    /// Seconds that clocks may be apart.
+    pub leeway_s: u64,
+    /// Algorithms of signatures that are taken.
+    pub algorithms: Vec<String>,
+    /// Least seconds between two fetches of the key set because of an unknown key.
+    pub jwks_floor_s: u64,
+    /// Seconds after which the key set is fetched again.
+    pub jwks_age_s: u64,
+    /// Client certificates and what each may do.
+    pub client: Vec<ClientSection>,
+}
+
+impl Default for AuthSection {
+    fn default() -> Self {
+        Self {
+            mode: "none".into(),
+            jwks_file: None,
+            jwks_url: None,
+            issuer: None,
+            audience: None,
+            leeway_s: 60,
+            algorithms: ["RS256", "PS256", "ES256", "ES384", "EdDSA"].map(str::to_owned).to_vec(),
+            jwks_floor_s: 30,
+            jwks_age_s: 3_600,
+            client: Vec::new(),
+        }
+    }
+}
+
+impl AuthSection {
+    /// True when nobody has to say who they are; any other word than `none` asks for it.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.mode == "none"
+    }
+}
+
+/// `[[auth.client]]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClientSection {
+    /// Name for the audit.
+    pub name: String,
+    /// SHA-256 of the certificate (DER), 64 hex digits.
+    pub sha256: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
 }
 
 /// `[limits]`
@@ -352,6 +429,14 @@ pub struct LimitsSection {
     pub requests_kept: usize,
     /// Events kept for subscribers that come back.
     pub events_kept: usize,
+    /// Requests a second of one client of the HTTP door; 0 = no limit.
+    pub client_rate_per_s: u32,
+    /// Requests that one client may make at once; 0 = as many as in a second.
+    pub client_burst: u32,
+    /// Connections to the HTTP door.
+    pub connections_max: usize,
+    /// Connections of one address beyond loopback.
+    pub connections_per_peer: usize,
 }
 
 impl Default for LimitsSection {
@@ -366,9 +451,55 @@ impl Default for LimitsSection {
             wait_ms: 10_500,
             requests_kept: 10_000,
             events_kept: 4_096,
+            client_rate_per_s: 500,
+            client_burst: 1_000,
+            connections_max: 10_000,
+            connections_per_peer: 512,
         }
     }
 }
+
+/// `[store]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreSection {
+    /// Folder of the store, or a file `*.sqlite`; absent = nothing outlives the process.
+    pub path: Option<String>,
+    /// Days that ended requests are kept; 0 = for ever.
+    pub journal_days: u32,
+    /// Days that the audit is kept; 0 = for ever.
+    pub audit_days: u32,
+    /// Days that the evidence of a do-not-call is kept; 0 = for ever. The entry itself stays.
+    pub dnc_days: u32,
+}
+
+impl Default for StoreSection {
+    fn default() -> Self {
+        // Five years, with their leap days.
+        Self { path: None, journal_days: 90, audit_days: 400, dnc_days: 1_827 }
+    }
+}
+
+impl StoreSection {
+    /// What is removed at a moment. Idempotency keys are kept for seven days (G2).
+    #[must_use]
+    pub fn retention(&self, at: UtcTime) -> Retention {
+        let before = |days: u32| {
+            let seconds = UtcSeconds(at.seconds.0.saturating_sub(i64::from(days) * 86_400));
+            (days > 0).then_some(UtcTime { seconds, ..at })
+        };
+        Retention {
+            journal: before(self.journal_days),
+            audit: before(self.audit_days),
+            dnc: before(self.dnc_days),
+            keys: before(IDEMPOTENCY_DAYS),
+            at,
+        }
+    }
+}
+
+/// Days that an idempotency key is kept.
+pub const IDEMPOTENCY_DAYS: u32 = 7;
 
 /// `[telemetry]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -376,11 +507,15 @@ impl Default for LimitsSection {
 pub struct TelemetrySection {
     /// Filter of the log on stderr, for instance `info` or `commdn::net=debug`.
     pub log: String,
+    /// `text` or `json`: how a line of the log is written.
+    pub format: String,
+    /// File with the key of the pseudonyms that stand in for people; absent = another key in every run.
+    pub pseudonym_key_file: Option<String>,
 }
 
 impl Default for TelemetrySection {
     fn default() -> Self {
-        Self { log: "info".into() }
+        Self { log: "info".into(), format: "text".into(), pseudonym_key_file: None }
     }
 }
 

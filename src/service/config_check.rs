@@ -8,6 +8,7 @@ use crate::message::DialMode;
 use crate::message::OptimizeBy;
 use crate::message::RequestKind;
 use crate::protocol::requester::POOL_ADVISED_MIN;
+use crate::service::access::{ALGORITHMS, Grants, is_fingerprint};
 use crate::service::port::Network;
 use crate::service::{Config, DialectSection, TserverSection, TserverTls};
 use crate::wire::Charset;
@@ -93,6 +94,8 @@ impl Check<'_> {
         }
         let place = self.config.gateway.auto_completion_place.clone();
         self.one_of("gateway.auto_completion_place".into(), &place, &["top", "properties"]);
+        let format = self.config.telemetry.format.clone();
+        self.one_of("telemetry.format".into(), &format, &["text", "json"]);
     }
 
     fn tservers(&mut self) {
@@ -391,6 +394,7 @@ impl Check<'_> {
                 self.error(format!("http.allowed_hosts[{at}]"), message);
             }
         }
+        self.auth();
         let limits = &config.limits;
         let numbers = [
             ("answer_ms", limits.answer_ms),
@@ -400,6 +404,8 @@ impl Check<'_> {
             ("lane_length_max", u64::try_from(limits.lane_length_max).unwrap_or(u64::MAX)),
             ("requests_kept", u64::try_from(limits.requests_kept).unwrap_or(u64::MAX)),
             ("events_kept", u64::try_from(limits.events_kept).unwrap_or(u64::MAX)),
+            ("connections_max", u64::try_from(limits.connections_max).unwrap_or(u64::MAX)),
+            ("connections_per_peer", u64::try_from(limits.connections_per_peer).unwrap_or(u64::MAX)),
         ];
         for (key, number) in numbers {
             if number == 0 {
@@ -413,12 +419,50 @@ impl Check<'_> {
             let message = format!("'{}' is no log filter: {error}", config.telemetry.log);
             self.error("telemetry.log", message).hint = Some("for instance info or commdn::net=debug".into());
         }
-        if let Some(host) = self.address("sim.addr".into(), &config.sim.addr, true)
-            && !is_loopback(&host)
-        {
+        let host = self.address("sim.addr".into(), &config.sim.addr, true);
+        if let Some(host) = host.filter(|host| !is_loopback(host)) {
             self.error("sim.addr", format!("the simulator listens on loopback only, found '{host}'"));
         }
         self.list_bytes("sim.list_bytes_max".into(), config.sim.list_bytes_max);
+    }
+
+    fn auth(&mut self) {
+        let auth = &self.config.auth;
+        self.one_of("auth.mode".into(), &auth.mode, &["none", "tokens"]);
+        let has_keys = auth.jwks_file.is_some() || auth.jwks_url.is_some();
+        if auth.jwks_file.is_some() && auth.jwks_url.is_some() {
+            self.error("auth.jwks_url", "expected a file or an address, found both");
+        }
+        for (key, value) in [("issuer", &auth.issuer), ("audience", &auth.audience)] {
+            if has_keys && value.as_deref().unwrap_or_default().is_empty() {
+                let hint = "a token that was made for somebody else must not be taken";
+                self.error(format!("auth.{key}"), "expected a value beside the key set, found none").hint =
+                    Some(hint.into());
+            }
+        }
+        let known_names: Vec<&str> = ALGORITHMS.iter().map(|(name, _)| *name).collect();
+        for (at, name) in auth.algorithms.iter().enumerate() {
+            self.one_of(format!("auth.algorithms[{at}]"), name, &known_names);
+        }
+        if has_keys && auth.algorithms.is_empty() {
+            self.error("auth.algorithms", "expected at least one algorithm, found none");
+        }
+        if auth.is_none() && (has_keys || !auth.client.is_empty()) {
+            self.warning("auth.mode", "callers are not asked who they are, though keys are named").hint =
+                Some("set mode = \"tokens\"".into());
+        }
+        for (at, client) in auth.client.iter().enumerate() {
+            if client.name.is_empty() {
+                self.error(format!("auth.client[{at}].name"), "expected a name, found an empty text");
+            }
+            if !is_fingerprint(&client.sha256) {
+                let message = format!("expected 64 hex digits, found '{}'", client.sha256);
+                self.error(format!("auth.client[{at}].sha256"), message);
+            }
+            if let Err(error) = Grants::parse(&client.scopes) {
+                self.error(format!("auth.client[{at}].scopes"), error.to_string());
+            }
+        }
     }
 
     /// `host:port`; gives the host. Port 0 is for those who listen.
@@ -527,6 +571,14 @@ mod tests {
                 "tserver[0].dialect.list_prefix",
             ),
             ("[origin]", "[http]\naddr = \"8080\"\n[origin]", "http.addr"),
+            ("[origin]", "[auth]\nmode = \"some\"\n[origin]", "auth.mode"),
+            ("[origin]", "[auth]\njwks_file = \"k\"\naudience = \"a\"\n[origin]", "auth.issuer"),
+            ("[origin]", "[auth]\nalgorithms = [\"HS256\"]\n[origin]", "auth.algorithms[0]"),
+            (
+                "[origin]",
+                "[[auth.client]]\nname = \"a\"\nsha256 = \"\"\nscopes = []\n[origin]",
+                "auth.client[0].sha256",
+            ),
             ("[origin]", "[sim]\naddr = \"0.0.0.0:7000\"\n[origin]", "sim.addr"),
             ("[origin]", "[telemetry]\nlog = \"a=b=c\"\n[origin]", "telemetry.log"),
             ("[origin]", "[gateway]\nauto_completion_place = \"below\"\n[origin]", "gateway.auto_completion_place"),

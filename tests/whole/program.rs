@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-const GUARD: Duration = Duration::from_secs(120);
+pub(crate) const GUARD: Duration = Duration::from_secs(120);
 
-fn command(words: &[&str]) -> Command {
+pub(crate) fn command(words: &[&str]) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("commdn"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("COMMDN_")) {
         command.env_remove(name);
@@ -21,7 +21,7 @@ fn command(words: &[&str]) -> Command {
 }
 
 /// A process whose lines are read; it is killed when the test is over, however it ends.
-struct Program {
+pub(crate) struct Program {
     child: Child,
     lines: Receiver<String>,
 }
@@ -52,7 +52,7 @@ impl Program {
     }
 
     /// Reads to the end of stdout; the exit code.
-    fn ended(&mut self) -> Option<i32> {
+    pub(crate) fn ended(&mut self) -> Option<i32> {
         loop {
             match self.lines.recv_timeout(GUARD) {
                 Ok(_) => {}
@@ -62,22 +62,27 @@ impl Program {
         }
     }
 
-    /// As a service manager stops it.
-    fn terminate(&mut self) -> Option<i32> {
+    /// What a service manager sends.
+    pub(crate) fn signal(&self) {
         let kill = format!("kill -TERM {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    /// As a service manager stops it.
+    pub(crate) fn terminate(&mut self) -> Option<i32> {
+        self.signal();
         self.ended()
     }
 }
 
 /// A long-running verb that listens, and the addresses it told.
-struct Running {
-    program: Program,
-    url: String,
-    tserver: String,
+pub(crate) struct Running {
+    pub(crate) program: Program,
+    pub(crate) url: String,
+    pub(crate) tserver: String,
 }
 
-fn listening(words: &[&str], variables: &[(&str, &str)]) -> Running {
+pub(crate) fn listening(words: &[&str], variables: &[(&str, &str)]) -> Running {
     let mut command = command(words);
     command.arg("--json").envs(variables.iter().copied());
     let program = Program::start(command);
@@ -94,7 +99,7 @@ fn demo() -> Running {
 }
 
 impl Running {
-    fn run(&self, words: &[&str]) -> (i32, String, String) {
+    pub(crate) fn run(&self, words: &[&str]) -> (i32, String, String) {
         let command = command(&[words, &["--url", &self.url]].concat());
         let output = assert_cmd::Command::from_std(command).timeout(GUARD).output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
@@ -102,7 +107,7 @@ impl Running {
     }
 
     /// Runs a verb that must end so; what it printed as JSON.
-    fn ends(&self, code: i32, words: &[&str]) -> Value {
+    pub(crate) fn ends(&self, code: i32, words: &[&str]) -> Value {
         let (found, stdout, stderr) = self.run(&[words, &["--json"]].concat());
         assert_eq!(found, code, "{words:?}: {stdout}{stderr}");
         let text = if stdout.is_empty() { stderr } else { stdout };

@@ -1,15 +1,17 @@
 //! A T-Server, its OCSs, a gateway and its door in this process, and a client of the door.
 
-use std::{future::Future, net::SocketAddr, time::Duration};
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use commdn::engine::topology::Topology;
-use commdn::http;
+use commdn::http::{self, DoorConfig};
 use commdn::net::tls::install_provider;
 use commdn::protocol::profile::Profile;
+use commdn::service::access::Access;
 use commdn::service::gateway::{Gateway, start_gateway};
 use commdn::service::port::{GatewayPort, open_port};
 use commdn::service::simulator::{SimSettings, Simulator, start_simulator};
 use commdn::service::{Config, config_of_site};
+use commdn::store::sqlite::{Options, SqliteStore};
 use commdn::wire::limits::LIST_BYTES_DEFAULT;
 use reqwest::{Method, RequestBuilder, header};
 use serde_json::Value;
@@ -41,6 +43,7 @@ pub(crate) async fn simulate(addr: &str, topology: &Topology, profile: Option<&s
 pub(crate) struct Site {
     pub(crate) addr: SocketAddr,
     pub(crate) gateway: Gateway,
+    pub(crate) access: Access,
     pub(crate) client: reqwest::Client,
     /// The gateway's own T-Server port, where the configuration has one.
     pub(crate) port: Option<GatewayPort>,
@@ -87,11 +90,13 @@ impl Site {
         let port = open_port(&config, &gateway, &stop_gateway).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let (behind, token, allowed) = (gateway.clone(), stop_door.clone(), config.http.allowed_hosts.clone());
-        let door = tokio::spawn(async move { http::serve(listener, behind, &allowed, token).await });
         install_provider();
+        let store = Arc::new(SqliteStore::in_memory(Options::default()).unwrap());
+        let access = Access::new(&config, store).await.unwrap();
+        let door = DoorConfig::new(&config, access.clone(), None);
+        let door = tokio::spawn(http::serve(listener, gateway.clone(), door, stop_door.clone()));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { addr, gateway, client, port, simulator: None, door, task, stop_door, stop_gateway }
+        Self { addr, gateway, access, client, port, simulator: None, door, task, stop_door, stop_gateway }
     }
 
     /// Where the simulated T-Server listens.

@@ -1,6 +1,6 @@
 //! A reader of server-sent events.
 
-use reqwest::{Method, Response};
+use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
 use crate::site::{Site, guard};
@@ -25,6 +25,11 @@ impl Stream {
         if let Some(after) = after {
             request = request.header("last-event-id", after.to_string());
         }
+        Self::of(request).await
+    }
+
+    /// The stream of a request that is complete.
+    pub(crate) async fn of(request: RequestBuilder) -> Self {
         let response = guard(request.send()).await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");

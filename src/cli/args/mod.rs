@@ -1,17 +1,26 @@
 //! The words of the command line: nouns then verbs, global flags.
 
+mod access;
 mod offline;
 mod run;
+mod store;
 mod values;
 
 use crate::wire::dialect::CLAIM;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use secrecy::SecretString;
+
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-pub use offline::{CheckConfigArgs, DecodeArgs, DecodeFormat, DialectArgs, EncodeArgs, EncodeOutput, KvcheckArgs};
+pub use access::{AuditListArgs, AuditVerb, KeyCreateArgs, KeyRevokeArgs, KeyVerb, OfflineArgs};
+pub use offline::{
+    CheckConfigArgs, CompletionArgs, ConfigShowArgs, DecodeArgs, DecodeFormat, DialectArgs, DoctorArgs, EncodeArgs,
+    EncodeOutput, KvcheckArgs, PingArgs,
+};
 pub use run::{DemoArgs, GatewayArgs, RunArgs, ServeArgs, SimArgs, SimRunArgs};
+pub use store::{DataArgs, StoreBackupArgs, StoreRestoreArgs, StoreVerb};
 pub use values::{DbidList, Scope, Share, origin_list};
 use values::{duration, share};
 
@@ -34,9 +43,9 @@ pub struct Global {
     /// The gateway's address
     #[arg(long, global = true, env = "COMMDN_URL", default_value = "http://127.0.0.1:8080", value_name = "URL")]
     pub url: String,
-    /// Key that the gateway asks for
+    /// Key or token that the gateway asks for; @FILE reads it from a file, which other users of the machine do not see
     #[arg(long, global = true, env = "COMMDN_TOKEN", hide_env_values = true, value_name = "TOKEN")]
-    pub token: Option<String>,
+    pub token: Option<SecretString>,
     /// Roots that the gateway's certificate may come from, PEM [default: those of this machine]
     #[arg(long, global = true, env = "COMMDN_CA", value_name = "FILE")]
     pub ca: Option<PathBuf>,
@@ -110,6 +119,10 @@ pub enum Verb {
     Events(StreamArgs),
     /// Follow every UserEvent that passes, one line each
     Tap(TapArgs),
+    /// Measure the way to the gateway, and to OCS and back
+    Ping(PingArgs),
+    /// Find the usual mistakes and say what to change
+    Doctor(DoctorArgs),
     /// Send one raw request under a DBID that is not the gateway's own
     Send(SendArgs),
     /// Turn list text into the bytes of a TKVList
@@ -118,11 +131,24 @@ pub enum Verb {
     Decode(DecodeArgs),
     /// Pack every list printed in a log again and compare the lengths
     Kvcheck(KvcheckArgs),
+    /// API keys
+    #[command(subcommand)]
+    Key(KeyVerb),
+    /// Who did what
+    #[command(subcommand)]
+    Audit(AuditVerb),
+    /// What outlives the process: read it through, copy it, put a copy back
+    #[command(subcommand)]
+    Store(StoreVerb),
     /// The configuration file
     #[command(subcommand)]
     Config(ConfigVerb),
     /// Check a configuration file: line, column and the nearest known key
     CheckConfig(CheckConfigArgs),
+    /// Print the completion script of a shell
+    Completion(CompletionArgs),
+    /// Print the manual page
+    Man,
     /// Print the version and what is claimed
     Version,
 }
@@ -185,6 +211,8 @@ pub enum RequestVerb {
 /// `config`
 #[derive(Debug, Subcommand)]
 pub enum ConfigVerb {
+    /// Print what a gateway would run with: defaults, file, environment; never a secret
+    Show(ConfigShowArgs),
     /// Print the JSON Schema of the configuration file
     Schema,
 }
@@ -364,7 +392,7 @@ pub struct TapArgs {
     /// What to follow.
     #[command(flatten)]
     pub stream: StreamArgs,
-    /// Print phones and customer ids instead of hiding them
+    /// Print phones and customer ids instead of pseudonyms
     #[arg(long)]
     pub show_numbers: bool,
 }

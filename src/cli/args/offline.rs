@@ -98,6 +98,44 @@ pub struct KvcheckArgs {
     pub dialect: DialectArgs,
 }
 
+/// `config show`
+#[derive(Clone, Debug, Args)]
+pub struct ConfigShowArgs {
+    /// Configuration file [default: the built-in site, as serve has it]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// `completion`
+#[derive(Clone, Debug, Args)]
+pub struct CompletionArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+/// `doctor`
+#[derive(Clone, Debug, Args)]
+pub struct DoctorArgs {
+    /// Look through this configuration file too
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// `ping`
+#[derive(Clone, Debug, Args)]
+pub struct PingArgs {
+    /// DBID or configured name of a campaign to ask OCS about [default: one of each OCS]
+    #[arg(value_name = "CAMPAIGN", requires = "group")]
+    pub campaign: Option<String>,
+    /// DBID or configured name of the agent group
+    #[arg(value_name = "GROUP")]
+    pub group: Option<String>,
+    /// Round trips
+    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=10_000))]
+    pub count: usize,
+}
+
 /// `check-config`
 #[derive(Clone, Debug, Args)]
 pub struct CheckConfigArgs {

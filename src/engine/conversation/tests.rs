@@ -226,13 +226,29 @@ fn every_other_step_prints_as_it_is_read() {
     }
 }
 
+struct Sevens;
+
+impl Veil for Sevens {
+    fn person(&self, text: &Text) -> Text {
+        Text::from(text.display().replace(|c: char| c.is_ascii_digit(), "7"))
+    }
+
+    fn words(&self, text: &Text) -> Text {
+        self.person(text)
+    }
+}
+
 #[test]
-fn numbers_of_people_can_be_hidden() {
+fn people_can_be_veiled_and_the_line_still_reads() {
     let step =
-        read("app 201 -> 301 CM_ReqCancelRecord cancel.phone=5551234 cancel.customer_id=C-7 cancel.scope=AllChain");
-    let line = print_step(None, None, &step.message, Mask::Hide);
-    assert_eq!(line, "app 201 -> 301 CM_ReqCancelRecord cancel.phone=*** cancel.scope=AllChain cancel.customer_id=***");
+        read("app 201 -> 301 CM_ReqCancelRecord cancel.phone=5551234 cancel.customer_id=C-1 cancel.scope=AllChain");
+    let line = print_step(None, None, &step.message, Mask::Veil(&Sevens));
+    let wanted = "cancel.phone=7777777 cancel.scope=AllChain cancel.customer_id=C-7";
+    assert_eq!(line, format!("app 201 -> 301 CM_ReqCancelRecord {wanted}"));
     assert!(parse_step(&line).is_ok());
+    let step = read("ocs 301 -> 201 CM_EvError campaign=101 group=732 error=3 text=\"no record of 5551234\"");
+    let line = print_step(None, None, &step.message, Mask::Veil(&Sevens));
+    assert!(line.contains("no record of 7777777") && line.contains("campaign=101"), "{line}");
 }
 
 #[test]

@@ -120,7 +120,7 @@ fn print_text(text: &Text) -> String {
     }
 }
 
-pub(super) fn print_list(line: &mut String, prefix: &str, table: &'static [Attribute], list: &TkvList, mask: Mask) {
+pub(super) fn print_list(line: &mut String, prefix: &str, table: &'static [Attribute], list: &TkvList, mask: Mask<'_>) {
     for (key, value) in list.pairs() {
         if prefix.is_empty() && **key == *keys::PROPERTIES.as_bytes() {
             if let Value::List(properties) = value {
@@ -135,7 +135,7 @@ pub(super) fn print_list(line: &mut String, prefix: &str, table: &'static [Attri
     }
 }
 
-fn print_properties(line: &mut String, properties: &TkvList, mask: Mask) {
+fn print_properties(line: &mut String, properties: &TkvList, mask: Mask<'_>) {
     for (key, value) in properties.pairs() {
         match of_key(TOP, key) {
             Some((name, attribute)) if attribute.in_properties => print_value(line, &name, attribute, value, mask),
@@ -145,17 +145,23 @@ fn print_properties(line: &mut String, properties: &TkvList, mask: Mask) {
     }
 }
 
-fn print_value(line: &mut String, path: &str, attribute: &'static Attribute, value: &Value, mask: Mask) {
+fn print_value(line: &mut String, path: &str, attribute: &'static Attribute, value: &Value, mask: Mask<'_>) {
     use std::fmt::Write;
-    let hidden = mask == Mask::Hide && matches!(attribute.key, keys::PHONE | keys::CUSTOMER_ID);
+    let shown = |text: &Text| match mask {
+        Mask::Show => print_text(text),
+        Mask::Veil(veil) if matches!(attribute.key, keys::PHONE | keys::CUSTOMER_ID) => print_text(&veil.person(text)),
+        Mask::Veil(veil) if matches!(attribute.key, keys::ERROR_MESSAGE | keys::MESSAGE) => {
+            print_text(&veil.words(text))
+        }
+        Mask::Veil(_) => print_text(text),
+    };
     let _ = match (value, attribute.kind) {
         (Value::List(inner), Kind::List(_)) if inner.is_empty() => write!(line, " {path}={{}}"),
         (Value::List(inner), Kind::List(table)) => {
             print_list(line, &format!("{path}."), table, inner, mask);
             Ok(())
         }
-        (Value::Str(_), _) if hidden => write!(line, " {path}=***"),
-        (Value::Str(text), _) => write!(line, " {path}={}", print_text(text)),
+        (Value::Str(text), _) => write!(line, " {path}={}", shown(text)),
         (Value::Int(number), _) => write!(line, " {path}={number}"),
         _ => Ok(()), // writers send nothing else
     };

@@ -7,14 +7,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Map, Value, json};
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
 
 use crate::http::Door;
+use crate::http::access::{Caller, Routes};
 use crate::http::convert;
 use crate::http::dto::{ProblemDto, StateDto};
 use crate::http::extract::JsonBody;
 use crate::http::problem::Problem;
 use crate::message::{CampaignStatus, DialMode, Dialing, GroupCampStatus, Message, OptimizeBy, Pair, PairEvent, Phone};
+use crate::service::access::{Object, Verb};
 use crate::service::gateway::OrderError;
 
 /// `call_result` of a record that may not be dialed: Do Not Call.
@@ -30,8 +32,10 @@ const STATE: [&str; 4] =
 /// An object as OCS posts it: keys that are not known are ignored.
 type Posted = Map<String, Value>;
 
-pub(super) fn routes() -> OpenApiRouter<Door> {
-    OpenApiRouter::new().routes(routes!(predial)).routes(routes!(campaign_group_state))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .guarded(&[Verb::OcsPost], routes!(predial))
+        .guarded_within(&[Verb::OcsPost], routes!(campaign_group_state))
 }
 
 /// Pre-dial validation: 200 = dial, 409 with `GSW_CALL_RESULT` = the phone or the customer is on the do-not-call list.
@@ -57,12 +61,14 @@ async fn predial(State(door): State<Door>, JsonBody(record): JsonBody<Posted>) -
     responses((status = 200, body = StateDto), (status = 404, body = ProblemDto), (status = 422, body = ProblemDto)))]
 async fn campaign_group_state(
     State(door): State<Door>,
+    caller: Caller,
     JsonBody(posted): JsonBody<Posted>,
 ) -> Result<Json<StateDto>, Problem> {
     let router = door.gateway.router();
     let (campaign, group) = objects(&posted)?;
     let campaign = router.campaign(&campaign).map_err(OrderError::from)?.object;
     let group = router.group(&group).map_err(OrderError::from)?.object;
+    caller.need(Verb::OcsPost, Object::pair(campaign.dbid, group))?;
     let word = first(&posted, &STATE);
     let status = word.as_deref().and_then(status).ok_or_else(|| {
         let found = if word.is_some() { "a word of no table" } else { "none of them" };

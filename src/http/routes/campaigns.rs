@@ -7,35 +7,37 @@ use axum::{
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
 
 use super::{answer, order};
 use crate::http::Door;
+use crate::http::access::{Caller, Routes};
 use crate::http::convert;
 use crate::http::dto::{DialingBody, Page, PriorityBody, ProblemDto, RequestDto, ShareBody, StateDto, Word};
 use crate::http::extract::{Asked, JsonBody, Manner, Place};
 use crate::http::problem::Problem;
 use crate::message::{DialingPriority, Pair, PriorityShare, RequestKind};
+use crate::service::access::{Object, Verb};
 use crate::service::gateway::{DialingWish, Order, OrderError};
 
-pub(super) fn routes() -> OpenApiRouter<Door> {
-    OpenApiRouter::new()
-        .routes(routes!(list))
-        .routes(routes!(state))
-        .routes(routes!(load))
-        .routes(routes!(start))
-        .routes(routes!(set_mode))
-        .routes(routes!(stop))
-        .routes(routes!(unload))
-        .routes(routes!(force_unload))
-        .routes(routes!(complete))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .guarded_within(&[Verb::CampaignRead], routes!(list))
+        .guarded(&[Verb::CampaignRead], routes!(state))
+        .guarded(&[Verb::CampaignLoad], routes!(load))
+        .guarded(&[Verb::CampaignStart], routes!(start))
+        .guarded(&[Verb::CampaignMode], routes!(set_mode))
+        .guarded(&[Verb::CampaignStop], routes!(stop))
+        .guarded(&[Verb::CampaignUnload], routes!(unload))
+        .guarded(&[Verb::CampaignForceUnload], routes!(force_unload))
+        .guarded(&[Verb::CampaignStop, Verb::CampaignUnload], routes!(complete))
 }
 
 type Pairing = Place<(String, String)>;
 
 /// Last known state of every configured campaign group.
 #[utoipa::path(get, path = "/v1/campaigns", tag = "campaigns", responses((status = 200, body = Page<StateDto>)))]
-async fn list(State(door): State<Door>) -> Json<Page<StateDto>> {
+async fn list(State(door): State<Door>, caller: Caller) -> Json<Page<StateDto>> {
     let router = door.gateway.router();
     let heard = door.gateway.states().await;
     let mut items: Vec<StateDto> = heard.iter().map(|state| convert::state(router, state)).collect();
@@ -44,6 +46,7 @@ async fn list(State(door): State<Door>) -> Json<Page<StateDto>> {
             items.push(convert::unheard_state(router, pair, ocs));
         }
     }
+    items.retain(|state| caller.may(Verb::CampaignRead, Object::pair(state.campaign, state.group)));
     items.sort_by_key(|state| (state.campaign, state.group, state.ocs));
     Json(Page { schema: "commdn.campaigns.v1".into(), items, next: None })
 }

@@ -1,11 +1,14 @@
 //! The verbs, one noun a file.
 
+mod access;
+pub(crate) use access::{audited, key, verdict};
 mod adjacent;
 mod campaigns;
 mod operations;
 pub(super) use operations::all_links;
 mod people;
 mod requests;
+pub(super) use requests::may_read;
 mod send;
 
 use std::time::Duration;
@@ -15,23 +18,25 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::http::Door;
+use crate::http::access::Routes;
 use crate::http::convert;
 use crate::http::dto::{DryRunDto, Word};
 use crate::http::extract::Manner;
-use crate::http::problem::{Problem, SILENCE_HINT};
+use crate::http::problem::{Problem, SILENCE_HINT, Told};
+use crate::http::trace::{REQUEST_ID, about};
 use crate::service::gateway::{Accepted, Order, OrderError};
 
-pub(super) fn all() -> OpenApiRouter<Door> {
-    OpenApiRouter::new()
+pub(super) fn all() -> Routes {
+    Routes::new()
         .merge(campaigns::routes())
         .merge(people::routes())
         .merge(requests::routes())
         .merge(send::routes())
         .merge(operations::routes())
         .merge(adjacent::routes())
+        .merge(access::routes())
 }
 
 impl From<OrderError> for Problem {
@@ -79,6 +84,7 @@ async fn order(door: &Door, order: Order, manner: Manner) -> Result<Response, Pr
 /// A request whose answer time has passed without one is 504 at once, though the gateway goes on to find out what
 /// became of it: the caller who waited that long wants the diagnosis.
 async fn answer(door: &Door, accepted: Accepted, wait: Option<Duration>) -> Result<Response, Problem> {
+    about(accepted.number);
     let wait = wait.unwrap_or_else(|| door.gateway.default_wait());
     // Both a time-out and a gateway that stops leave the request as it stands.
     let _ = tokio::time::timeout(wait, accepted.ended).await;
@@ -109,6 +115,10 @@ async fn answer(door: &Door, accepted: Accepted, wait: Option<Duration>) -> Resu
     let mut response = (status, Json(&request)).into_response();
     if let Ok(location) = HeaderValue::from_str(&format!("/v1/requests/{number}")) {
         response.headers_mut().insert(header::LOCATION, location);
+    }
+    response.extensions_mut().insert(Told { slug: None, request: Some(number) });
+    if let Ok(id) = HeaderValue::from_str(&request.request_id) {
+        response.headers_mut().insert(REQUEST_ID, id);
     }
     Ok(response)
 }

@@ -3,19 +3,37 @@
 use axum::{Json, extract::State};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
 
 use crate::engine::RequestNumber;
+use crate::engine::RequestRecord;
 use crate::engine::Which;
 use crate::http::Door;
+use crate::http::access::{Caller, Routes};
 use crate::http::convert;
 use crate::http::dto::{ExplainDto, Page, ProblemDto, RequestDto};
 use crate::http::extract::{Asked, Place};
 use crate::http::problem::Problem;
+use crate::message::Pair;
+use crate::service::access::{Object, Verb};
 use crate::service::gateway::Standing;
 
-pub(super) fn routes() -> OpenApiRouter<Door> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show)).routes(routes!(explain))
+/// A request about a campaign is read with one, a request about a person with the other.
+const READ: &[Verb] = &[Verb::CampaignRead, Verb::DncRead];
+
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .guarded_within(READ, routes!(list))
+        .guarded_within(READ, routes!(show))
+        .guarded_within(READ, routes!(explain))
+}
+
+/// May the caller see requests of this kind about that pair?
+pub(crate) fn may_read(caller: &Caller, pair: Option<Pair>) -> bool {
+    match pair {
+        Some(pair) => caller.may(Verb::CampaignRead, Object::pair(pair.campaign.0, pair.group.0)),
+        None => caller.may(Verb::DncRead, Object::default()),
+    }
 }
 
 /// Requests on one page.
@@ -35,7 +53,11 @@ struct ListQuery {
 /// Requests from the newest on, page by page.
 #[utoipa::path(get, path = "/v1/requests", tag = "requests", params(ListQuery),
     responses((status = 200, body = Page<RequestDto>), (status = 422, body = ProblemDto)))]
-async fn list(State(door): State<Door>, Asked(query): Asked<ListQuery>) -> Result<Json<Page<RequestDto>>, Problem> {
+async fn list(
+    State(door): State<Door>,
+    caller: Caller,
+    Asked(query): Asked<ListQuery>,
+) -> Result<Json<Page<RequestDto>>, Problem> {
     let which = match query.state.as_deref() {
         None | Some("all") => Which::All,
         Some("open") => Which::Open,
@@ -47,7 +69,7 @@ async fn list(State(door): State<Door>, Asked(query): Asked<ListQuery>) -> Resul
     };
     let after = query.after.as_deref().map(|text| number(text, 422)).transpose()?;
     let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
-    let mut records = door.gateway.requests(which, after, limit + 1).await;
+    let mut records = readable(&door, &caller, which, after, limit + 1).await;
     let more = records.len() > limit;
     records.truncate(limit);
     let next = records.last().filter(|_| more).map(|record| record.number.to_string());
@@ -58,8 +80,8 @@ async fn list(State(door): State<Door>, Asked(query): Asked<ListQuery>) -> Resul
 /// One request.
 #[utoipa::path(get, path = "/v1/requests/{id}", tag = "requests", params(("id" = String, Path, description = "request_id")),
     responses((status = 200, body = RequestDto), (status = 404, body = ProblemDto)))]
-async fn show(State(door): State<Door>, Place(id): Place<String>) -> Result<Json<RequestDto>, Problem> {
-    let standing = find(&door, &id).await?;
+async fn show(State(door): State<Door>, caller: Caller, Place(id): Place<String>) -> Result<Json<RequestDto>, Problem> {
+    let standing = find(&door, &caller, &id).await?;
     Ok(Json(convert::request(door.gateway.router(), &standing.record)))
 }
 
@@ -67,19 +89,46 @@ async fn show(State(door): State<Door>, Place(id): Place<String>) -> Result<Json
 #[utoipa::path(get, path = "/v1/requests/{id}/explain", tag = "requests",
     params(("id" = String, Path, description = "request_id")),
     responses((status = 200, body = ExplainDto), (status = 404, body = ProblemDto)))]
-async fn explain(State(door): State<Door>, Place(id): Place<String>) -> Result<Json<ExplainDto>, Problem> {
-    let standing = find(&door, &id).await?;
+async fn explain(
+    State(door): State<Door>,
+    caller: Caller,
+    Place(id): Place<String>,
+) -> Result<Json<ExplainDto>, Problem> {
+    let standing = find(&door, &caller, &id).await?;
     let dialect = door.gateway.link_names().first().map(|name| door.gateway.dialect(name)).unwrap_or_default();
-    Ok(Json(convert::explain(door.gateway.router(), &standing, dialect)))
+    Ok(Json(convert::explain(door.gateway.router(), &standing, dialect, door.gateway.pseudonyms())))
 }
 
-async fn find(door: &Door, id: &str) -> Result<Standing, Problem> {
+/// Requests that the caller may see, from the newest on.
+async fn readable(
+    door: &Door,
+    caller: &Caller,
+    which: Which,
+    mut after: Option<RequestNumber>,
+    most: usize,
+) -> Vec<RequestRecord> {
+    let mut found = Vec::new();
+    loop {
+        let page = door.gateway.requests(which, after, most).await;
+        let (last, full) = (page.last().map(|record| record.number), page.len() == most);
+        found.extend(page.into_iter().filter(|record| may_read(caller, record.pair)));
+        if found.len() >= most || !full {
+            found.truncate(most);
+            return found;
+        }
+        after = last;
+    }
+}
+
+/// A request that the caller may not see is not there.
+async fn find(door: &Door, caller: &Caller, id: &str) -> Result<Standing, Problem> {
     let number = number(id, 404)?;
     let missing = || {
         Problem::new("request-not-found", 404, format!("request {id} is not known, or no longer"))
             .hint("requests are listed at /v1/requests")
     };
-    door.gateway.standing(number).await.ok_or_else(missing)
+    let standing = door.gateway.standing(number).await;
+    standing.filter(|standing| may_read(caller, standing.record.pair)).ok_or_else(missing)
 }
 
 fn number(text: &str, status: u16) -> Result<RequestNumber, Problem> {

@@ -3,18 +3,20 @@
 use std::time::{Duration, Instant};
 
 use axum::{Json, extract::State};
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
 
 use crate::engine::conversation::{Mask, Step, parse_step, print_step};
 use crate::http::Door;
+use crate::http::access::Routes;
 use crate::http::dto::{ProblemDto, SendBody, SendDto};
 use crate::http::extract::{JsonBody, Manner};
 use crate::http::problem::Problem;
 use crate::message::{AppDbid, Target};
+use crate::service::access::Verb;
 use crate::service::gateway::{RawAnswer, RawError, RawRequest};
 
-pub(super) fn routes() -> OpenApiRouter<Door> {
-    OpenApiRouter::new().routes(routes!(send))
+pub(super) fn routes() -> Routes {
+    Routes::new().guarded(&[Verb::Admin], routes!(send))
 }
 
 /// How long more events are waited for once one has come: two OCSs answer one after the other.

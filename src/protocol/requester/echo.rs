@@ -19,6 +19,9 @@ pub enum EchoFact {
 }
 
 impl EchoFact {
+    /// Every fact.
+    pub const ALL: [Self; 5] = [Self::DoNotCall, Self::Cancel, Self::ErrorIds, Self::ErrorSubject, Self::Reference];
+
     /// The short name.
     #[must_use]
     pub fn slug(self) -> &'static str {

@@ -398,7 +398,7 @@ impl Requester {
         let kind = flight.asked.kind;
         let carried = matches!(fit(&flight.asked.body, event.body()), Fit::Answer { carried: true, .. } | Fit::Fact);
         let life = event.now.saturating_sub(flight.sent.unwrap_or(flight.emitted));
-        self.counters.saw_answer(life);
+        self.counters.saw_answer(kind, life);
         if let Some(reference) = reference {
             self.note_echo(ocs, EchoFact::Reference, event.message.reference_id == Some(reference));
         }

@@ -41,7 +41,7 @@ pub use job::SendNote;
 #[cfg(feature = "mutants")]
 pub use mutant::Mutant;
 pub use outcome::{AnswerResult, Limit, LocalRefusal, NotSent, OcsAnswer, Outcome, RefusedBy, UnknownReason, Why};
-pub use view::{Counters, LegView, RequestPhase, RequestView, Sizes, WaitsFor};
+pub use view::{Counters, LegView, Queues, RequestPhase, RequestView, Sizes, WaitsFor};
 
 use crate::message::AppDbid;
 use crate::message::RequestKind;

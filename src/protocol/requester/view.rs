@@ -95,6 +95,19 @@ pub struct Sizes {
     pub timers: usize,
 }
 
+/// Requests of which nothing was sent yet, by what they wait for, and the others. Counting walks through all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Queues {
+    /// Behind others in their lane.
+    pub lane: usize,
+    /// For an origin DBID.
+    pub address: usize,
+    /// For a link.
+    pub link: usize,
+    /// Sent, and without an outcome.
+    pub under_way: usize,
+}
+
 /// What has happened since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -124,8 +137,10 @@ pub struct Counters {
     pub refused_locally: u64,
     /// Submissions under a number in use; they are ignored.
     pub duplicate_ids: u64,
-    /// Longest time from a send to its answer; to be held against B.
+    /// Longest time from a send to its answer, unloads apart; to be held against B.
     pub longest_answer_life: Duration,
+    /// The same of unloads, which have a B of their own.
+    pub longest_unload_life: Duration,
     /// Longest time from an answer to its double; to be held against D.
     pub longest_double_gap: Duration,
 }
@@ -144,8 +159,12 @@ impl Counters {
         });
     }
 
-    pub(super) fn saw_answer(&mut self, life: Duration) {
-        self.longest_answer_life = self.longest_answer_life.max(life);
+    pub(super) fn saw_answer(&mut self, kind: RequestKind, life: Duration) {
+        let longest = match kind {
+            RequestKind::Unload => &mut self.longest_unload_life,
+            _ => &mut self.longest_answer_life,
+        };
+        *longest = life.max(*longest);
     }
 
     pub(super) fn saw_double(&mut self, gap: Duration) {
@@ -231,6 +250,22 @@ impl Requester {
             own_frames: self.own.len(),
             timers: self.timers.len(),
         }
+    }
+
+    /// What the open requests wait for.
+    #[must_use]
+    pub fn queues(&self) -> Queues {
+        let mut queues = Queues::default();
+        for (number, job) in self.jobs.in_order() {
+            let place = match (job.phase, self.why_unsent(*number)) {
+                (Phase::Sent, _) => &mut queues.under_way,
+                (Phase::Queued, _) | (_, NotSent::Lane) => &mut queues.lane,
+                (_, NotSent::LinkDown) => &mut queues.link,
+                (_, NotSent::Address | NotSent::TServer(_) | NotSent::Overdue) => &mut queues.address,
+            };
+            *place = place.saturating_add(1);
+        }
+        queues
     }
 
     /// The origins that wait for an operator.

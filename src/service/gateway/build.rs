@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -13,7 +14,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use super::core::{Core, Line, LinkEvents};
-use super::{COMMANDS_MAX, Gateway, OcsOnLink, Shared, known_dnc::KnownDnc, raw::RawDesk, watch::Watch};
+use super::{COMMANDS_MAX, Gateway, OcsOnLink, Shared, known_dnc::KnownDnc, raw::RawDesk, sight::Ears, watch::Watch};
 use crate::engine::Journal;
 use crate::engine::Router;
 use crate::engine::StatusMirror;
@@ -26,9 +27,12 @@ use crate::protocol::link::LinkConfig;
 use crate::protocol::requester::{DnAddress, LinkId, OcsPeer, Requester, RequesterConfig};
 use crate::service::Config;
 use crate::service::DialectSection;
+use crate::service::Health;
 use crate::service::Hub;
 use crate::service::OcsSection;
+use crate::service::Pseudonyms;
 use crate::service::TserverSection;
+use crate::service::metrics::{Bounds, Metrics};
 use crate::wire::Dialect;
 use crate::wire::Password;
 use crate::wire::Text;
@@ -117,6 +121,10 @@ pub fn start_gateway(config: &Config, stop: &CancellationToken) -> Result<(Gatew
         tap: Hub::new(TAP_KEPT, 0),
         wait: Duration::from_millis(limits.wait_ms),
         dnc: KnownDnc::default(),
+        metrics: metrics(config, &ocss),
+        health: Health::default(),
+        pseudonyms: pseudonyms(config)?,
+        origins: pool.clone(),
     });
     let auto_completion_place = match config.gateway.auto_completion_place.as_str() {
         "top" => AutoCompletionPlace::Top,
@@ -126,6 +134,7 @@ pub fn start_gateway(config: &Config, stop: &CancellationToken) -> Result<(Gatew
             return Err(BuildError::Config(text));
         }
     };
+    let ears = Ears::new(&ocss);
     let core = Core {
         requester: Requester::new(requester),
         mirror: StatusMirror::default(),
@@ -144,12 +153,34 @@ pub fn start_gateway(config: &Config, stop: &CancellationToken) -> Result<(Gatew
         followed: BTreeMap::new(),
         overhearers: Vec::new(),
         passed_now: false,
+        ears,
         watch: Watch::default(),
     };
     let (urgent, urgent_inbox) = mpsc::channel(COMMANDS_MAX);
     let (normal, normal_inbox) = mpsc::channel(COMMANDS_MAX);
     let task = tokio::spawn(core.run(urgent_inbox, normal_inbox, events, stop.clone()));
     Ok((Gateway { urgent, normal, shared }, task))
+}
+
+fn metrics(config: &Config, ocss: &[OcsPeer]) -> Metrics {
+    let links: Vec<Arc<str>> = config.tserver.iter().map(|section| Arc::from(section.name.as_str())).collect();
+    let ocss: Vec<i32> = ocss.iter().map(|peer| peer.dbid.0).collect();
+    let limits = &config.limits;
+    let bounds = Bounds {
+        answer_life: Duration::from_millis(limits.answer_life_ms),
+        unload_life: Duration::from_millis(limits.unload_ms),
+        double_gap: Duration::from_millis(limits.double_gap_ms),
+    };
+    Metrics::new(&links, &ocss, bounds)
+}
+
+fn pseudonyms(config: &Config) -> Result<Pseudonyms, BuildError> {
+    match &config.telemetry.pseudonym_key_file {
+        Some(path) => {
+            Pseudonyms::of_file(Path::new(path)).map_err(|error| BuildError::Secret { path: path.clone(), error })
+        }
+        None => Pseudonyms::random().map_err(|error| BuildError::Config(format!("no randomness: {error}"))),
+    }
 }
 
 fn section_name(config: &Config, link: LinkId) -> Arc<str> {

@@ -1,11 +1,6 @@
 //! The gateway's one task: it owns correlator, mirror and journal, so that nothing of the protocol needs a lock.
 
-use std::{
-    collections::BTreeMap,
-    pin::Pin,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeMap, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream::SelectAll};
@@ -39,6 +34,8 @@ use crate::protocol::requester::{
     Input, LinkId, OcsPeer, Outcome, Output, Progress, RefusedBy, RequestId, RequestPhase, Requester, SendId,
     Standing as Heard, Submission, WaitsFor,
 };
+use crate::service::metrics::Metrics;
+use crate::service::wall;
 use crate::wire::Dialect;
 use crate::wire::EncodeError;
 use crate::wire::Reading;
@@ -47,6 +44,9 @@ use crate::wire::logtext;
 
 /// Events of links that are taken before callers have their turn again.
 const EVENTS_IN_A_ROW: usize = 256;
+
+/// A task with nothing to do goes round all the same, so that one that hangs is told from it.
+const BEAT: Duration = Duration::from_millis(500);
 
 pub(super) type LinkEvents = SelectAll<Pin<Box<dyn Stream<Item = (LinkId, LinkEvent)> + Send>>>;
 
@@ -78,6 +78,7 @@ pub(super) struct Core {
     pub(super) overhearers: Vec<Overhearer>,
     /// The event that is being worked on was passed to a follower.
     pub(super) passed_now: bool,
+    pub(super) ears: super::sight::Ears,
     pub(super) watch: Watch,
 }
 
@@ -89,7 +90,9 @@ impl Core {
         mut links: LinkEvents,
         stop: CancellationToken,
     ) {
+        let mut beat = tokio::time::interval(BEAT);
         loop {
+            self.shared.health.turned();
             let due = self.requester.next_deadline().into_iter().chain(self.watch.next_deadline()).min();
             let due = due.map(|due| self.start + due.0);
             let timer = async {
@@ -114,6 +117,7 @@ impl Core {
                     self.give(Input::Timer);
                     self.ask_due();
                 }
+                _ = beat.tick() => {} // a turn for the watchdog, when there is nothing else to do
                 else => break,
             }
         }
@@ -124,7 +128,7 @@ impl Core {
     }
 
     fn utc() -> UtcTime {
-        UtcTime::from(SystemTime::now())
+        UtcTime::from(wall::now())
     }
 
     fn command(&mut self, command: Command) {
@@ -153,6 +157,9 @@ impl Core {
             }
             Command::States { reply } => {
                 let _ = reply.send(self.mirror.iter().cloned().collect());
+            }
+            Command::Sight { reply } => {
+                let _ = reply.send(self.sight());
             }
             Command::Raw { request, reply } => {
                 let result = self.raw.prepare(&request, &self.pool, &self.ocss, &self.lines);
@@ -214,6 +221,8 @@ impl Core {
             draining: false,
             ended: None,
         });
+        tracing::debug!(request = %number, kind = kind.slug(), %target, "accepted");
+        self.shared.metrics.accepted(kind);
         self.accepted.insert(number, self.now());
         self.waiting.insert(number, waiter);
         self.followed.extend(follower.map(|follower| (number, Followed::new(follower))));
@@ -285,13 +294,14 @@ impl Core {
                 self.publish_link(link);
             }
             LinkEvent::Lost(_) => {
+                self.count_link(link, Metrics::link_lost);
                 self.on_link(link).for_each(|ocs| self.watch.link_down(ocs));
                 self.give(Input::LinkDown { link });
                 self.publish_link(link);
             }
             LinkEvent::SwitchDown | LinkEvent::Registered(_) | LinkEvent::NotRegistered(..) => self.publish_link(link),
-            LinkEvent::LoggedIn(_)
-            | LinkEvent::Unregistered(_)
+            LinkEvent::LoggedIn(_) => self.count_link(link, Metrics::link_logged_in),
+            LinkEvent::Unregistered(_)
             | LinkEvent::DnOutOfService(_)
             | LinkEvent::DnBackInService(_)
             | LinkEvent::AttemptFailed(..) => {}
@@ -319,6 +329,7 @@ impl Core {
         let dn = dn.display().into_owned();
         self.tap(link, true, &dn, &user_data, message.clone());
         if let Some(message) = message {
+            self.ears.hear(&message, &self.pool);
             self.raw.heard(&message);
             self.passed_now = false;
             let unasked = (!self.overhearers.is_empty()).then(|| (message.clone(), user_data.clone()));
@@ -462,15 +473,21 @@ impl Core {
         }
         let ended = outcome::ended(&outcome, Self::utc(), took);
         let good = matches!(ended.result, RequestResult::Answered | RequestResult::Mixed | RequestResult::Partial);
-        let unknown = ended.result == RequestResult::Unknown;
+        let (result, why) = (ended.result, ended.why.clone());
         let record = self.journal.end(number, ended);
         let kind = record.map(|record| record.kind);
         let question = record.and_then(|record| match (record.pair, record.target) {
-            (Some(pair), Target::One(ocs)) if unknown => Some((pair, ocs)),
+            (Some(pair), Target::One(ocs)) if result == RequestResult::Unknown => Some((pair, ocs)),
             _ => None,
         });
         if let Some(question) = question {
             self.watch.unanswered(self.now(), question);
+        }
+        if let Some(kind) = kind {
+            self.shared.metrics.ended(kind, result, took);
+            let (kind, outcome) = (kind.slug(), result.slug());
+            let took_ms = took.as_secs_f64() * 1_000.0;
+            tracing::info!(request = %number, kind, outcome, why = why.as_deref().unwrap_or("none"), took_ms, "ended");
         }
         self.accepted.remove(&number);
         if let Some(waiter) = self.waiting.remove(&number) {
@@ -531,6 +548,12 @@ impl Core {
     fn publish_request(&self, number: RequestNumber) {
         if let Some(record) = self.journal.get(number) {
             self.shared.events.publish(GatewayEvent::Request(Arc::new(record.clone())));
+        }
+    }
+
+    fn count_link(&self, link: LinkId, count: impl Fn(&Metrics, &str)) {
+        if let Some(line) = self.lines.get(&link) {
+            count(&self.shared.metrics, line.handle.name());
         }
     }
 

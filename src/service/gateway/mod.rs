@@ -7,6 +7,7 @@ mod order;
 mod outcome;
 mod pass;
 mod raw;
+mod sight;
 mod watch;
 
 use std::{
@@ -23,6 +24,7 @@ pub(super) use build::{dialect, used_names};
 pub use order::{DialingWish, Order, OrderError, Prepared, Site};
 pub use pass::{Follower, Overhearer, Passed, Unasked};
 pub use raw::{RawAnswer, RawError, RawRequest};
+pub use sight::{OcsSight, Sight};
 
 use crate::engine::PairState;
 use crate::engine::Priority;
@@ -40,7 +42,10 @@ use crate::message::Pair;
 use crate::message::RequestKind;
 use crate::net::registry::LinkDirectory;
 use crate::protocol::UtcTime;
+use crate::service::Health;
 use crate::service::Hub;
+use crate::service::Pseudonyms;
+use crate::service::metrics::Metrics;
 use crate::wire::Dialect;
 use known_dnc::KnownDnc;
 
@@ -166,6 +171,9 @@ enum Command {
         request: Box<RawRequest>,
         reply: oneshot::Sender<Result<mpsc::Receiver<RawAnswer>, RawError>>,
     },
+    Sight {
+        reply: oneshot::Sender<Sight>,
+    },
 }
 
 /// Speaks to the gateway. Cheap to clone.
@@ -189,6 +197,10 @@ struct Shared {
     tap: Hub<TapEvent>,
     wait: Duration,
     dnc: KnownDnc,
+    metrics: Metrics,
+    health: Health,
+    pseudonyms: Pseudonyms,
+    origins: Vec<AppDbid>,
 }
 
 impl Shared {
@@ -364,6 +376,24 @@ impl Gateway {
     #[must_use]
     pub fn tap(&self) -> &Hub<TapEvent> {
         &self.shared.tap
+    }
+
+    /// Whether it may be given work, and whether it gets on.
+    #[must_use]
+    pub fn health(&self) -> &Health {
+        &self.shared.health
+    }
+
+    /// Our own application DBIDs.
+    #[must_use]
+    pub fn origins(&self) -> &[AppDbid] {
+        &self.shared.origins
+    }
+
+    /// What is shown instead of people.
+    #[must_use]
+    pub fn pseudonyms(&self) -> &Pseudonyms {
+        &self.shared.pseudonyms
     }
 
     /// How long a caller waits who says nothing else.

@@ -17,14 +17,16 @@ pub(super) fn ended(outcome: &Outcome, at: UtcTime, took: Duration) -> Ended {
         Outcome::Answered { .. } => (RequestResult::Answered, None, None),
         Outcome::Partial { .. } => (RequestResult::Partial, None, None),
         Outcome::Mixed { .. } => (RequestResult::Mixed, None, None),
-        Outcome::Unknown { reason, .. } => (RequestResult::Unknown, Some(reason.slug()), Some(reason.to_string())),
-        Outcome::Refused { by, .. } => (RequestResult::Refused, Some(reason_of(by)), Some(by.to_string())),
+        Outcome::Unknown { reason, .. } => {
+            (RequestResult::Unknown, Some(reason.slug().into()), Some(reason.to_string()))
+        }
+        Outcome::Refused { by, .. } => (RequestResult::Refused, Some(reason_of(by).into()), Some(by.to_string())),
     };
     Ended {
         at,
         took,
         result,
-        why: outcome.why().map(crate::protocol::requester::Why::slug),
+        why: outcome.why().map(|why| why.slug().into()),
         reason,
         detail,
         tserver_code: tserver_code(outcome),
@@ -59,12 +61,12 @@ fn recorded(answer: &OcsAnswer) -> RecordedAnswer {
     };
     RecordedAnswer {
         ocs: answer.ocs,
-        result,
+        result: result.into(),
         event: answer.message_type,
         code: answer.code,
         text: answer.text.as_ref().map(ToString::to_string),
         status: answer.status,
-        why: Some(answer.why.slug()),
+        why: Some(answer.why.slug().into()),
         took: answer.took,
     }
 }
