@@ -68,7 +68,7 @@ async fn campaign_group_state(
     let (campaign, group) = objects(&posted)?;
     let campaign = router.campaign(&campaign).map_err(OrderError::from)?.object;
     let group = router.group(&group).map_err(OrderError::from)?.object;
-    caller.need(Verb::OcsPost, Object::pair(campaign.dbid, group))?;
+    caller.need(Verb::OcsPost, Object::pair(campaign.dbid.0, group.0))?;
     let word = first(&posted, &STATE);
     let status = word.as_deref().and_then(status).ok_or_else(|| {
         let found = if word.is_some() { "a word of no table" } else { "none of them" };
