@@ -68,6 +68,9 @@ impl GatewayArgs {
         if let Some(origin) = &self.origin {
             config.origin.pool.clone_from(&origin.0);
         }
+        if let Some(data) = &self.data {
+            config.store.path = Some(data.clone());
+        }
     }
 }
 

@@ -20,6 +20,8 @@ use crate::service::{Config, Severity, config_of_site};
 
 /// Where `sim run` listens, and `serve` dials, when nothing else is said.
 const SIM_ADDR: &str = "127.0.0.1:7000";
+/// Where `serve` keeps what it accepted, when nothing else is said.
+const DATA: &str = "commdn-data";
 /// How long answers that are still open may take after the first Ctrl-C.
 const DRAIN: Duration = Duration::from_secs(15);
 
@@ -39,7 +41,14 @@ pub(super) async fn demo(args: DemoArgs, ctx: &Ctx) -> Result<(), CliError> {
     let simulator = simulate(&settings, topology.clone(), sim_addr, &stop.simulator).await?;
 
     let site = config_of_site(&topology, &simulator.addr().to_string());
-    let mut settings = Config { http: settings.http, limits: settings.limits, sim: settings.sim, ..site };
+    let mut settings = Config {
+        http: settings.http,
+        limits: settings.limits,
+        sim: settings.sim,
+        store: settings.store,
+        dnc: settings.dnc,
+        ..site
+    };
     args.run.apply(&mut settings);
     args.gateway.apply(&mut settings);
     let running = Running::start(&settings, stop, Some(simulator)).await?;
@@ -73,6 +82,7 @@ pub(super) async fn serve(args: ServeArgs, ctx: &Ctx) -> Result<(), CliError> {
     if let Some(addr) = &args.tserver {
         config::dial(&mut settings, addr);
     }
+    settings.store.path.get_or_insert_with(|| DATA.to_owned());
     log::start(ctx, &settings.telemetry.log);
     let running = Running::start(&settings, Stops::default(), None).await?;
     ctx.out.note(&format!("commdn gateway: API on http://{}, explorer on http://{}/docs", running.http, running.http));
@@ -180,7 +190,7 @@ impl Running {
             return Err(error.hint("listen on 127.0.0.1 and put an authenticating proxy in front"));
         }
         let (gateway, task) =
-            start_gateway(settings, &stop.gateway).map_err(|error| CliError::usage(error.to_string()))?;
+            start_gateway(settings, &stop.gateway).await.map_err(|error| CliError::usage(error.to_string()))?;
         wait_for_links(&gateway, simulator.is_some()).await;
         let allowed = settings.http.allowed_hosts.clone();
         let token = stop.door.clone();

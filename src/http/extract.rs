@@ -10,9 +10,10 @@ use axum::{
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::http::problem::Problem;
+use crate::service::gateway::{Asker, GivenKey};
 
 /// Most bytes of a request's body.
-const BODY_BYTES_MAX: usize = 64 * 1024;
+pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// A JSON body; an empty one is `{}`.
 pub(super) struct JsonBody<T>(pub T);
@@ -91,7 +92,7 @@ pub(super) struct Manner {
     /// Show what would be sent, and send nothing.
     pub dry_run: bool,
     /// Who asks, as the caller says.
-    pub asked_by: String,
+    pub asker: Asker,
 }
 
 #[derive(Debug, Deserialize)]
@@ -114,8 +115,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Manner {
             None => asynchronous.then_some(Duration::ZERO),
         };
         let asked_by = text(header::USER_AGENT).map_or("http", |agent| agent.split(' ').next().unwrap_or(agent));
-        let asked_by = asked_by.chars().filter(|c| !c.is_control()).take(64).collect();
-        Ok(Self { wait, dry_run: query.dry_run, asked_by })
+        let asked_by: String = asked_by.chars().filter(|c| !c.is_control()).take(64).collect();
+        let channel = if asked_by.starts_with("commdn/") { "cli" } else { "http" };
+        let asker = Asker::new(&asked_by, channel).with_key(parts.extensions.get::<GivenKey>().cloned());
+        Ok(Self { wait, dry_run: query.dry_run, asker })
     }
 }
 

@@ -4,6 +4,7 @@ mod convert;
 pub mod dto;
 mod extract;
 mod guard;
+mod key;
 mod problem;
 mod routes;
 mod stream;
@@ -73,6 +74,7 @@ pub async fn serve(
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi))
         .fallback(no_such_page)
         .method_not_allowed_fallback(no_such_method)
+        .layer(middleware::from_fn(key::read))
         .layer(middleware::from_fn_with_state(guard, guard::check));
     axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await
 }

@@ -50,7 +50,7 @@ fn filter(text: &str) -> Result<Filter, Problem> {
     Filter::parse(text).map_err(|error| Problem::new("invalid-parameter", 422, error.to_string()))
 }
 
-/// A snapshot, then what changes: `state`, `request`, `dnc`, `link`. `Last-Event-ID` goes on where one was.
+/// A snapshot, then what changes: `state`, `request`, `dnc`, `link`, `alarm`. `Last-Event-ID` goes on where one was.
 #[utoipa::path(get, path = "/v1/events", tag = "streams", params(StreamQuery),
     responses((status = 200, content_type = "text/event-stream", body = SnapshotDto)))]
 async fn events(
@@ -116,6 +116,10 @@ fn delta(door: &Door, filter: &Filter, (number, event): &Numbered<GatewayEvent>)
             let snapshot = door.gateway.links().find(name).map(|entry| entry.snapshot);
             let link = convert::link(name, snapshot.as_ref());
             filter.passes(&link).then(|| sse("link", *number, &link))
+        }
+        GatewayEvent::Alarm(alarm) => {
+            let alarm = convert::alarm(alarm);
+            filter.passes(&alarm).then(|| sse("alarm", *number, &alarm))
         }
     }
 }

@@ -25,6 +25,10 @@ pub struct Config {
     pub pair: Vec<PairSection>,
     /// The HTTP door.
     pub http: HttpSection,
+    /// Where everything is kept, and for how long.
+    pub store: StoreSection,
+    /// Do-not-calls.
+    pub dnc: DncSection,
     /// Deadlines and bounds.
     pub limits: LimitsSection,
     /// Logs.
@@ -43,11 +47,25 @@ pub struct GatewaySection {
     pub send_reference_id: bool,
     /// Where `GSW_AUTO_COMPLETION` is written: `top` or `properties`.
     pub auto_completion_place: String,
+    /// What is sent when a campaign does not stop although it was told to again and again: `none`, `unload` or
+    /// `force_unload`.
+    pub stop_escalation: String,
+    /// Milliseconds before a stop that was not confirmed is said again; the pause doubles.
+    pub stop_retry_first_ms: u64,
+    /// The longest pause.
+    pub stop_retry_max_ms: u64,
 }
 
 impl Default for GatewaySection {
     fn default() -> Self {
-        Self { name: "commdn".into(), send_reference_id: false, auto_completion_place: "top".into() }
+        Self {
+            name: "commdn".into(),
+            send_reference_id: false,
+            auto_completion_place: "top".into(),
+            stop_escalation: "none".into(),
+            stop_retry_first_ms: 10_000,
+            stop_retry_max_ms: 600_000,
+        }
     }
 }
 
@@ -234,6 +252,47 @@ impl Default for HttpSection {
     }
 }
 
+/// `[store]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreSection {
+    /// Folder of the store, or `:memory:` for one that is gone with the process. Absent: `commdn-data` for `serve`,
+    /// memory for `demo`.
+    pub path: Option<String>,
+    /// Days after which ended requests are removed; 0 = never.
+    pub journal_days: u32,
+    /// Days after which audit rows are removed; 0 = never.
+    pub audit_days: u32,
+    /// Days after which the evidence of do-not-calls is removed; 0 = never. The entries themselves stay.
+    pub dnc_days: u32,
+    /// Days for which an idempotency key is remembered; 0 = for ever.
+    pub keys_days: u32,
+}
+
+impl Default for StoreSection {
+    fn default() -> Self {
+        Self { path: None, journal_days: 90, audit_days: 1_827, dnc_days: 1_827, keys_days: 7 }
+    }
+}
+
+/// `[dnc]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DncSection {
+    /// Milliseconds before an OCS that was silent is asked again; the pause doubles.
+    pub retry_first_ms: u64,
+    /// The longest pause.
+    pub retry_max_ms: u64,
+    /// Attempts that come to nothing before a do-not-call is given up as a dead letter; each has up to four sends.
+    pub attempts_max: u32,
+}
+
+impl Default for DncSection {
+    fn default() -> Self {
+        Self { retry_first_ms: 10_000, retry_max_ms: 600_000, attempts_max: 100 }
+    }
+}
+
 /// `[limits]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -252,7 +311,11 @@ pub struct LimitsSection {
     pub double_gap_ms: u64,
     /// Milliseconds an HTTP caller waits when it says nothing else.
     pub wait_ms: u64,
-    /// Ended requests kept in memory.
+    /// Milliseconds after which a cancel is not worth anything any more.
+    pub cancel_expires_ms: u64,
+    /// Most requests without an outcome; one more is refused with 503.
+    pub open_requests_max: usize,
+    /// Ended requests kept in memory; the store has them all.
     pub requests_kept: usize,
     /// Events kept for subscribers that come back.
     pub events_kept: usize,
@@ -268,6 +331,8 @@ impl Default for LimitsSection {
             answer_life_ms: 30_000,
             double_gap_ms: 2_000,
             wait_ms: 10_500,
+            cancel_expires_ms: 300_000,
+            open_requests_max: 100_000,
             requests_kept: 10_000,
             events_kept: 4_096,
         }

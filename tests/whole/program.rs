@@ -16,6 +16,8 @@ fn command(words: &[&str]) -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("COMMDN_")) {
         command.env_remove(name);
     }
+    // What a test wants kept it says with --data.
+    command.env("COMMDN_STORE__PATH", ":memory:");
     command.env_remove("NO_COLOR").env_remove("RUST_LOG").args(words);
     command
 }

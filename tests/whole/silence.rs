@@ -15,6 +15,7 @@ fn unknown_origin(config: &mut Config) {
     config.limits.wait_ms = 300;
     config.limits.answer_life_ms = 200;
     config.limits.double_gap_ms = 50;
+    config.dnc.attempts_max = 1;
 }
 
 fn diagnosed(reply: Reply) -> Reply {

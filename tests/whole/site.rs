@@ -78,7 +78,7 @@ impl Site {
         let mut config = config_of_site(topology, tserver);
         change(&mut config);
         let (stop_door, stop_gateway) = (CancellationToken::new(), CancellationToken::new());
-        let (gateway, task) = start_gateway(&config, &stop_gateway).unwrap();
+        let (gateway, task) = start_gateway(&config, &stop_gateway).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (behind, token, allowed) = (gateway.clone(), stop_door.clone(), config.http.allowed_hosts.clone());

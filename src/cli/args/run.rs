@@ -29,6 +29,9 @@ pub struct GatewayArgs {
     /// Our own application DBIDs: 201-208 or 201,203,205-207
     #[arg(long, value_name = "LIST", value_parser = origin_list)]
     pub origin: Option<DbidList>,
+    /// Folder of the store; :memory: keeps nothing [default: commdn-data for serve, memory for demo]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<String>,
 }
 
 /// Flags of the simulator.

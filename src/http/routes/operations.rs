@@ -1,6 +1,6 @@
 //! Health, readiness, version, links.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, http::StatusCode};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::http::Door;
@@ -34,10 +34,16 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Requests are taken. Links are told, not required: without one a do-not-call is kept until it is back.
-#[utoipa::path(get, path = "/readyz", tag = "operations", responses((status = 200, body = ReadyDto)))]
-async fn readyz(State(door): State<Door>) -> Json<ReadyDto> {
-    Json(ReadyDto { schema: "commdn.ready.v1".into(), ready: true, links: all_links(&door) })
+/// Requests are taken: the store takes writes. Links are told, not required: without one a do-not-call is kept until it is back.
+#[utoipa::path(get, path = "/readyz", tag = "operations", responses((status = 200, body = ReadyDto), (status = 503, body = ReadyDto)))]
+async fn readyz(State(door): State<Door>) -> (StatusCode, Json<ReadyDto>) {
+    let trouble = door.gateway.store_trouble();
+    let status = if trouble.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let reason = trouble.map(|error| error.to_string());
+    (
+        status,
+        Json(ReadyDto { schema: "commdn.ready.v1".into(), ready: reason.is_none(), reason, links: all_links(&door) }),
+    )
 }
 
 /// Version, and what is claimed about the wire.

@@ -1,21 +1,21 @@
 //! What was asked and what became of it.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, response::Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::answer;
 use crate::engine::RequestNumber;
 use crate::engine::Which;
 use crate::http::Door;
 use crate::http::convert;
 use crate::http::dto::{ExplainDto, Page, ProblemDto, RequestDto};
-use crate::http::extract::{Asked, Place};
+use crate::http::extract::{Asked, Manner, Place};
 use crate::http::problem::Problem;
-use crate::service::gateway::Standing;
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show)).routes(routes!(explain))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show)).routes(routes!(explain)).routes(routes!(retry))
 }
 
 /// Requests on one page.
@@ -28,7 +28,7 @@ struct ListQuery {
     limit: Option<usize>,
     /// `next` of the page before.
     after: Option<String>,
-    /// `open`, `ended` or `all`.
+    /// `open`, `ended`, `dead` or `all`; dead = do-not-calls that were given up.
     state: Option<String>,
 }
 
@@ -37,17 +37,20 @@ struct ListQuery {
     responses((status = 200, body = Page<RequestDto>), (status = 422, body = ProblemDto)))]
 async fn list(State(door): State<Door>, Asked(query): Asked<ListQuery>) -> Result<Json<Page<RequestDto>>, Problem> {
     let which = match query.state.as_deref() {
-        None | Some("all") => Which::All,
+        None | Some("all" | "dead") => Which::All,
         Some("open") => Which::Open,
         Some("ended") => Which::Ended,
         Some(other) => {
-            let detail = format!("state: expected open, ended or all, found '{other}'");
+            let detail = format!("state: expected open, ended, dead or all, found '{other}'");
             return Err(Problem::new("invalid-parameter", 422, detail));
         }
     };
     let after = query.after.as_deref().map(|text| number(text, 422)).transpose()?;
     let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
-    let mut records = door.gateway.requests(which, after, limit + 1).await;
+    let mut records = match query.state.as_deref() {
+        Some("dead") => door.gateway.dead_letters(after, limit + 1).await,
+        _ => door.gateway.requests(which, after, limit + 1).await,
+    };
     let more = records.len() > limit;
     records.truncate(limit);
     let next = records.last().filter(|_| more).map(|record| record.number.to_string());
@@ -59,8 +62,8 @@ async fn list(State(door): State<Door>, Asked(query): Asked<ListQuery>) -> Resul
 #[utoipa::path(get, path = "/v1/requests/{id}", tag = "requests", params(("id" = String, Path, description = "request_id")),
     responses((status = 200, body = RequestDto), (status = 404, body = ProblemDto)))]
 async fn show(State(door): State<Door>, Place(id): Place<String>) -> Result<Json<RequestDto>, Problem> {
-    let standing = find(&door, &id).await?;
-    Ok(Json(convert::request(door.gateway.router(), &standing.record)))
+    let standing = door.gateway.standing(number(&id, 404)?).await.ok_or_else(|| unknown(&id))?;
+    Ok(Json(convert::standing(door.gateway.router(), &standing)))
 }
 
 /// Why a request stands or ended as it did.
@@ -68,18 +71,25 @@ async fn show(State(door): State<Door>, Place(id): Place<String>) -> Result<Json
     params(("id" = String, Path, description = "request_id")),
     responses((status = 200, body = ExplainDto), (status = 404, body = ProblemDto)))]
 async fn explain(State(door): State<Door>, Place(id): Place<String>) -> Result<Json<ExplainDto>, Problem> {
-    let standing = find(&door, &id).await?;
+    let standing = door.gateway.explain(number(&id, 404)?).await.ok_or_else(|| unknown(&id))?;
     let dialect = door.gateway.link_names().first().map(|name| door.gateway.dialect(name)).unwrap_or_default();
     Ok(Json(convert::explain(door.gateway.router(), &standing, dialect)))
 }
 
-async fn find(door: &Door, id: &str) -> Result<Standing, Problem> {
-    let number = number(id, 404)?;
-    let missing = || {
-        Problem::new("request-not-found", 404, format!("request {id} is not known, or no longer"))
-            .hint("requests are listed at /v1/requests")
-    };
-    door.gateway.standing(number).await.ok_or_else(missing)
+/// Try a do-not-call again that was given up or waits for its next attempt. Only the OCSs that have not confirmed it are
+/// asked.
+#[utoipa::path(post, path = "/v1/requests/{id}/retry", tag = "requests",
+    params(("id" = String, Path, description = "request_id")),
+    responses((status = 200, body = RequestDto), (status = 202, body = RequestDto), (status = 404, body = ProblemDto),
+    (status = 409, body = ProblemDto), (status = 503, body = ProblemDto)))]
+async fn retry(State(door): State<Door>, Place(id): Place<String>, manner: Manner) -> Result<Response, Problem> {
+    let accepted = door.gateway.retry(number(&id, 404)?).await?;
+    answer(&door, accepted, manner.wait).await
+}
+
+fn unknown(id: &str) -> Problem {
+    Problem::new("request-not-found", 404, format!("request {id} is not known, or no longer"))
+        .hint("requests are listed at /v1/requests")
 }
 
 fn number(text: &str, status: u16) -> Result<RequestNumber, Problem> {

@@ -1,48 +1,49 @@
 //! The gateway's one task: it owns correlator, mirror and journal, so that nothing of the protocol needs a lock.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     pin::Pin,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt, stream::SelectAll};
+use futures_util::{FutureExt, Stream, StreamExt, stream::FuturesUnordered, stream::SelectAll};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Accepted, Command, GatewayEvent, Order, OrderError, Prepared, Shared, Site, Standing, TapEvent, outcome, raw,
-};
-use crate::engine::ChangedBy;
+use super::errand::Errands;
+use super::intake::{KeyLookup, Keys};
+use super::stage::{Effect, Stage};
+use super::wishes::Wishes;
+use super::{Command, GatewayEvent, OrderError, Shared, TapEvent, outcome, raw};
+use crate::engine::Ended;
 use crate::engine::Journal;
-use crate::engine::PairState;
 use crate::engine::RequestNumber;
-use crate::engine::RequestRecord;
 use crate::engine::RequestResult;
 use crate::engine::StatusMirror;
 use crate::engine::Step;
-use crate::message::{AppDbid, AutoCompletionPlace, CommDnMessage, GetCampaignStatus, Message, RequestKind, Target};
+use crate::message::{AppDbid, AutoCompletionPlace, CommDnMessage, Pair, RequestKind};
 use crate::net::client::{LinkEvent, LinkHandle};
 use crate::protocol::Time;
 use crate::protocol::UtcTime;
 use crate::protocol::link::Tag;
 use crate::protocol::requester::{
-    Input, LinkId, OcsPeer, Output, Progress, RequestId, RequestPhase, Requester, SendId, Standing as Heard,
-    Submission, WaitsFor,
+    DnAddress, Input, JournalMark, LinkId, OcsAnswer, OcsPeer, Output, Progress, RequestId, Requester, SendId,
 };
+use crate::store::{Mark, StoreError, Write};
 use crate::wire::Dialect;
 use crate::wire::EncodeError;
-use crate::wire::Reading;
 use crate::wire::Text;
-use crate::wire::logtext;
 
-/// Events of links that are taken before callers have their turn again.
-const EVENTS_IN_A_ROW: usize = 256;
+/// Events of links, and commands of callers, that are taken before others have their turn again.
+const IN_A_ROW: usize = 256;
+
+/// The T-Server's code for "not possible now"; a frame with it did not go out.
+const NOT_NOW: i32 = 54;
 
 pub(super) type LinkEvents = SelectAll<Pin<Box<dyn Stream<Item = (LinkId, LinkEvent)> + Send>>>;
 
@@ -53,20 +54,55 @@ pub(super) struct Line {
     pub(super) list_bytes_max: usize,
 }
 
+/// Settings of the task.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub(super) auto_completion_place: AutoCompletionPlace,
+    pub(super) answer: Duration,
+    pub(super) lane_wait: Duration,
+    /// A cancel that is older is given up.
+    pub(super) cancel_expires: Duration,
+    /// Open requests; one more is refused before the journal.
+    pub(super) open_max: usize,
+}
+
+/// What is known of an open request beside its row.
+pub(super) struct Open {
+    pub(super) kind: RequestKind,
+    /// When it was accepted, on the clock of the machines.
+    pub(super) since: Time,
+    /// How old it was by then: it comes from an earlier run.
+    pub(super) before: Duration,
+    /// Told when it has ended.
+    pub(super) waiters: Vec<oneshot::Sender<()>>,
+}
+
+impl Open {
+    pub(super) fn age(&self, now: Time) -> Duration {
+        now.saturating_sub(self.since).saturating_add(self.before)
+    }
+}
+
 pub(super) struct Core {
     pub(super) requester: Requester,
     pub(super) mirror: StatusMirror,
     pub(super) journal: Journal,
     pub(super) lines: BTreeMap<LinkId, Line>,
+    pub(super) up: BTreeSet<LinkId>,
     pub(super) shared: Arc<Shared>,
     pub(super) pool: Vec<AppDbid>,
     pub(super) ocss: Vec<OcsPeer>,
-    pub(super) auto_completion_place: AutoCompletionPlace,
-    pub(super) answer: Duration,
+    pub(super) rules: Rules,
     pub(super) start: Instant,
     pub(super) last_number: Option<RequestNumber>,
-    pub(super) waiting: BTreeMap<RequestNumber, oneshot::Sender<()>>,
-    pub(super) accepted: BTreeMap<RequestNumber, Time>,
+    pub(super) open: BTreeMap<RequestNumber, Open>,
+    pub(super) stage: Stage,
+    pub(super) keys: Keys,
+    pub(super) lookups: FuturesUnordered<KeyLookup>,
+    pub(super) errands: Errands,
+    pub(super) wishes: Wishes,
+    /// Frames for callers who were told that their request was not taken.
+    pub(super) unsent: BTreeSet<SendId>,
     pub(super) raw: raw::RawDesk,
 }
 
@@ -79,7 +115,8 @@ impl Core {
         stop: CancellationToken,
     ) {
         loop {
-            let due = self.requester.next_deadline().map(|due| self.start + due.0);
+            self.stage.kick();
+            let due = self.next_deadline();
             let timer = async {
                 match due {
                     Some(due) => sleep_until(due).await,
@@ -89,37 +126,68 @@ impl Core {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
+                (result, batch) = self.stage.landed() => self.landed(result, batch),
                 Some((link, event)) = links.next() => {
                     self.link_event(link, event);
-                    for _ in 1..EVENTS_IN_A_ROW {
-                        let Some(Some((link, event))) = futures_util::FutureExt::now_or_never(links.next()) else { break };
+                    for _ in 1..IN_A_ROW {
+                        let Some(Some((link, event))) = links.next().now_or_never() else { break };
                         self.link_event(link, event);
                     }
                 }
-                Some(command) = urgent.recv() => self.command(command),
+                Some(command) = urgent.recv() => {
+                    self.command(command);
+                    // Whoever came together shares a sync.
+                    for _ in 1..IN_A_ROW {
+                        let Ok(command) = urgent.try_recv() else { break };
+                        self.command(command);
+                    }
+                }
+                Some(found) = self.lookups.next(), if !self.lookups.is_empty() => self.key_found(found),
                 Some(command) = normal.recv() => self.command(command),
                 () = timer => {
                     self.give(Input::Timer);
+                    self.errands_due();
+                    self.wishes_due();
                 }
                 else => break,
             }
         }
+        self.flush().await;
     }
 
-    fn now(&self) -> Time {
+    /// What is gathered is written before the task ends; a store that refuses now has no other chance.
+    async fn flush(&mut self) {
+        while !self.stage.is_empty() && self.stage.trouble().is_none() {
+            self.stage.kick();
+            let (result, batch) = self.stage.landed().await;
+            self.landed(result, batch);
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let machines = [self.requester.next_deadline(), self.errands.next_due(), self.wishes.next_due()];
+        let first = machines.into_iter().flatten().min().map(|due| self.start + due.0);
+        first.into_iter().chain(self.stage.retry_at()).min()
+    }
+
+    pub(super) fn now(&self) -> Time {
         Time(self.start.elapsed())
     }
 
-    fn utc() -> UtcTime {
+    pub(super) fn is_up(&self, link: LinkId) -> bool {
+        self.up.contains(&link)
+    }
+
+    pub(super) fn utc() -> UtcTime {
         UtcTime::from(SystemTime::now())
     }
 
     fn command(&mut self, command: Command) {
         // A caller that has gone is no error anywhere below.
         match command {
-            Command::Submit { order, asked_by, reply } => {
-                let _ = reply.send(self.submit(&order, asked_by));
-            }
+            Command::Submit { order, asker, reply } => self.take_order(order, asker, reply),
+            Command::Held { asker, reply } => self.take_question(asker, reply),
+            Command::Retry { stored, confirmed, reply } => self.retry(*stored, &confirmed, reply),
             Command::DryRun { order, reply } => {
                 let _ = reply.send(self.dry_run(&order));
             }
@@ -132,6 +200,9 @@ impl Core {
             Command::States { reply } => {
                 let _ = reply.send(self.mirror.iter().cloned().collect());
             }
+            Command::Wishes { reply } => {
+                let _ = reply.send(self.wishes.all());
+            }
             Command::Raw { request, reply } => {
                 let result = self.raw.prepare(&request, &self.pool, &self.ocss, &self.lines);
                 let _ = reply.send(result.and_then(|prepared| {
@@ -142,175 +213,19 @@ impl Core {
         }
     }
 
-    fn prepare(&self, order: &Order) -> Result<Prepared, OrderError> {
-        let origin = self.pool.first().copied().unwrap_or(AppDbid(0));
-        let site = Site {
-            router: &self.shared.router,
-            mirror: &self.mirror,
-            auto_completion_place: self.auto_completion_place,
-            origin,
-        };
-        let prepared = order.prepare(site)?;
-        let message = CommDnMessage::new(origin, prepared.target, prepared.body.clone());
-        for line in self.lines.values() {
-            encode(&message, line)?;
-        }
-        Ok(prepared)
-    }
-
-    fn submit(&mut self, order: &Order, asked_by: String) -> Result<Accepted, OrderError> {
-        let prepared = self.prepare(order)?;
-        let (ended, told) = oneshot::channel();
-        let number = self.accept(prepared, asked_by, ended);
-        Ok(Accepted { number, ended: told })
-    }
-
-    /// Takes up a caller's request and gives it to the correlator.
-    fn accept(&mut self, prepared: Prepared, asked_by: String, waiter: oneshot::Sender<()>) -> RequestNumber {
-        let Prepared { body, target, advice, note } = prepared;
-        let kind = body.request_kind().unwrap_or(RequestKind::Status);
-        let number = self.next_number();
-        self.journal.accept(RequestRecord {
-            number,
-            kind,
-            pair: body.pair(),
-            target,
-            asked_by,
-            note,
-            warnings: advice.iter().map(ToString::to_string).collect(),
-            accepted_at: Self::utc(),
-            steps: Vec::new(),
-            draining: false,
-            ended: None,
-        });
-        self.accepted.insert(number, self.now());
-        self.waiting.insert(number, waiter);
-        self.publish_request(number);
-        // Kept in memory until it is answered, so it outlives a lost link.
-        let durable = kind == RequestKind::DoNotCall;
-        self.give(Input::Submit(Submission { id: RequestId(number.0), target, body, deadline: None, durable }));
-        number
-    }
-
-    fn next_number(&mut self) -> RequestNumber {
+    pub(super) fn next_number(&mut self) -> RequestNumber {
         let number = RequestNumber::next(Self::utc(), self.last_number);
         self.last_number = Some(number);
         number
     }
 
-    fn dry_run(&self, order: &Order) -> Result<String, OrderError> {
-        let prepared = self.prepare(order)?;
-        let origin = self.pool.first().copied().unwrap_or(AppDbid(0));
-        let message = CommDnMessage::new(origin, prepared.target, prepared.body);
-        let ocss = &self.ocss;
-        let peer = ocss.iter().find(|peer| prepared.target == Target::One(peer.dbid)).or(ocss.first());
-        let Some((line, dn)) = peer.and_then(|peer| Some((self.lines.get(&peer.address.link)?, &peer.address.dn)))
-        else {
-            return Err(OrderError::Stopping);
-        };
-        let packed = encode(&message, line)?;
-        let tree = crate::wire::TkvList::decode(&packed, &line.dialect, Reading::Tolerant).unwrap_or_default();
-        let block = logtext::Block::new(logtext::Head::tserver_request("RequestDistributeUserEvent"))
-            .with("CommunicationDN", logtext::AttributeValue::Text(Text::from(&**dn)))
-            .with("UserData", logtext::AttributeValue::list(tree));
-        let mut text = Vec::new();
-        logtext::write_block(&mut text, &block, &line.dialect, logtext::Style::Vendor)?;
-        Ok(String::from_utf8_lossy(&text).into_owned())
-    }
-
-    fn standing(&self, number: RequestNumber) -> Option<Standing> {
-        let record = Arc::new(self.journal.get(number)?.clone());
-        if record.ended.is_some() {
-            return Some(Standing { record, phase: "ended", waits_for: None, overdue: false, suspect: false });
-        }
-        let view = self.requester.inspect(RequestId(number.0));
-        let (phase, waits_for) = view.as_ref().map_or(("waiting", None), |view| phase_words(view.phase));
-        let waited = self.accepted.get(&number).map_or(Duration::ZERO, |since| self.now().saturating_sub(*since));
-        let legs = || view.iter().flat_map(|view| &view.legs);
-        let expects =
-            view.as_ref().is_some_and(|view| matches!(view.phase, RequestPhase::Live | RequestPhase::Settling));
-        let silent = expects && legs().all(|leg| leg.answer.is_none());
-        let overdue = silent && record.kind != RequestKind::Unload && waited >= self.answer;
-        let suspect = legs().any(|leg| leg.suspect);
-        Some(Standing { record, phase, waits_for: waits_for.map(str::to_owned), overdue, suspect })
-    }
-
-    fn link_event(&mut self, link: LinkId, event: LinkEvent) {
-        match event {
-            LinkEvent::UserEvent { dn, user_data, own_copy } => self.user_event(link, &dn, user_data, own_copy),
-            LinkEvent::Acked(tag) if raw::is_raw(tag) => {}
-            LinkEvent::Failed(tag, failure) if raw::is_raw(tag) => self.raw.failed(tag, &failure.to_string()),
-            LinkEvent::Acked(Tag(send)) => self.give(Input::Acked { send: SendId(send) }),
-            LinkEvent::Failed(Tag(send), failure) => {
-                let tserver_code = failure.code().map(|code| code.0);
-                self.give(Input::SendFailed { send: SendId(send), tserver_code });
-            }
-            LinkEvent::Up(_) => {
-                self.give(Input::LinkUp { link });
-                self.ask_states(link);
-                self.publish_link(link);
-            }
-            LinkEvent::Lost(_) => {
-                self.give(Input::LinkDown { link });
-                self.publish_link(link);
-            }
-            LinkEvent::SwitchDown | LinkEvent::Registered(_) | LinkEvent::NotRegistered(..) => self.publish_link(link),
-            LinkEvent::LoggedIn(_)
-            | LinkEvent::Unregistered(_)
-            | LinkEvent::DnOutOfService(_)
-            | LinkEvent::DnBackInService(_)
-            | LinkEvent::AttemptFailed(..) => {}
-        }
-    }
-
-    fn user_event(&mut self, link: LinkId, dn: &Text, user_data: Bytes, own_copy: bool) {
-        let Some(line) = self.lines.get(&link) else { return };
-        let decoded = CommDnMessage::decode(&user_data, &line.dialect, Reading::Tolerant);
-        if own_copy {
-            return; // it was shown when it went out
-        }
-        let message = match decoded {
-            Ok(decoded) => {
-                for warning in &decoded.warnings {
-                    tracing::debug!(%warning, origin = %decoded.message.origin, "tolerated");
-                }
-                Some(decoded.message)
-            }
-            Err(error) => {
-                tracing::warn!(%error, %dn, "user event that is no CommDN message");
-                None
-            }
-        };
-        let dn = dn.display().into_owned();
-        self.tap(link, true, &dn, &user_data, message.clone());
-        if let Some(message) = message {
-            self.raw.heard(&message);
-            self.give(Input::Event { link, dn: dn.into(), message, user_data });
-        }
-    }
-
-    /// After a link came up, the state of every pair of its OCSs is asked: what happened meanwhile was not heard.
-    fn ask_states(&mut self, link: LinkId) {
-        let on_link = |ocs: AppDbid| {
-            let peers = &self.ocss;
-            peers.iter().any(|peer| peer.dbid == ocs && peer.address.link == link)
-        };
-        let known = self.mirror.iter().map(|state| (state.pair, state.ocs));
-        let mut pairs: Vec<_> = self.shared.router.pairs().chain(known).filter(|(_, ocs)| on_link(*ocs)).collect();
-        pairs.sort_unstable();
-        pairs.dedup();
-        for (pair, ocs) in pairs {
-            let body = Message::from(GetCampaignStatus::new(pair));
-            // Nobody asked, so the journal has no row: the answer changes the mirror and that is all.
-            let id = RequestId(self.next_number().0);
-            let target = Target::One(ocs);
-            self.give(Input::Submit(Submission { id, target, body, deadline: None, durable: false }));
-        }
-    }
-
     /// One input for the correlator, and everything it wants done.
-    fn give(&mut self, input: Input) {
+    pub(super) fn give(&mut self, input: Input) {
         self.requester.handle(self.now(), input);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
         while let Some(output) = self.requester.poll() {
             self.perform(output);
         }
@@ -318,21 +233,117 @@ impl Core {
 
     fn perform(&mut self, output: Output) {
         match output {
-            // Requests are kept in memory for now; a store syncs the mark here, before the send that follows.
-            Output::Journal(_) => {}
-            Output::Send { send, address, message } => self.send(send, address.link, &address.dn, &message),
-            Output::Outcome { id, outcome } => self.ended(RequestNumber(id.0), outcome),
-            Output::Progress { id, progress } => self.progress(RequestNumber(id.0), progress),
+            Output::Journal(mark) => self.mark(mark),
+            Output::Send { send, address, message } => {
+                self.then(None, Effect::Send { send, address, message: Box::new(message) })
+            }
+            Output::Outcome { id, outcome } => match self.errands.parent(id) {
+                Some(number) => self.errand_outcome(number, id, &outcome),
+                None => self.ended(RequestNumber(id.0), &outcome),
+            },
+            Output::Progress { id, progress } => {
+                let number = self.errands.parent(id).unwrap_or(RequestNumber(id.0));
+                self.progress(number, progress);
+            }
             Output::Mirror { message, standing, .. } => self.mirror(&message, standing),
             Output::Alarm(alarm) => tracing::error!(?alarm, "somebody else sends with our DBID, or a table is full"),
             Output::Echo { ocs, fact, proved } => {
                 tracing::info!(%ocs, fact = fact.slug(), proved, "what this OCS echoes");
+                self.stage.write(None, Write::Echo { ocs, fact, proved, at: Self::utc() });
             }
         }
     }
 
-    fn send(&mut self, send: SendId, link: LinkId, dn: &str, message: &CommDnMessage) {
+    /// Rule 16. The frame that follows waits for it.
+    fn mark(&mut self, mark: JournalMark) {
+        let JournalMark { send, requests, ocss, address, origin, .. } = mark;
+        let number = |id: &RequestId| self.errands.parent(*id).unwrap_or(RequestNumber(id.0));
+        let mut requests: Vec<RequestNumber> =
+            requests.iter().map(number).filter(|number| self.open.contains_key(number)).collect();
+        requests.sort_unstable();
+        requests.dedup();
+        if requests.is_empty() {
+            // Its callers were told that it was not taken: the next output, its frame, stays here.
+            self.unsent.insert(send);
+            return;
+        }
+        let link = self.lines.get(&address.link).map(|line| line.handle.name().to_owned()).unwrap_or_default();
+        let dn = address.dn.to_string();
+        self.stage.write(None, Write::Mark(Mark { requests, send, ocss, link, dn, origin, at: Self::utc() }));
+    }
+
+    /// Does it now, or once what was written before is on the disk.
+    pub(super) fn then(&mut self, of: Option<RequestNumber>, effect: Effect) {
+        if let Some(effect) = self.stage.then(of, effect) {
+            self.happen(effect);
+        }
+    }
+
+    fn happen(&mut self, effect: Effect) {
+        match effect {
+            Effect::Send { send, address, message } => self.send(send, &address, &message),
+            Effect::Reply { reply, accepted } => {
+                let _ = reply.send(Ok(accepted)); // a caller that has gone is no error
+            }
+            Effect::Accepted(number) => {
+                self.keys.durable(number);
+                self.publish_request(number);
+            }
+            Effect::End(number, ended) => self.end(number, *ended),
+            Effect::Wish(wish) => self.wishes.add(wish),
+            Effect::Unwish(ocs, pair) => self.wishes.forget(ocs, pair),
+        }
+    }
+
+    fn landed(&mut self, result: Result<(), StoreError>, batch: super::stage::Batch) {
+        match result {
+            Ok(()) => {
+                self.stage.succeeded();
+                self.shared.set_trouble(None);
+                self.stage.busy = true;
+                let mut effects = batch.effects;
+                while !effects.is_empty() {
+                    for (_, effect) in effects {
+                        self.happen(effect);
+                    }
+                    self.drain();
+                    effects = self.stage.ripe();
+                }
+                self.stage.busy = false;
+            }
+            Err(error) => {
+                self.shared.set_trouble(Some(error.clone()));
+                self.shared.tally.store_refusals.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                let refused = self.stage.failed(error.clone(), batch);
+                for number in refused.requests {
+                    self.forget(number);
+                }
+                for reply in refused.replies {
+                    let _ = reply.send(Err(OrderError::Store(error.to_string())));
+                }
+                for send in refused.sends {
+                    self.give(Input::SendFailed { send, tserver_code: Some(NOT_NOW) });
+                }
+            }
+        }
+    }
+
+    /// A request that was not acknowledged is taken back. What the correlator still does with it meets nobody.
+    fn forget(&mut self, number: RequestNumber) {
+        self.journal.remove(number);
+        self.open.remove(&number);
+        self.errands.forget(number);
+        self.wishes.closed(number);
+        self.keys.durable(number);
+    }
+
+    fn send(&mut self, send: SendId, address: &DnAddress, message: &CommDnMessage) {
         let failed = |code| Input::SendFailed { send, tserver_code: code };
+        if self.unsent.remove(&send) {
+            self.requester.handle(self.now(), failed(Some(NOT_NOW)));
+            return;
+        }
+        let (link, dn) = (address.link, &*address.dn);
         let Some(line) = self.lines.get(&link) else { return };
         match encode(message, line) {
             Ok(packed) => {
@@ -340,7 +351,7 @@ impl Core {
                 let Some(line) = self.lines.get(&link) else { return };
                 if let Err(error) = line.handle.distribute(Text::from(dn), packed, Tag(send.0)) {
                     tracing::warn!(%error, "not sent");
-                    self.requester.handle(self.now(), failed(Some(54)));
+                    self.requester.handle(self.now(), failed(Some(NOT_NOW)));
                 }
             }
             Err(error) => {
@@ -354,11 +365,14 @@ impl Core {
         let (text, frame) = match progress {
             Progress::Sent { send, origin } => (format!("sent as application {origin} (send {})", send.0), None),
             Progress::Answer(answer) => {
-                let frame = self.frame_of(answer.ocs, &answer.frame);
-                (outcome::describe(&answer), frame)
+                self.errand_answer(number, &answer);
+                return;
             }
             Progress::AcceptedDraining { ocs } => {
                 self.journal.draining(number);
+                if self.is_journaled(number) {
+                    self.stage.write(Some(number), Write::Draining(number));
+                }
                 (format!("OCS {ocs} accepted the unload; calls are still open"), None)
             }
             Progress::Checking => ("the link was lost; what became of it is being found out".to_owned(), None),
@@ -370,19 +384,33 @@ impl Core {
         self.note(number, text, frame);
     }
 
-    fn ended(&mut self, number: RequestNumber, outcome: crate::protocol::requester::Outcome) {
-        let Some(since) = self.accepted.get(&number).copied() else { return }; // our own question
-        let took = self.now().saturating_sub(since);
+    /// The end of everything but do-not-calls, which have errands.
+    fn ended(&mut self, number: RequestNumber, outcome: &crate::protocol::requester::Outcome) {
+        let Some(open) = self.open.get(&number) else { return }; // our own question
+        let took = open.age(self.now());
         for answer in outcome.answers() {
-            let frame = self.frame_of(answer.ocs, &answer.frame);
-            self.note(number, outcome::describe(answer), frame);
+            self.note_answer(number, answer);
         }
-        let ended = outcome::ended(&outcome, Self::utc(), took);
+        let ended = outcome::ended(outcome, Self::utc(), took);
+        self.stop_ended(number, outcome);
+        self.finish(number, ended);
+    }
+
+    /// Writes the end down; everybody hears of it afterwards.
+    pub(super) fn finish(&mut self, number: RequestNumber, ended: Ended) {
+        if self.is_journaled(number) {
+            self.stage.write(Some(number), Write::End(number, Box::new(ended.clone())));
+        }
+        self.then(Some(number), Effect::End(number, Box::new(ended)));
+    }
+
+    fn end(&mut self, number: RequestNumber, ended: Ended) {
         let good = matches!(ended.result, RequestResult::Answered | RequestResult::Mixed | RequestResult::Partial);
         let kind = self.journal.end(number, ended).map(|record| record.kind);
-        self.accepted.remove(&number);
-        if let Some(waiter) = self.waiting.remove(&number) {
-            let _ = waiter.send(()); // a caller that has gone is no error
+        if let Some(open) = self.open.remove(&number) {
+            for waiter in open.waiters {
+                let _ = waiter.send(()); // a caller that has gone is no error
+            }
         }
         self.publish_request(number);
         if kind == Some(RequestKind::DoNotCall)
@@ -393,13 +421,28 @@ impl Core {
         }
     }
 
-    fn note(&mut self, number: RequestNumber, text: String, frame: Option<(String, Bytes)>) {
-        let Some(since) = self.accepted.get(&number).copied() else { return };
-        let after = self.now().saturating_sub(since);
+    /// Reads are not journaled.
+    pub(super) fn is_journaled(&self, number: RequestNumber) -> bool {
+        self.open.get(&number).is_some_and(|open| open.kind.is_mutating())
+    }
+
+    pub(super) fn note_answer(&mut self, number: RequestNumber, answer: &OcsAnswer) {
+        let frame = self.frame_of(answer.ocs, &answer.frame);
+        self.note(number, outcome::describe(answer), frame);
+    }
+
+    pub(super) fn note(&mut self, number: RequestNumber, text: String, frame: Option<(String, Bytes)>) {
+        let Some(open) = self.open.get(&number) else { return };
+        let after = open.age(self.now());
         let told = |step: &Step| step.text == text; // an answer of one OCS is told when it comes, and again at the end
-        if !self.journal.get(number).is_some_and(|record| record.steps.iter().any(told)) {
-            self.journal.step(number, Step { after, text, frame });
+        if self.journal.get(number).is_some_and(|record| record.steps.iter().any(told)) {
+            return;
         }
+        let step = Step { after, text, frame };
+        if self.is_journaled(number) {
+            self.stage.write(Some(number), Write::Step(number, step.clone()));
+        }
+        self.journal.step(number, step);
     }
 
     /// A frame with the DN of the OCS it came from; copied, since it shares the link's read buffer.
@@ -408,36 +451,20 @@ impl Core {
         (!frame.is_empty()).then(|| (peer.address.dn.to_string(), Bytes::copy_from_slice(frame)))
     }
 
-    fn mirror(&mut self, message: &CommDnMessage, standing: Heard) {
-        let by = match (&message.body, standing) {
-            (Message::CampaignStatus(_), Heard::Answer) => ChangedBy::Status,
-            (_, Heard::Answer) => ChangedBy::Request,
-            _ => ChangedBy::Notification,
-        };
-        let known = self.ocss.iter().any(|peer| peer.dbid == message.origin || peer.backup == Some(message.origin));
-        if !known {
-            return; // only OCSs tell states
-        }
-        let ocs = self.shared.router.ocs_of_member(message.origin);
-        if let Some(state) = self.mirror.apply(Self::utc(), ocs, &message.body, by) {
-            let state: PairState = state.clone();
-            self.shared.events.publish(GatewayEvent::State(state));
-        }
-    }
-
-    fn publish_request(&self, number: RequestNumber) {
+    pub(super) fn publish_request(&self, number: RequestNumber) {
         if let Some(record) = self.journal.get(number) {
             self.shared.events.publish(GatewayEvent::Request(Arc::new(record.clone())));
         }
     }
 
-    fn publish_link(&self, link: LinkId) {
-        if let Some(line) = self.lines.get(&link) {
-            self.shared.events.publish(GatewayEvent::Link(line.handle.name().to_owned()));
-        }
-    }
-
-    fn tap(&self, link: LinkId, incoming: bool, dn: &str, user_data: &Bytes, message: Option<CommDnMessage>) {
+    pub(super) fn tap(
+        &self,
+        link: LinkId,
+        incoming: bool,
+        dn: &str,
+        user_data: &Bytes,
+        message: Option<CommDnMessage>,
+    ) {
         if !self.shared.tap.is_heard() {
             return;
         }
@@ -452,19 +479,14 @@ impl Core {
             message,
         });
     }
-}
 
-/// The name of a phase, and what a waiting request waits for.
-fn phase_words(phase: RequestPhase) -> (&'static str, Option<&'static str>) {
-    match phase {
-        RequestPhase::Waiting(WaitsFor::Lane) => ("waiting", Some("an earlier request about the same subject")),
-        RequestPhase::Waiting(WaitsFor::Address) => {
-            ("waiting", Some("an application DBID on which it cannot be confused"))
+    /// The OCS and pair of a campaign request.
+    pub(super) fn place_of(&self, number: RequestNumber) -> Option<(AppDbid, Pair)> {
+        let record = self.journal.get(number)?;
+        match record.target {
+            crate::message::Target::One(ocs) => Some((ocs, record.pair?)),
+            crate::message::Target::Every => None,
         }
-        RequestPhase::Waiting(WaitsFor::Link) => ("waiting", Some("the link to the T-Server")),
-        RequestPhase::Live => ("live", None),
-        RequestPhase::Checking => ("checking", None),
-        RequestPhase::Settling => ("settling", None),
     }
 }
 

@@ -2,16 +2,26 @@
 
 mod build;
 mod core;
+mod errand;
+mod hear;
+mod intake;
 mod order;
 mod outcome;
 mod raw;
+mod restore;
+mod stage;
+mod wishes;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-pub use build::{BuildError, start_gateway};
+pub use build::{BuildError, open_store, start_gateway, start_gateway_on};
 pub use order::{DialingWish, Order, OrderError, Prepared, Site};
 pub use raw::{RawAnswer, RawError, RawRequest};
 
@@ -22,12 +32,15 @@ use crate::engine::RequestRecord;
 use crate::engine::RequestResult;
 use crate::engine::Router;
 use crate::engine::Which;
+use crate::message::AppDbid;
 use crate::message::CommDnMessage;
 use crate::message::ErrorCode;
+use crate::message::Pair;
 use crate::message::RequestKind;
 use crate::net::registry::LinkDirectory;
 use crate::protocol::UtcTime;
 use crate::service::Hub;
+use crate::store::{Dead, Delivery, RequestPage, StopWish, Store, StoreError, StoredRequest};
 use crate::wire::Dialect;
 
 /// Commands of callers that may wait, in each priority; one more is refused as overloaded.
@@ -44,6 +57,79 @@ pub enum GatewayEvent {
     Dnc(Arc<RequestRecord>),
     /// A link came or went.
     Link(String),
+    /// An operator has to know.
+    Alarm(Alarm),
+}
+
+/// Something that does not heal by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alarm {
+    /// When.
+    pub at: UtcTime,
+    /// A slug: `stop` = a campaign does not stand still although it was told to.
+    pub kind: &'static str,
+    /// Which OCS.
+    pub ocs: AppDbid,
+    /// Which campaign on which group.
+    pub pair: Option<Pair>,
+    /// The request that it is about.
+    pub request: Option<RequestNumber>,
+    /// In words.
+    pub text: String,
+}
+
+/// Who asks, how, and under which name of their own.
+#[derive(Clone, Debug, Default)]
+pub struct Asker {
+    /// Who; owns the key.
+    pub by: String,
+    /// `http`, `cli`, `import`, `tserver`.
+    pub channel: String,
+    /// Makes repeating harmless (G2).
+    pub key: Option<GivenKey>,
+    /// The gateway itself: its stops are no new wishes.
+    by_gateway: bool,
+}
+
+/// A caller's own name for a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenKey {
+    /// The key.
+    pub key: String,
+    /// SHA-256 of what was asked with it.
+    pub body_sha256: [u8; 32],
+}
+
+impl Asker {
+    /// Somebody without a key.
+    #[must_use]
+    pub fn new(by: &str, channel: &str) -> Self {
+        Self { by: by.to_owned(), channel: channel.to_owned(), ..Self::default() }
+    }
+
+    /// The same with a key.
+    #[must_use]
+    pub fn with_key(mut self, key: Option<GivenKey>) -> Self {
+        self.key = key;
+        self
+    }
+
+    fn gateway() -> Self {
+        Self { by_gateway: true, ..Self::new("gateway", "gateway") }
+    }
+}
+
+/// What has happened since the start.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Do-not-calls that were given up.
+    pub dead_letters: AtomicU64,
+    /// Attempts at a do-not-call that came to nothing and are followed by another.
+    pub retries: AtomicU64,
+    /// Campaigns that did not stop although they were told to again and again.
+    pub stop_alarms: AtomicU64,
+    /// Commits that the store refused.
+    pub store_refusals: AtomicU64,
 }
 
 /// A UserEvent that passed.
@@ -87,15 +173,71 @@ pub struct Standing {
     pub overdue: bool,
     /// An event came that could be its answer or another request's.
     pub suspect: bool,
+    /// How often it came to nothing.
+    pub attempts: u32,
+    /// When it is tried again.
+    pub next_try: Option<UtcTime>,
+    /// It was given up.
+    pub dead: Option<Dead>,
 }
 
+impl Standing {
+    fn of(record: Arc<RequestRecord>) -> Self {
+        Self {
+            record,
+            phase: "waiting",
+            waits_for: None,
+            overdue: false,
+            suspect: false,
+            attempts: 0,
+            next_try: None,
+            dead: None,
+        }
+    }
+}
+
+type Reply<T> = oneshot::Sender<T>;
+
 enum Command {
-    Submit { order: Order, asked_by: String, reply: oneshot::Sender<Result<Accepted, OrderError>> },
-    DryRun { order: Order, reply: oneshot::Sender<Result<String, OrderError>> },
-    Standing { number: RequestNumber, reply: oneshot::Sender<Option<Standing>> },
-    List { which: Which, after: Option<RequestNumber>, most: usize, reply: oneshot::Sender<Vec<RequestRecord>> },
-    States { reply: oneshot::Sender<Vec<PairState>> },
-    Raw { request: Box<RawRequest>, reply: oneshot::Sender<Result<mpsc::Receiver<RawAnswer>, RawError>> },
+    Submit {
+        order: Order,
+        asker: Asker,
+        reply: Reply<Result<Accepted, OrderError>>,
+    },
+    /// The request that a key stands for.
+    Held {
+        asker: Asker,
+        reply: Reply<Option<Result<Accepted, OrderError>>>,
+    },
+    Retry {
+        stored: Box<StoredRequest>,
+        confirmed: Vec<Delivery>,
+        reply: Reply<Result<Accepted, OrderError>>,
+    },
+    Wishes {
+        reply: Reply<Vec<StopWish>>,
+    },
+    DryRun {
+        order: Order,
+        reply: oneshot::Sender<Result<String, OrderError>>,
+    },
+    Standing {
+        number: RequestNumber,
+        reply: oneshot::Sender<Option<Standing>>,
+    },
+    List {
+        which: Which,
+        after: Option<RequestNumber>,
+        most: usize,
+        reply: oneshot::Sender<Vec<RequestRecord>>,
+    },
+    States {
+        reply: oneshot::Sender<Vec<PairState>>,
+    },
+    Raw {
+        request: Box<RawRequest>,
+        reply: oneshot::Sender<Result<mpsc::Receiver<RawAnswer>, RawError>>,
+    },
 }
 
 /// Speaks to the gateway. Cheap to clone.
@@ -116,27 +258,49 @@ struct Shared {
     events: Hub<GatewayEvent>,
     tap: Hub<TapEvent>,
     wait: Duration,
+    store: Arc<dyn Store>,
+    trouble: Mutex<Option<StoreError>>,
+    tally: Tally,
+}
+
+impl Shared {
+    fn set_trouble(&self, error: Option<StoreError>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    }
 }
 
 impl Gateway {
-    /// Takes an order. The request lives on when the caller goes.
+    /// Takes an order: it is on the disk when this returns. The request lives on when the caller goes. With a key that
+    /// the asker has used before, it is the request of that time.
     ///
     /// # Errors
-    /// [`OrderError`]; nothing was sent.
-    pub async fn submit(&self, order: Order, asked_by: &str) -> Result<Accepted, OrderError> {
-        let kind = match &order {
-            Order::Campaign { kind, .. } => *kind,
-            Order::DoNotCall { .. } => RequestKind::DoNotCall,
-            Order::CancelRecord { .. } => RequestKind::CancelRecord,
-        };
-        let queue = if Priority::of(kind) == Priority::Person { &self.urgent } else { &self.normal };
+    /// [`OrderError`]; nothing was sent, and nothing is kept.
+    pub async fn submit(&self, order: Order, asker: Asker) -> Result<Accepted, OrderError> {
+        let queue = if Priority::of(order.kind()) == Priority::Person { &self.urgent } else { &self.normal };
         let (reply, answer) = oneshot::channel();
-        let command = Command::Submit { order, asked_by: asked_by.to_owned(), reply };
-        queue.try_send(command).map_err(|error| match error {
+        queue.try_send(Command::Submit { order, asker, reply }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => OrderError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => OrderError::Stopping,
         })?;
         answer.await.map_err(|_| OrderError::Stopping)?
+    }
+
+    /// Tries a do-not-call again that was given up or waits for its next turn; only the OCSs that have not confirmed it
+    /// are asked.
+    ///
+    /// # Errors
+    /// [`OrderError::NoSuchRequest`], [`OrderError::NotRepeatable`], [`OrderError::Store`].
+    pub async fn retry(&self, number: RequestNumber) -> Result<Accepted, OrderError> {
+        let unread = |error: StoreError| OrderError::Store(error.to_string());
+        let stored = self.shared.store.request(number).await.map_err(unread)?;
+        let stored = stored.ok_or(OrderError::NoSuchRequest(number))?;
+        if stored.record.kind != RequestKind::DoNotCall {
+            return Err(OrderError::NotRepeatable(number));
+        }
+        let evidence = self.shared.store.dnc(number).await.map_err(unread)?;
+        let confirmed = evidence.map(|evidence| evidence.deliveries).unwrap_or_default();
+        let retry = |reply| Command::Retry { stored: Box::new(stored), confirmed, reply };
+        self.ask(retry).await.ok_or(OrderError::Stopping)?
     }
 
     /// The UserEvent that an order would send, as log text.
@@ -152,13 +316,20 @@ impl Gateway {
     ///
     /// # Errors
     /// As [`Gateway::submit`].
-    pub async fn complete(&self, campaign: &str, group: &str, asked_by: &str) -> Result<Accepted, OrderError> {
+    pub async fn complete(&self, campaign: &str, group: &str, asker: Asker) -> Result<Accepted, OrderError> {
+        if asker.key.is_some() {
+            let held = self.ask(|reply| Command::Held { asker: asker.clone(), reply }).await;
+            if let Some(held) = held.ok_or(OrderError::Stopping)? {
+                return held;
+            }
+        }
         let order =
             |kind| Order::Campaign { kind, campaign: campaign.into(), group: group.into(), wish: Box::default() };
         let (stop, unload) = (order(RequestKind::Stop), order(RequestKind::Unload));
-        let (gateway, asked_by) = (self.clone(), asked_by.to_owned());
+        let gateway = self.clone();
         let both = tokio::spawn(async move {
-            let stopped = gateway.submit(stop, &asked_by).await?;
+            // The key is the unload's: a caller that comes back after a crash in between has both done.
+            let stopped = gateway.submit(stop, asker.clone().with_key(None)).await?;
             // A gateway that stops leaves the request as it stands.
             let _ = stopped.ended.await;
             let standing = gateway.standing(stopped.number).await.ok_or(OrderError::Stopping)?;
@@ -166,7 +337,7 @@ impl Gateway {
             let is_stopped = ended.result == RequestResult::Answered
                 || ended.answers.iter().any(|answer| answer.code == Some(ErrorCode::CAMPAIGN_NOT_STARTED));
             if is_stopped {
-                return gateway.submit(unload, &asked_by).await;
+                return gateway.submit(unload, asker).await;
             }
             let (told, ended) = oneshot::channel();
             let _ = told.send(());
@@ -177,12 +348,87 @@ impl Gateway {
 
     /// How a request stands; `None` when it is not known, or no longer.
     pub async fn standing(&self, number: RequestNumber) -> Option<Standing> {
-        self.ask(|reply| Command::Standing { number, reply }).await.flatten()
+        if let Some(standing) = self.ask(|reply| Command::Standing { number, reply }).await.flatten() {
+            return Some(standing);
+        }
+        self.stored(number).await.map(errand::standing_of)
+    }
+
+    /// How a request stands, with everything that happened to it in this run and earlier ones.
+    pub async fn explain(&self, number: RequestNumber) -> Option<Standing> {
+        let standing = self.ask(|reply| Command::Standing { number, reply }).await.flatten();
+        let stored = self.stored(number).await;
+        match (standing, stored) {
+            (None, stored) => stored.map(errand::standing_of),
+            (Some(mut standing), Some(stored)) => {
+                standing.dead = standing.dead.or(stored.dead);
+                standing.attempts = standing.attempts.max(stored.attempts);
+                if stored.record.steps.len() > standing.record.steps.len() {
+                    let mut record = RequestRecord::clone(&standing.record);
+                    record.steps = stored.record.steps;
+                    standing.record = Arc::new(record);
+                }
+                Some(standing)
+            }
+            (standing, None) => standing,
+        }
+    }
+
+    async fn stored(&self, number: RequestNumber) -> Option<StoredRequest> {
+        let stored = self.shared.store.request(number).await;
+        stored.inspect_err(|error| tracing::error!(%error, request = %number, "not read")).ok().flatten()
     }
 
     /// Requests from the newest on.
     pub async fn requests(&self, which: Which, after: Option<RequestNumber>, most: usize) -> Vec<RequestRecord> {
-        self.ask(|reply| Command::List { which, after, most, reply }).await.unwrap_or_default()
+        let known = self.ask(|reply| Command::List { which, after, most, reply }).await.unwrap_or_default();
+        let page = RequestPage { which, dead: false, after, most };
+        let mut all: BTreeMap<RequestNumber, RequestRecord> =
+            self.stored_page(page).await.into_iter().map(|record| (record.number, record)).collect();
+        // What is in memory is newer; what the store still calls open may have ended.
+        for record in known {
+            all.insert(record.number, record);
+        }
+        let fits = |record: &RequestRecord| match which {
+            Which::All => true,
+            Which::Open => record.ended.is_none(),
+            Which::Ended => record.ended.is_some(),
+        };
+        all.into_values().rev().filter(fits).take(most).collect()
+    }
+
+    /// Dead letters from the newest on.
+    pub async fn dead_letters(&self, after: Option<RequestNumber>, most: usize) -> Vec<RequestRecord> {
+        self.stored_page(RequestPage { which: Which::All, dead: true, after, most }).await
+    }
+
+    async fn stored_page(&self, page: RequestPage) -> Vec<RequestRecord> {
+        let stored = self.shared.store.requests(page).await;
+        stored.inspect_err(|error| tracing::error!(%error, "requests are not read")).unwrap_or_default()
+    }
+
+    /// Pairs that are to stand still and are not known to.
+    pub async fn stop_wishes(&self) -> Vec<StopWish> {
+        self.ask(|reply| Command::Wishes { reply }).await.unwrap_or_default()
+    }
+
+    /// Where everything is kept.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.shared.store
+    }
+
+    /// Why nothing is acknowledged at the moment; `None` = requests are taken.
+    #[must_use]
+    pub fn store_trouble(&self) -> Option<StoreError> {
+        let trouble = self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        trouble.or_else(|| self.shared.store.trouble())
+    }
+
+    /// What has happened since the start.
+    #[must_use]
+    pub fn tally(&self) -> &Tally {
+        &self.shared.tally
     }
 
     /// Every campaign group that was heard of.
