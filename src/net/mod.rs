@@ -6,3 +6,4 @@ pub mod driver;
 pub mod listener;
 mod ready;
 pub mod registry;
+pub mod tls;
