@@ -10,6 +10,7 @@ use crate::cli::args::Global;
 use crate::cli::exit::{CliError, Exit, exit_of_outcome};
 use crate::cli::output::Output;
 use crate::http::dto::{DryRunDto, ProblemDto, RequestDto};
+use crate::net::tls::install_provider;
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -63,6 +64,7 @@ impl Client {
         }
         let host = base.host_str().unwrap_or_default();
         let loopback = host == "localhost" || host.starts_with("127.") || host == "[::1]";
+        install_provider();
         let mut builder = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())

@@ -199,7 +199,8 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 fn server_config(files: &ServerFiles) -> Result<ServerConfig, TlsError> {
-    let unusable = |error: &dyn std::fmt::Display| TlsError::Unusable { path: files.cert.clone(), error: error.to_string() };
+    let unusable =
+        |error: &dyn std::fmt::Display| TlsError::Unusable { path: files.cert.clone(), error: error.to_string() };
     let builder = ServerConfig::builder_with_provider(provider());
     let builder = builder.with_safe_default_protocol_versions().map_err(|error| unusable(&error))?;
     let builder = match &files.client_ca {
@@ -207,7 +208,8 @@ fn server_config(files: &ServerFiles) -> Result<ServerConfig, TlsError> {
         Some(path) => {
             let roots = Arc::new(roots(path)?);
             let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider()).build();
-            let wrong = |error: &dyn std::fmt::Display| TlsError::Unusable { path: path.clone(), error: error.to_string() };
+            let wrong =
+                |error: &dyn std::fmt::Display| TlsError::Unusable { path: path.clone(), error: error.to_string() };
             builder.with_client_cert_verifier(verifier.map_err(|error| wrong(&error))?)
         }
     };
@@ -215,7 +217,8 @@ fn server_config(files: &ServerFiles) -> Result<ServerConfig, TlsError> {
 }
 
 fn client_config(files: &ClientFiles) -> Result<ClientConfig, TlsError> {
-    let unusable = |path: &Path, error: rustls::Error| TlsError::Unusable { path: path.into(), error: error.to_string() };
+    let unusable =
+        |path: &Path, error: rustls::Error| TlsError::Unusable { path: path.into(), error: error.to_string() };
     let builder = ClientConfig::builder_with_provider(provider());
     let builder = builder.with_safe_default_protocol_versions().map_err(|error| unusable(&files.ca, error))?;
     let builder = builder.with_root_certificates(roots(&files.ca)?);

@@ -4,6 +4,7 @@ use std::{future::Future, net::SocketAddr, time::Duration};
 
 use commdn::engine::topology::Topology;
 use commdn::http;
+use commdn::net::tls::install_provider;
 use commdn::protocol::profile::Profile;
 use commdn::service::gateway::{Gateway, start_gateway};
 use commdn::service::simulator::{SimSettings, Simulator, start_simulator};
@@ -83,6 +84,7 @@ impl Site {
         let addr = listener.local_addr().unwrap();
         let (behind, token, allowed) = (gateway.clone(), stop_door.clone(), config.http.allowed_hosts.clone());
         let door = tokio::spawn(async move { http::serve(listener, behind, &allowed, token).await });
+        install_provider();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { addr, gateway, client, simulator: None, door, task, stop_door, stop_gateway }
     }

@@ -72,6 +72,7 @@ impl Core {
     pub(super) fn restore(&mut self, memory: Memory) {
         let Memory { numbers, rows, mut deliveries, wishes, states, .. } = memory;
         self.last_number = numbers.request;
+        let is_first_run = numbers == LastNumbers::default() && states.is_empty();
         for state in states {
             self.mirror.restore(state);
         }
@@ -88,7 +89,10 @@ impl Core {
         if open > 0 {
             tracing::info!(open, "requests of an earlier run are taken up again");
         }
-        self.give(Input::Restored(journal));
+        // The first run has no questions that were forgotten.
+        if !is_first_run {
+            self.give(Input::Restored(journal));
+        }
         for number in at_once {
             self.errand_send(number);
         }
