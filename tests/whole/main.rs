@@ -7,6 +7,8 @@ mod stream;
 
 mod control;
 mod errors;
+mod outbox;
+mod outbox_store;
 mod people;
 mod profiles;
 mod program;

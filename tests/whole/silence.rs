@@ -98,7 +98,7 @@ fn repeats_soon(config: &mut Config) {
 }
 
 /// An address on which nobody listens. It is not 127.0.0.1, where other tests take ports.
-async fn free_address() -> String {
+pub(crate) async fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.77:0").await.unwrap();
     listener.local_addr().unwrap().to_string()
 }

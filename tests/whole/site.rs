@@ -1,14 +1,15 @@
 //! A T-Server, its OCSs, a gateway and its door in this process, and a client of the door.
 
-use std::{future::Future, net::SocketAddr, time::Duration};
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use commdn::engine::topology::Topology;
 use commdn::http;
 use commdn::net::tls::install_provider;
 use commdn::protocol::profile::Profile;
-use commdn::service::gateway::{Gateway, start_gateway};
+use commdn::service::gateway::{Gateway, open_store, start_gateway_on};
 use commdn::service::simulator::{SimSettings, Simulator, start_simulator};
 use commdn::service::{Config, config_of_site};
+use commdn::store::Store;
 use commdn::wire::limits::LIST_BYTES_DEFAULT;
 use reqwest::{Method, RequestBuilder, header};
 use serde_json::Value;
@@ -40,6 +41,7 @@ pub(crate) struct Site {
     pub(crate) addr: SocketAddr,
     pub(crate) gateway: Gateway,
     pub(crate) client: reqwest::Client,
+    store: Arc<dyn Store>,
     simulator: Option<(Simulator, CancellationToken)>,
     door: JoinHandle<std::io::Result<()>>,
     task: JoinHandle<()>,
@@ -78,15 +80,30 @@ impl Site {
     pub(crate) async fn gateway(topology: &Topology, tserver: &str, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = config_of_site(topology, tserver);
         change(&mut config);
+        let store = open_store(&config).unwrap();
+        Self::gateway_on(&config, store).await
+    }
+
+    /// A site whose gateway keeps what it accepts in this store.
+    pub(crate) async fn start_on(topology: &Topology, store: Arc<dyn Store>) -> Self {
+        let (simulator, stop) = simulate("127.0.0.1:0", topology, None).await;
+        let config = config_of_site(topology, &simulator.addr().to_string());
+        let mut site = Self::gateway_on(&config, store).await;
+        site.simulator = Some((simulator, stop));
+        site.is_up().await;
+        site
+    }
+
+    async fn gateway_on(config: &Config, store: Arc<dyn Store>) -> Self {
         let (stop_door, stop_gateway) = (CancellationToken::new(), CancellationToken::new());
-        let (gateway, task) = start_gateway(&config, &stop_gateway).await.unwrap();
+        let (gateway, task) = start_gateway_on(config, Arc::clone(&store), &stop_gateway).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (behind, token, allowed) = (gateway.clone(), stop_door.clone(), config.http.allowed_hosts.clone());
         let door = tokio::spawn(async move { http::serve(listener, behind, &allowed, token).await });
         install_provider();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { addr, gateway, client, simulator: None, door, task, stop_door, stop_gateway }
+        Self { addr, gateway, client, store, simulator: None, door, task, stop_door, stop_gateway }
     }
 
     /// Waits until every link is up.
@@ -136,6 +153,7 @@ impl Site {
             (&mut self.door).await.unwrap().unwrap();
             self.stop_gateway.cancel();
             (&mut self.task).await.unwrap();
+            self.store.close().await.unwrap();
             if let Some((simulator, stop)) = simulator {
                 stop.cancel();
                 simulator.stopped().await;
@@ -181,6 +199,12 @@ impl Reply {
         } else {
             assert_eq!(self.kind, "application/json", "{}", self.text);
         }
+        self
+    }
+
+    /// The reply, which must be JSON of this status, though no problem document.
+    pub(crate) fn with_plain(self, status: u16) -> Self {
+        assert_eq!((self.status, self.kind.as_str()), (status, "application/json"), "{}", self.text);
         self
     }
 
