@@ -15,6 +15,7 @@ mod request;
 mod run;
 mod send;
 pub mod sse;
+mod store;
 mod stream;
 mod text;
 
@@ -102,6 +103,7 @@ async fn client_verb(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Kvcheck(args) => text::kvcheck(&args, ctx),
         Verb::Config(args::ConfigVerb::Schema) => check_config::schema(ctx),
         Verb::CheckConfig(args) => check_config::check(&args, ctx),
+        Verb::Store(verb) => store::run(verb, ctx),
         Verb::Version => version(ctx),
         Verb::Demo(_) | Verb::Serve(_) | Verb::Sim(_) => Err(CliError::internal("no verb of a client")),
     }

@@ -3,6 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::protocol::UtcSeconds;
+use crate::protocol::UtcTime;
+use crate::store::Retention;
+
 /// `commdn.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -25,7 +29,7 @@ pub struct Config {
     pub pair: Vec<PairSection>,
     /// The HTTP door.
     pub http: HttpSection,
-    /// Where everything is kept, and for how long.
+    /// What outlives the process.
     pub store: StoreSection,
     /// Do-not-calls.
     pub dnc: DncSection,
@@ -252,29 +256,6 @@ impl Default for HttpSection {
     }
 }
 
-/// `[store]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct StoreSection {
-    /// Folder of the store, or `:memory:` for one that is gone with the process. Absent: `commdn-data` for `serve`,
-    /// memory for `demo`.
-    pub path: Option<String>,
-    /// Days after which ended requests are removed; 0 = never.
-    pub journal_days: u32,
-    /// Days after which audit rows are removed; 0 = never.
-    pub audit_days: u32,
-    /// Days after which the evidence of do-not-calls is removed; 0 = never. The entries themselves stay.
-    pub dnc_days: u32,
-    /// Days for which an idempotency key is remembered; 0 = for ever.
-    pub keys_days: u32,
-}
-
-impl Default for StoreSection {
-    fn default() -> Self {
-        Self { path: None, journal_days: 90, audit_days: 1_827, dnc_days: 1_827, keys_days: 7 }
-    }
-}
-
 /// `[dnc]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -338,6 +319,49 @@ impl Default for LimitsSection {
         }
     }
 }
+
+/// `[store]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreSection {
+    /// Folder of the store, a file `*.sqlite`, or `:memory:` for one that is gone with the process. Absent:
+    /// `commdn-data` for `serve`, memory for `demo`.
+    pub path: Option<String>,
+    /// Days that ended requests are kept; 0 = for ever.
+    pub journal_days: u32,
+    /// Days that the audit is kept; 0 = for ever.
+    pub audit_days: u32,
+    /// Days that the evidence of a do-not-call is kept; 0 = for ever. The entry itself stays.
+    pub dnc_days: u32,
+}
+
+impl Default for StoreSection {
+    fn default() -> Self {
+        // Five years, with their leap days.
+        Self { path: None, journal_days: 90, audit_days: 400, dnc_days: 1_827 }
+    }
+}
+
+impl StoreSection {
+    /// What is removed at a moment. Idempotency keys are kept for seven days (G2).
+    #[must_use]
+    pub fn retention(&self, at: UtcTime) -> Retention {
+        let before = |days: u32| {
+            let seconds = UtcSeconds(at.seconds.0.saturating_sub(i64::from(days) * 86_400));
+            (days > 0).then_some(UtcTime { seconds, ..at })
+        };
+        Retention {
+            journal: before(self.journal_days),
+            audit: before(self.audit_days),
+            dnc: before(self.dnc_days),
+            keys: before(IDEMPOTENCY_DAYS),
+            at,
+        }
+    }
+}
+
+/// Days that an idempotency key is kept.
+pub const IDEMPOTENCY_DAYS: u32 = 7;
 
 /// `[telemetry]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -23,6 +23,8 @@ pub enum StoreErrorKind {
     Full,
     /// The disk does not read or write.
     Io,
+    /// There is no such store.
+    Missing,
     /// The file is no store, or not a whole one.
     Damaged,
     /// Written by a newer version of this program.
@@ -45,6 +47,7 @@ impl StoreErrorKind {
             Self::InUse => "in_use",
             Self::Full => "full",
             Self::Io => "io",
+            Self::Missing => "missing",
             Self::Damaged => "damaged",
             Self::Newer => "newer",
             Self::Closed => "closed",
@@ -71,7 +74,11 @@ impl StoreError {
             StoreErrorKind::Io => "look at the disk and the rights of the folder, then start again",
             StoreErrorKind::Damaged => "see `commdn store check`, and put a backup back with `commdn store restore`",
             StoreErrorKind::Newer => "use that version, or a backup from before its first start",
-            StoreErrorKind::Closed | StoreErrorKind::Refused | StoreErrorKind::KeyUsed | StoreErrorKind::Internal => "",
+            StoreErrorKind::Missing
+            | StoreErrorKind::Closed
+            | StoreErrorKind::Refused
+            | StoreErrorKind::KeyUsed
+            | StoreErrorKind::Internal => "",
         };
         Self { kind, what: what.to_string(), remedy }
     }

@@ -9,6 +9,8 @@
 //! order, and dropping the future does not take the writes back.
 
 mod chain;
+#[cfg(test)]
+mod conformance;
 mod error;
 mod read;
 pub mod sqlite;

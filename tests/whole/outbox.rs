@@ -218,10 +218,12 @@ async fn a_stop_is_said_again_until_the_campaign_stands_still() {
     site.post(&renewals("/start")).await.outcome("answered");
     let stopped = site.post(&renewals("/stop")).await.outcome("answered");
     assert_eq!(site.gateway.stop_wishes().await, [], "{}", stopped.text);
-    stop.cancel();
-    simulator.stopped().await;
-    guard(async { while site.get("/v1/links").await["items"][0]["state"] == "up" {} }).await;
+    site.post(&renewals("/start")).await.outcome("answered");
+    site.stop().await;
+
     // Without a link nobody can be told; the wish stays, and outlives the process.
+    let nowhere = free_address().await;
+    let site = Site::gateway(&Topology::demo(), &nowhere, kept(data.path())).await;
     let refused = site.post(&renewals("/stop?wait=60s")).await.problem(502, "link-down");
     let told = explained(&site, refused.str("request_id")).await;
     assert!(told["steps"].to_string().contains("the stop stays wished"), "{}", told.text);
@@ -229,15 +231,27 @@ async fn a_stop_is_said_again_until_the_campaign_stands_still() {
     site.stop().await;
 
     let site = Site::gateway(&Topology::demo(), &addr, kept(data.path())).await;
-    assert_eq!(site.gateway.stop_wishes().await.len(), 1);
-    let mut events = Stream::open(&site, "/v1/events", None).await;
-    let (simulator, stop) = simulate(&addr, &Topology::demo(), None).await;
-    events.find(|item| item.event == "link" && item.data["state"] == "up").await;
-    guard(async { while !site.gateway.stop_wishes().await.is_empty() {} }).await;
     guard(async { while !site.gateway.store().stop_wishes().await.unwrap().is_empty() {} }).await;
+    assert_eq!(site.get(&renewals("?refresh=true")).await["status"], "active");
+    let requests = site.get("/v1/requests").await.with(200);
+    let said = requests["items"].as_array().unwrap().iter().find(|it| it["asked_by"] == "gateway").unwrap();
+    assert_eq!((&said["kind"], &said["outcome"]), (&json!("stop"), &json!("answered")));
     site.stop().await;
     stop.cancel();
     simulator.stopped().await;
+}
+
+#[tokio::test]
+async fn more_open_requests_than_are_taken_are_refused_before_the_journal() {
+    let addr = free_address().await;
+    let site = Site::gateway(&Topology::demo(), &addr, |config| config.limits.open_requests_max = 2).await;
+    for number in 0..2 {
+        site.post_json("/v1/dnc?wait=0", json!({"phone": phone(number)})).await.with(202);
+    }
+    let refused = site.post_json("/v1/dnc?wait=0", json!({"phone": phone(2)})).await.problem(503, "overloaded");
+    assert!(refused.headers.contains_key("retry-after"), "{:?}", refused.headers);
+    assert_eq!(site.gateway.store().counts().await.unwrap().requests, 2);
+    site.stop().await;
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod offline;
 mod run;
+mod store;
 mod values;
 
 use crate::wire::dialect::CLAIM;
@@ -11,6 +12,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use offline::{CheckConfigArgs, DecodeArgs, DecodeFormat, DialectArgs, EncodeArgs, EncodeOutput, KvcheckArgs};
 pub use run::{DemoArgs, GatewayArgs, RunArgs, ServeArgs, SimArgs, SimRunArgs};
+pub use store::{DataArgs, StoreBackupArgs, StoreRestoreArgs, StoreVerb};
 pub use values::{DbidList, Scope, Share, origin_list};
 use values::{duration, share};
 
@@ -108,6 +110,9 @@ pub enum Verb {
     Decode(DecodeArgs),
     /// Pack every list printed in a log again and compare the lengths
     Kvcheck(KvcheckArgs),
+    /// What outlives the process: read it through, copy it, put a copy back
+    #[command(subcommand)]
+    Store(StoreVerb),
     /// The configuration file
     #[command(subcommand)]
     Config(ConfigVerb),

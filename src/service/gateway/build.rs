@@ -29,8 +29,6 @@ use crate::message::{
 };
 use crate::net::driver::{AddpTrace, LinkSettings, start_link};
 use crate::net::registry::LinkDirectory;
-use crate::protocol::UtcSeconds;
-use crate::protocol::UtcTime;
 use crate::protocol::link::LinkConfig;
 use crate::protocol::requester::{DnAddress, LinkId, OcsPeer, Requester, RequesterConfig};
 use crate::service::Config;
@@ -40,7 +38,7 @@ use crate::service::OcsSection;
 use crate::service::StoreSection;
 use crate::service::TserverSection;
 use crate::store::sqlite::Options as StoreOptions;
-use crate::store::{Purged, Retention, SqliteStore, Store, StoreError};
+use crate::store::{Purged, SqliteStore, Store, StoreError};
 use crate::wire::Dialect;
 use crate::wire::Password;
 use crate::wire::Text;
@@ -247,25 +245,12 @@ async fn purge(section: StoreSection, store: Arc<dyn Store>, stop: CancellationT
             () = stop.cancelled() => return,
             () = tokio::time::sleep(PURGE_EVERY) => {}
         }
-        let now = Core::utc();
-        let before = |days: u32| (days > 0).then(|| days_before(now, days));
-        let what = Retention {
-            journal: before(section.journal_days),
-            audit: before(section.audit_days),
-            dnc: before(section.dnc_days),
-            keys: before(section.keys_days),
-            at: now,
-        };
-        match store.purge(what).await {
+        match store.purge(section.retention(Core::utc())).await {
             Ok(purged) if purged == Purged::default() => {}
             Ok(purged) => tracing::info!(?purged, "old rows are removed"),
             Err(error) => tracing::error!(%error, "old rows are not removed"),
         }
     }
-}
-
-fn days_before(now: UtcTime, days: u32) -> UtcTime {
-    UtcTime { seconds: UtcSeconds(now.seconds.0.saturating_sub(i64::from(days) * 86_400)), micros: now.micros }
 }
 
 fn dialect(section: &DialectSection) -> Result<Dialect, UnknownName> {

@@ -3,9 +3,12 @@
 mod apply;
 mod evidence;
 mod heads;
+mod offline;
 mod open;
 mod requests;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 mod value;
 mod writer;
@@ -22,6 +25,7 @@ use rusqlite::Connection;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub use heads::heads_in;
+pub use offline::{Restored, backup_offline, check_offline, restore};
 pub use open::{Files, SCHEMA};
 
 use crate::engine::PairState;
