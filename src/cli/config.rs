@@ -315,7 +315,11 @@ mod tests {
         let mut config = load(&base, Some(file.path())).unwrap();
         assert_eq!((config.http.addr.as_str(), config.limits.answer_ms), ("127.0.0.1:1", 7));
         assert_eq!((config.origin.pool.as_slice(), config.http.allowed_hosts.len()), (&[201][..], 1));
-        let flags = GatewayArgs { http: Some("127.0.0.1:2".into()), origin: Some(origin_list("299").unwrap()) };
+        let flags = GatewayArgs {
+            http: Some("127.0.0.1:2".into()),
+            origin: Some(origin_list("299").unwrap()),
+            ..GatewayArgs::default()
+        };
         flags.apply(&mut config);
         dial(&mut config, "127.0.0.1:7000");
         assert_eq!((config.http.addr.as_str(), config.origin.pool.as_slice()), ("127.0.0.1:2", &[299][..]));

@@ -19,20 +19,17 @@ use super::errand::Errands;
 use super::intake::{KeyLookup, Keys};
 use super::stage::{Effect, Stage};
 use super::wishes::Wishes;
-use super::{Command, GatewayEvent, OrderError, Shared, TapEvent, outcome, raw};
-use crate::engine::Ended;
+use super::{Command, OrderError, Shared, TapEvent, raw};
 use crate::engine::Journal;
 use crate::engine::RequestNumber;
-use crate::engine::RequestResult;
 use crate::engine::StatusMirror;
-use crate::engine::Step;
 use crate::message::{AppDbid, AutoCompletionPlace, CommDnMessage, Pair, RequestKind};
 use crate::net::client::{LinkEvent, LinkHandle};
 use crate::protocol::Time;
 use crate::protocol::UtcTime;
 use crate::protocol::link::Tag;
 use crate::protocol::requester::{
-    DnAddress, Input, JournalMark, LinkId, OcsAnswer, OcsPeer, Output, Progress, RequestId, Requester, SendId,
+    DnAddress, Input, JournalMark, LinkId, OcsPeer, Output, RequestId, Requester, SendId,
 };
 use crate::store::{Mark, StoreError, Write};
 use crate::wire::Dialect;
@@ -235,7 +232,7 @@ impl Core {
         match output {
             Output::Journal(mark) => self.mark(mark),
             Output::Send { send, address, message } => {
-                self.then(None, Effect::Send { send, address, message: Box::new(message) })
+                self.then(None, Effect::Send { send, address, message: Box::new(message) });
             }
             Output::Outcome { id, outcome } => match self.errands.parent(id) {
                 Some(number) => self.errand_outcome(number, id, &outcome),
@@ -358,102 +355,6 @@ impl Core {
                 tracing::error!(%error, "a checked request cannot be packed");
                 self.requester.handle(self.now(), failed(Some(53)));
             }
-        }
-    }
-
-    fn progress(&mut self, number: RequestNumber, progress: Progress) {
-        let (text, frame) = match progress {
-            Progress::Sent { send, origin } => (format!("sent as application {origin} (send {})", send.0), None),
-            Progress::Answer(answer) => {
-                self.errand_answer(number, &answer);
-                return;
-            }
-            Progress::AcceptedDraining { ocs } => {
-                self.journal.draining(number);
-                if self.is_journaled(number) {
-                    self.stage.write(Some(number), Write::Draining(number));
-                }
-                (format!("OCS {ocs} accepted the unload; calls are still open"), None)
-            }
-            Progress::Checking => ("the link was lost; what became of it is being found out".to_owned(), None),
-            Progress::Suspect => ("an event came that could be its answer or another request's".to_owned(), None),
-            Progress::Settling => {
-                ("no clear answer; the state is being asked, or the request repeated".to_owned(), None)
-            }
-        };
-        self.note(number, text, frame);
-    }
-
-    /// The end of everything but do-not-calls, which have errands.
-    fn ended(&mut self, number: RequestNumber, outcome: &crate::protocol::requester::Outcome) {
-        let Some(open) = self.open.get(&number) else { return }; // our own question
-        let took = open.age(self.now());
-        for answer in outcome.answers() {
-            self.note_answer(number, answer);
-        }
-        let ended = outcome::ended(outcome, Self::utc(), took);
-        self.stop_ended(number, outcome);
-        self.finish(number, ended);
-    }
-
-    /// Writes the end down; everybody hears of it afterwards.
-    pub(super) fn finish(&mut self, number: RequestNumber, ended: Ended) {
-        if self.is_journaled(number) {
-            self.stage.write(Some(number), Write::End(number, Box::new(ended.clone())));
-        }
-        self.then(Some(number), Effect::End(number, Box::new(ended)));
-    }
-
-    fn end(&mut self, number: RequestNumber, ended: Ended) {
-        let good = matches!(ended.result, RequestResult::Answered | RequestResult::Mixed | RequestResult::Partial);
-        let kind = self.journal.end(number, ended).map(|record| record.kind);
-        if let Some(open) = self.open.remove(&number) {
-            for waiter in open.waiters {
-                let _ = waiter.send(()); // a caller that has gone is no error
-            }
-        }
-        self.publish_request(number);
-        if kind == Some(RequestKind::DoNotCall)
-            && good
-            && let Some(record) = self.journal.get(number)
-        {
-            self.shared.events.publish(GatewayEvent::Dnc(Arc::new(record.clone())));
-        }
-    }
-
-    /// Reads are not journaled.
-    pub(super) fn is_journaled(&self, number: RequestNumber) -> bool {
-        self.open.get(&number).is_some_and(|open| open.kind.is_mutating())
-    }
-
-    pub(super) fn note_answer(&mut self, number: RequestNumber, answer: &OcsAnswer) {
-        let frame = self.frame_of(answer.ocs, &answer.frame);
-        self.note(number, outcome::describe(answer), frame);
-    }
-
-    pub(super) fn note(&mut self, number: RequestNumber, text: String, frame: Option<(String, Bytes)>) {
-        let Some(open) = self.open.get(&number) else { return };
-        let after = open.age(self.now());
-        let told = |step: &Step| step.text == text; // an answer of one OCS is told when it comes, and again at the end
-        if self.journal.get(number).is_some_and(|record| record.steps.iter().any(told)) {
-            return;
-        }
-        let step = Step { after, text, frame };
-        if self.is_journaled(number) {
-            self.stage.write(Some(number), Write::Step(number, step.clone()));
-        }
-        self.journal.step(number, step);
-    }
-
-    /// A frame with the DN of the OCS it came from; copied, since it shares the link's read buffer.
-    fn frame_of(&self, ocs: AppDbid, frame: &Bytes) -> Option<(String, Bytes)> {
-        let peer = self.ocss.iter().find(|peer| peer.dbid == ocs)?;
-        (!frame.is_empty()).then(|| (peer.address.dn.to_string(), Bytes::copy_from_slice(frame)))
-    }
-
-    pub(super) fn publish_request(&self, number: RequestNumber) {
-        if let Some(record) = self.journal.get(number) {
-            self.shared.events.publish(GatewayEvent::Request(Arc::new(record.clone())));
         }
     }
 

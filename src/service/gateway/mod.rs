@@ -1,7 +1,10 @@
 //! The gateway: one task owns correlator, mirror and journal; callers hold a cheap handle and talk to it by channel.
 
+mod asker;
 mod build;
 mod core;
+mod deliver;
+mod ends;
 mod errand;
 mod hear;
 mod intake;
@@ -14,13 +17,14 @@ mod wishes;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
+pub use asker::{Alarm, Asker, GivenKey, Tally};
 pub use build::{BuildError, open_store, start_gateway, start_gateway_on};
 pub use order::{DialingWish, Order, OrderError, Prepared, Site};
 pub use raw::{RawAnswer, RawError, RawRequest};
@@ -32,10 +36,8 @@ use crate::engine::RequestRecord;
 use crate::engine::RequestResult;
 use crate::engine::Router;
 use crate::engine::Which;
-use crate::message::AppDbid;
 use crate::message::CommDnMessage;
 use crate::message::ErrorCode;
-use crate::message::Pair;
 use crate::message::RequestKind;
 use crate::net::registry::LinkDirectory;
 use crate::protocol::UtcTime;
@@ -59,77 +61,6 @@ pub enum GatewayEvent {
     Link(String),
     /// An operator has to know.
     Alarm(Alarm),
-}
-
-/// Something that does not heal by itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Alarm {
-    /// When.
-    pub at: UtcTime,
-    /// A slug: `stop` = a campaign does not stand still although it was told to.
-    pub kind: &'static str,
-    /// Which OCS.
-    pub ocs: AppDbid,
-    /// Which campaign on which group.
-    pub pair: Option<Pair>,
-    /// The request that it is about.
-    pub request: Option<RequestNumber>,
-    /// In words.
-    pub text: String,
-}
-
-/// Who asks, how, and under which name of their own.
-#[derive(Clone, Debug, Default)]
-pub struct Asker {
-    /// Who; owns the key.
-    pub by: String,
-    /// `http`, `cli`, `import`, `tserver`.
-    pub channel: String,
-    /// Makes repeating harmless (G2).
-    pub key: Option<GivenKey>,
-    /// The gateway itself: its stops are no new wishes.
-    by_gateway: bool,
-}
-
-/// A caller's own name for a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GivenKey {
-    /// The key.
-    pub key: String,
-    /// SHA-256 of what was asked with it.
-    pub body_sha256: [u8; 32],
-}
-
-impl Asker {
-    /// Somebody without a key.
-    #[must_use]
-    pub fn new(by: &str, channel: &str) -> Self {
-        Self { by: by.to_owned(), channel: channel.to_owned(), ..Self::default() }
-    }
-
-    /// The same with a key.
-    #[must_use]
-    pub fn with_key(mut self, key: Option<GivenKey>) -> Self {
-        self.key = key;
-        self
-    }
-
-    fn gateway() -> Self {
-        Self { by_gateway: true, ..Self::new("gateway", "gateway") }
-    }
-}
-
-/// What has happened since the start.
-#[derive(Debug, Default)]
-pub struct Tally {
-    /// Do-not-calls that were given up.
-    pub dead_letters: AtomicU64,
-    /// Attempts at a do-not-call that came to nothing and are followed by another.
-    pub retries: AtomicU64,
-    /// Campaigns that did not stop although they were told to again and again.
-    pub stop_alarms: AtomicU64,
-    /// Commits that the store refused.
-    pub store_refusals: AtomicU64,
 }
 
 /// A UserEvent that passed.
