@@ -669,3 +669,45 @@ fn a_gateway_that_cuts_a_slow_stream_is_asked_again() {
     assert_eq!((code, stdout.lines().count()), (0, 2));
     assert!(stderr.contains("too slow"), "{stderr}");
 }
+
+#[test]
+fn a_store_is_checked_copied_and_put_back() {
+    use commdn::store::{AuditRow, Store, Write, sqlite};
+    let folder = tempfile::tempdir().unwrap();
+    let name = |file: &str| folder.path().join(file).to_str().unwrap().to_owned();
+    let (data, copy) = (name("data"), name("copy"));
+    assert_eq!(run(&["store", "check", "--data", &data]).0, 8, "there is none yet");
+    let row = AuditRow {
+        at: commdn::protocol::UtcTime::default(),
+        subject: "desk".into(),
+        client: None,
+        action: "dnc:add".into(),
+        object: None,
+        outcome: "accepted".into(),
+        detail: None,
+        request: None,
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let store = sqlite::SqliteStore::open(data.as_ref(), sqlite::Options::default()).unwrap();
+    runtime.block_on(store.commit(vec![Write::Audit(Box::new(row.clone())), Write::Audit(Box::new(row))])).unwrap();
+    let (code, _, stderr) = run(&["store", "check", "--data", &data]);
+    assert!(code == 9 && stderr.contains("in use by process"), "{stderr}");
+    drop(store);
+
+    let (code, stdout, _) = run(&["store", "check", "--data", &data, "--json"]);
+    let told: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((code, &told["ok"], &told["chains"][1]["head"]["count"]), (0, &json!(true), &json!(2)));
+    assert_eq!(run(&["store", "backup", "--data", &data, &copy]).0, 0);
+    assert_eq!(run(&["store", "backup", "--data", &data, &copy]).0, 2, "never over a file");
+
+    let db = rusqlite::Connection::open(folder.path().join("data/commdn.sqlite")).unwrap();
+    db.execute("UPDATE audit SET subject = 'desl' WHERE row = 2", []).unwrap();
+    drop(db);
+    let (code, stdout, _) = run(&["store", "check", "--data", &data]);
+    assert!(code == 10 && stdout.contains("chain audit: 2 rows, row 2 was changed"), "{stdout}");
+    let (code, _, stderr) = run(&["store", "restore", "--data", &data, &copy]);
+    assert!(code == 2 && stderr.contains("--yes"), "{stderr}");
+    assert_eq!(run(&["store", "restore", "--data", &data, &copy, "--yes"]).0, 0);
+    let (code, stdout, _) = run(&["store", "check", "--data", &data]);
+    assert!(code == 0 && stdout.contains("chain audit: 2 rows, whole\n"), "{stdout}");
+}
