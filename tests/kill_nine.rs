@@ -1,6 +1,7 @@
 //! What was acknowledged is kept: the running program is killed again and again while 64 clients post do-not-calls.
 //! 25 cycles, or as many as `COMMDN_KILL_SECONDS` has room for; `COMMDN_KILL_SEED` repeats the moments of a run.
 #![cfg(feature = "app")]
+#![allow(clippy::print_stdout)]
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
