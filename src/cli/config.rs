@@ -68,12 +68,12 @@ impl GatewayArgs {
         if let Some(addr) = &self.listen_tserver {
             config.gateway.listen_tserver = Some(addr.clone());
         }
-        if let Some(data) = &self.data {
-            config.store.path = Some(data.display().to_string());
-        }
         config.http.insecure_plaintext |= self.insecure_plaintext;
         if let Some(origin) = &self.origin {
             config.origin.pool.clone_from(&origin.0);
+        }
+        if let Some(data) = &self.data {
+            config.store.path = Some(data.clone());
         }
     }
 }

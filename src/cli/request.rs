@@ -1,8 +1,13 @@
 //! `request`: what was asked, and what became of it.
 
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::json;
+
 use crate::cli::args::{RequestListArgs, RequestState, RequestVerb};
 use crate::cli::client::{Client, Ctx};
-use crate::cli::exit::{CliError, Exit};
+use crate::cli::exit::{CliError, Exit, exit_of_outcome};
 use crate::http::dto::{AnswerDto, ExplainDto, Page, RequestDto};
 
 /// Runs a verb of `request`.
@@ -17,6 +22,11 @@ pub(super) async fn run(verb: RequestVerb, ctx: &Ctx) -> Result<Exit, CliError> 
             let request: RequestDto = client.get(&["v1", "requests", &args.id], &[]).await?;
             ctx.out.either(&request, || show_text(&request))?;
         }
+        RequestVerb::Wait(args) => return wait(&args.id, &client, ctx).await,
+        RequestVerb::Retry(args) => {
+            let path = ["v1", "requests", args.id.as_str(), "retry"];
+            return client.submit(&ctx.out, Method::POST, &path, &json!({})).await;
+        }
         RequestVerb::Explain(args) => {
             let explain: ExplainDto = client.get(&["v1", "requests", &args.id, "explain"], &[]).await?;
             ctx.out.either(&explain, || explain_text(&explain))?;
@@ -25,9 +35,29 @@ pub(super) async fn run(verb: RequestVerb, ctx: &Ctx) -> Result<Exit, CliError> 
     Ok(Exit::Done)
 }
 
+/// How often a request is looked at while it is waited for.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Waits as long as `--timeout` says; the exit code is the one that the request itself would have had.
+async fn wait(id: &str, client: &Client, ctx: &Ctx) -> Result<Exit, CliError> {
+    let until = Instant::now() + ctx.global.timeout;
+    loop {
+        let request: RequestDto = client.get(&["v1", "requests", id], &[]).await?;
+        let open = request.ended_at.is_none();
+        if !open || Instant::now() >= until {
+            ctx.out.either(&request, || outcome_text(&request))?;
+            return Ok(exit_of_outcome(&request, true));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
 async fn list(args: RequestListArgs, client: &Client, ctx: &Ctx) -> Result<(), CliError> {
     let limit = args.limit.to_string();
     let state = match args.state {
+        _ if args.dead => "dead",
+        _ if args.open => "open",
+        RequestState::Dead => "dead",
         RequestState::Open => "open",
         RequestState::Ended => "ended",
         RequestState::All => "all",
@@ -144,12 +174,17 @@ fn show_text(request: &RequestDto) -> String {
     for warning in &request.warnings {
         fact("warning", Some(warning));
     }
+    let attempts = (request.attempts > 0).then(|| request.attempts.to_string());
+    fact("attempts that came to nothing", attempts.as_deref());
+    fact("next attempt at", request.next_try_at.as_deref());
+    fact("given up", request.dead.as_deref());
     fact("hint", request.hint.as_deref());
     lines.join("\n")
 }
 
 fn explain_text(explain: &ExplainDto) -> String {
     let mut lines = vec![show_text(&explain.request), format!("  phase: {}", explain.phase)];
+    lines.extend(explain.rule.iter().map(|rule| format!("  rule: {rule}")));
     lines.extend(explain.steps.iter().enumerate().map(|(at, step)| format!("{:>3}. {step}", at + 1)));
     if !explain.frames.is_empty() {
         lines.push("UserEvents:".into());

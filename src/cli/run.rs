@@ -16,14 +16,16 @@ use crate::http::{self, DoorConfig};
 use crate::net::tls::{self, TlsServer};
 use crate::protocol::profile::Profile;
 use crate::service::access::{Access, may_listen};
-use crate::service::gateway::{Gateway, start_gateway};
+use crate::service::gateway::{Gateway, open_store, start_gateway_on};
 use crate::service::port::{GatewayPort, open_port};
 use crate::service::simulator::{READY_PATIENCE, SimSettings, Simulator, start_simulator};
 use crate::service::{Config, ServerTls, Severity, config_of_site};
-use crate::store::sqlite::{Options, SqliteStore};
+use crate::store::Store;
 
 /// Where `sim run` listens, and `serve` dials, when nothing else is said.
 pub(super) const SIM_ADDR: &str = "127.0.0.1:7000";
+/// Where `serve` keeps what it accepted, when nothing else is said.
+const DATA: &str = "commdn-data";
 /// How long callers have to fetch their answers once every request has ended.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -43,8 +45,8 @@ pub(super) async fn demo(args: DemoArgs, ctx: &Ctx) -> Result<(), CliError> {
     let simulator = simulate(&settings, topology.clone(), sim_addr, &stop.simulator).await?;
 
     let site = config_of_site(&topology, &simulator.addr().to_string());
-    let Config { gateway, http, auth, store, limits, sim, telemetry, .. } = settings;
-    let mut settings = Config { gateway, http, auth, store, limits, sim, telemetry, ..site };
+    let Config { gateway, http, auth, store, dnc, limits, sim, telemetry, .. } = settings;
+    let mut settings = Config { gateway, http, auth, store, dnc, limits, sim, telemetry, ..site };
     args.run.apply(&mut settings);
     args.gateway.apply(&mut settings);
     let running = Running::start(&settings, stop, Some(simulator)).await?;
@@ -84,6 +86,7 @@ pub(super) async fn serve(args: ServeArgs, ctx: &Ctx) -> Result<(), CliError> {
             first.plaintext |= args.tserver_plaintext;
         }
     }
+    settings.store.path.get_or_insert_with(|| DATA.to_owned());
     log::start(ctx, &settings.telemetry);
     let running = Running::start(&settings, Stops::default(), None).await?;
     ctx.out.note(&format!("commdn gateway: API on http://{}, explorer on http://{}/docs", running.http, running.http));
@@ -175,6 +178,7 @@ struct Running {
     task: JoinHandle<()>,
     port: Option<GatewayPort>,
     drain: Duration,
+    store: Arc<dyn Store>,
     simulator: Option<Simulator>,
     stop: Stops,
 }
@@ -193,11 +197,12 @@ impl Running {
         let listener = listen(settings).await?;
         let http = listener.local_addr().map_err(|error| CliError::internal(error.to_string()))?;
         let tls = open_tls("http.tls", settings.http.tls.as_ref())?;
-        let store = open_store(settings)?;
-        let access = Access::new(settings, Arc::new(store)).await;
+        let store = open_store(settings).map_err(store::error)?;
+        let access = Access::new(settings, Arc::clone(&store)).await;
         let access = access.map_err(|error| CliError::usage(error.to_string()))?;
-        let (gateway, task) =
-            start_gateway(settings, &stop.gateway).map_err(|error| CliError::usage(error.to_string()))?;
+        let (gateway, task) = start_gateway_on(settings, Arc::clone(&store), &stop.gateway)
+            .await
+            .map_err(|error| CliError::usage(error.to_string()))?;
         wait_for_links(&gateway, simulator.is_some()).await;
         // It ends with the gateway and not with the door, so that open answers still go out by it.
         let port = open_port(settings, &gateway, &stop.gateway).await;
@@ -208,11 +213,11 @@ impl Running {
         let door = tokio::spawn(http::serve(listener, gateway.clone(), door, stop.door.clone()));
         let tserver = simulator.as_ref().map(Simulator::addr);
         let drain = Duration::from_millis(settings.gateway.drain_ms);
-        Ok(Self { http, tserver, door, gateway, task, port, drain, simulator, stop })
+        Ok(Self { http, tserver, door, gateway, task, port, drain, store, simulator, stop })
     }
 
     async fn run(self, ctx: &Ctx) -> Result<(), CliError> {
-        let Self { http, tserver, mut door, gateway, task, port, drain, simulator, stop } = self;
+        let Self { http, tserver, mut door, gateway, task, port, drain, store, simulator, stop } = self;
         reload_on_hangup();
         listening(ctx, Some(http), tserver, port.as_ref().map(GatewayPort::addr))?;
         notify::ready();
@@ -240,6 +245,9 @@ impl Running {
             if let Some(port) = port {
                 port.stopped().await;
             }
+            if let Err(error) = store.close().await {
+                tracing::error!(%error, "the store was not closed");
+            }
             stop.simulator.cancel();
             if let Some(simulator) = simulator {
                 simulator.stopped().await;
@@ -247,15 +255,6 @@ impl Running {
         })
         .await
     }
-}
-
-/// The store that the configuration names; without one a store that ends with the process.
-fn open_store(settings: &Config) -> Result<SqliteStore, CliError> {
-    let opened = match &settings.store.path {
-        Some(path) => SqliteStore::open(Path::new(path), Options::default()),
-        None => SqliteStore::in_memory(Options::default()),
-    };
-    opened.map_err(store::error)
 }
 
 /// The HTTP door's listener, at an address where it may listen: every address of a name, and what was had at last.

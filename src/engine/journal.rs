@@ -197,6 +197,17 @@ impl Journal {
         self.records.insert(record.number, record);
     }
 
+    /// A request that was not acknowledged leaves no trace.
+    pub fn remove(&mut self, number: RequestNumber) {
+        self.records.remove(&number);
+    }
+
+    /// Takes up a request that had ended.
+    pub fn reopen(&mut self, record: RequestRecord) {
+        self.ended.retain(|ended| *ended != record.number);
+        self.accept(record);
+    }
+
     /// Notes what happened to a request.
     pub fn step(&mut self, number: RequestNumber, step: Step) {
         if let Some(record) = self.records.get_mut(&number)

@@ -108,6 +108,13 @@ impl StatusMirror {
         Some(state)
     }
 
+    /// Takes up what was known in an earlier run.
+    pub fn restore(&mut self, state: PairState) {
+        if self.pairs.len() < PAIRS_MAX {
+            self.pairs.insert((state.ocs, state.pair), state);
+        }
+    }
+
     /// The state of a pair on one OCS.
     #[must_use]
     pub fn pair(&self, ocs: AppDbid, pair: Pair) -> Option<&PairState> {

@@ -11,13 +11,14 @@ use crate::engine::RequestRecord;
 use crate::engine::Router;
 use crate::engine::conversation::{Mask, Veil, print_step};
 use crate::http::dto::{
-    AnswerDto, DiagnosisDto, ExplainDto, LinkDto, OcsDto, OcsSeenDto, RefusedDnDto, RequestDto, StateDto, TapDto,
+    AlarmDto, AnswerDto, DiagnosisDto, ExplainDto, LinkDto, OcsDto, OcsSeenDto, RefusedDnDto, RequestDto, StateDto,
+    TapDto,
 };
 use crate::message::CommDnMessage;
 use crate::protocol::UtcTime;
 use crate::protocol::link::Endpoint;
-use crate::protocol::requester::POOL_ADVISED_MIN;
-use crate::service::gateway::{Gateway, OcsOnLink, OcsSight, Sight, Standing, TapEvent};
+use crate::protocol::requester::{POOL_ADVISED_MIN, Why};
+use crate::service::gateway::{Alarm, Gateway, OcsOnLink, OcsSight, Sight, Standing, TapEvent};
 use crate::service::wall;
 use crate::wire::Reading;
 
@@ -57,7 +58,46 @@ pub(super) fn request(router: &Router, record: &RequestRecord) -> RequestDto {
         warnings: record.warnings.clone(),
         accepted_at: rfc3339(record.accepted_at),
         ended_at: ended.map(|ended| rfc3339(ended.at)),
+        attempts: 0,
+        next_try_at: None,
+        dead: None,
         hint: None,
+    }
+}
+
+/// A request with how it stands.
+pub(super) fn standing(router: &Router, standing: &Standing) -> RequestDto {
+    RequestDto {
+        attempts: standing.attempts,
+        next_try_at: standing.next_try.map(rfc3339),
+        dead: standing.dead.as_ref().map(|dead| dead.reason.clone()),
+        ..request(router, &standing.record)
+    }
+}
+
+/// The rule of docs/correlation.md by which a request was decided.
+fn rule(record: &RequestRecord) -> Option<String> {
+    let ended = record.ended.as_ref()?;
+    let why = ended.why.as_deref().and_then(Why::from_slug).map(Why::rule);
+    let by = match (why, ended.reason.as_deref()) {
+        (Some(rule), None) => rule.to_owned(),
+        (Some(rule), Some(reason)) => format!("{rule}; reason: {reason}"),
+        (None, Some(reason)) => format!("rule 13: decided without an event; reason: {reason}"),
+        (None, None) => "rule 13: the answers of all OCSs together".to_owned(),
+    };
+    Some(by)
+}
+
+pub(super) fn alarm(alarm: &Alarm) -> AlarmDto {
+    AlarmDto {
+        schema: "commdn.alarm.v1".into(),
+        at: rfc3339(alarm.at),
+        kind: alarm.kind.into(),
+        ocs: alarm.ocs.0,
+        campaign: alarm.pair.map(|pair| pair.campaign.0),
+        group: alarm.pair.map(|pair| pair.group.0),
+        request_id: alarm.request.map(|number| number.to_string()),
+        text: alarm.text.clone(),
     }
 }
 
@@ -79,13 +119,8 @@ fn answer(router: &Router, answer: &RecordedAnswer) -> AnswerDto {
 }
 
 /// Why a request stands or ended as it did. Pseudonyms stand in for phones and customer ids.
-pub(super) fn explain(
-    router: &Router,
-    standing: &Standing,
-    dialect: crate::wire::Dialect,
-    veil: &dyn Veil,
-) -> ExplainDto {
-    let record = &standing.record;
+pub(super) fn explain(router: &Router, known: &Standing, dialect: crate::wire::Dialect, veil: &dyn Veil) -> ExplainDto {
+    let record = &known.record;
     let step = |step: &crate::engine::Step| format!("+{:.3}s {}", step.after.as_secs_f64(), step.text);
     let frame = |step: &crate::engine::Step| {
         let (dn, user_data) = step.frame.as_ref()?;
@@ -93,11 +128,12 @@ pub(super) fn explain(
         Some(print_step(None, Some(dn), &decoded.message, Mask::Veil(veil)))
     };
     let mut steps: Vec<String> = record.steps.iter().map(step).collect();
-    steps.extend(standing.waits_for.iter().map(|reason| format!("waits: {reason}")));
+    steps.extend(known.waits_for.iter().map(|reason| format!("waits: {reason}")));
     ExplainDto {
         schema: "commdn.explain.v1".into(),
-        request: request(router, record),
-        phase: standing.phase.into(),
+        request: standing(router, known),
+        phase: known.phase.into(),
+        rule: rule(record),
         steps,
         frames: record.steps.iter().filter_map(frame).collect(),
     }
@@ -296,6 +332,20 @@ impl Filtered for RequestDto {
             "target" => number(Some(self.target)),
             "ocs" => self.answers.iter().flat_map(|answer| number(Some(answer.ocs))).collect(),
             "error" => self.answers.iter().flat_map(|answer| number(answer.code)).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Filtered for AlarmDto {
+    fn field(&self, key: &str) -> Vec<Cow<'_, str>> {
+        match key {
+            "event" => vec![Cow::from("alarm")],
+            "kind" => vec![Cow::from(self.kind.as_str())],
+            "request" => text(self.request_id.as_ref()),
+            "campaign" => number(self.campaign),
+            "group" => number(self.group),
+            "ocs" => number(Some(self.ocs)),
             _ => Vec::new(),
         }
     }

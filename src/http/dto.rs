@@ -165,6 +165,15 @@ pub struct RequestDto {
     pub accepted_at: String,
     /// When it ended.
     pub ended_at: Option<String>,
+    /// Attempts of a do-not-call that came to nothing.
+    #[serde(default)]
+    pub attempts: u32,
+    /// When it is tried again.
+    #[serde(default)]
+    pub next_try_at: Option<String>,
+    /// Why it was given up.
+    #[serde(default)]
+    pub dead: Option<String>,
     /// What to do about an outcome that is not good.
     pub hint: Option<String>,
 }
@@ -208,6 +217,9 @@ pub struct ExplainDto {
     pub request: RequestDto,
     /// Where it stands: `waiting`, `live`, `settling`, `checking`, `ended`.
     pub phase: String,
+    /// The rule of docs/correlation.md by which it was decided, in words.
+    #[serde(default)]
+    pub rule: Option<String>,
     /// What happened, in order, in words.
     pub steps: Vec<String>,
     /// The UserEvents that decided, as conversation steps.
@@ -318,6 +330,27 @@ pub struct LinkWishDto {
     pub link: String,
     /// `redial`: leave the session and dial again; `switch`: the other one of the pair first.
     pub action: String,
+}
+
+/// `GET /v1/events`, event `alarm`: something that does not heal by itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AlarmDto {
+    /// `commdn.alarm.v1`.
+    pub schema: String,
+    /// When.
+    pub at: String,
+    /// `stop`: a campaign does not stand still although it was told to.
+    pub kind: String,
+    /// DBID of the OCS.
+    pub ocs: i32,
+    /// Campaign DBID.
+    pub campaign: Option<i32>,
+    /// Group DBID.
+    pub group: Option<i32>,
+    /// The request that it is about.
+    pub request_id: Option<String>,
+    /// In words.
+    pub text: String,
 }
 
 /// One page of a list.

@@ -14,9 +14,10 @@ use tokio::time::timeout;
 use crate::http::access::Caller;
 use crate::http::problem::Problem;
 use crate::http::serve::BODY;
+use crate::service::gateway::{Asker, GivenKey};
 
 /// Most bytes of a request's body.
-const BODY_BYTES_MAX: usize = 64 * 1024;
+pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// A JSON body; an empty one is `{}`.
 pub(super) struct JsonBody<T>(pub T);
@@ -111,7 +112,7 @@ pub(super) struct Manner {
     /// Show what would be sent, and send nothing.
     pub dry_run: bool,
     /// Who asks: its key, token or certificate, else the name of its program.
-    pub asked_by: String,
+    pub asker: Asker,
 }
 
 #[derive(Debug, Deserialize)]
@@ -135,10 +136,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Manner {
             None => asynchronous.then_some(Duration::ZERO),
         };
         let agent = text(header::USER_AGENT).map_or("http", |agent| agent.split(' ').next().unwrap_or(agent));
+        let channel = if agent.starts_with("commdn/") { "cli" } else { "http" };
         // Who has proved who it is is called by that name, whatever its program says.
         let asked_by = if caller.is_anonymous() { agent } else { caller.subject() };
-        let asked_by = asked_by.chars().filter(|c| !c.is_control()).take(64).collect();
-        Ok(Self { wait, dry_run: query.dry_run, asked_by })
+        let asked_by: String = asked_by.chars().filter(|c| !c.is_control()).take(64).collect();
+        let asker = Asker::new(&asked_by, channel).with_key(parts.extensions.get::<GivenKey>().cloned());
+        Ok(Self { wait, dry_run: query.dry_run, asker })
     }
 }
 

@@ -5,6 +5,7 @@ mod convert;
 pub mod dto;
 mod extract;
 mod guard;
+mod key;
 mod problem;
 mod routes;
 mod serve;
@@ -133,6 +134,7 @@ pub async fn serve(
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi))
         .fallback(no_such_page)
         .method_not_allowed_fallback(no_such_method)
+        .layer(middleware::from_fn(key::read))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(door, access::identify))
         .layer(middleware::from_fn_with_state(guard, guard::check))

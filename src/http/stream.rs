@@ -57,7 +57,7 @@ fn filter(text: &str) -> Result<Filter, Problem> {
     Filter::parse(text).map_err(|error| Problem::new("invalid-parameter", 422, error.to_string()))
 }
 
-/// A snapshot, then what changes: `state`, `request`, `dnc`, `link`. `Last-Event-ID` goes on where one was.
+/// A snapshot, then what changes: `state`, `request`, `dnc`, `link`, `alarm`. `Last-Event-ID` goes on where one was.
 #[utoipa::path(get, path = "/v1/events", tag = "streams", params(StreamQuery),
     responses((status = 200, content_type = "text/event-stream", body = SnapshotDto)))]
 async fn events(
@@ -130,6 +130,7 @@ fn delta(door: &Door, caller: &Caller, filter: &Filter, (number, event): &Number
     let seen = match &**event {
         GatewayEvent::State(state) => may_read(caller, Some(state.pair)),
         GatewayEvent::Request(record) | GatewayEvent::Dnc(record) => may_read(caller, record.pair),
+        GatewayEvent::Alarm(alarm) => may_read(caller, alarm.pair),
         GatewayEvent::Link(_) => sees_links(caller),
     };
     if !seen {
@@ -152,6 +153,10 @@ fn delta(door: &Door, caller: &Caller, filter: &Filter, (number, event): &Number
         GatewayEvent::Link(name) => {
             let link = convert::link_event(&door.gateway, name);
             filter.passes(&link).then(|| sse("link", *number, &link))
+        }
+        GatewayEvent::Alarm(alarm) => {
+            let alarm = convert::alarm(alarm);
+            filter.passes(&alarm).then(|| sse("alarm", *number, &alarm))
         }
     }
 }

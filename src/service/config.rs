@@ -36,6 +36,8 @@ pub struct Config {
     pub auth: AuthSection,
     /// What outlives the process.
     pub store: StoreSection,
+    /// Do-not-calls.
+    pub dnc: DncSection,
     /// Deadlines and bounds.
     pub limits: LimitsSection,
     /// Logs.
@@ -62,6 +64,13 @@ pub struct GatewaySection {
     pub listen_plaintext: bool,
     /// Milliseconds that open requests may take to end when the gateway is told to stop.
     pub drain_ms: u64,
+    /// What is sent when a campaign does not stop although it was told to again and again: `none`, `unload` or
+    /// `force_unload`.
+    pub stop_escalation: String,
+    /// Milliseconds before a stop that was not confirmed is said again; the pause doubles.
+    pub stop_retry_first_ms: u64,
+    /// The longest pause.
+    pub stop_retry_max_ms: u64,
 }
 
 impl Default for GatewaySection {
@@ -74,6 +83,9 @@ impl Default for GatewaySection {
             tls: None,
             listen_plaintext: false,
             drain_ms: 15_000,
+            stop_escalation: "none".into(),
+            stop_retry_first_ms: 10_000,
+            stop_retry_max_ms: 600_000,
         }
     }
 }
@@ -407,6 +419,24 @@ pub struct ClientSection {
     pub scopes: Vec<String>,
 }
 
+/// `[dnc]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DncSection {
+    /// Milliseconds before an OCS that was silent is asked again; the pause doubles.
+    pub retry_first_ms: u64,
+    /// The longest pause.
+    pub retry_max_ms: u64,
+    /// Attempts that come to nothing before a do-not-call is given up as a dead letter; each has up to four sends.
+    pub attempts_max: u32,
+}
+
+impl Default for DncSection {
+    fn default() -> Self {
+        Self { retry_first_ms: 10_000, retry_max_ms: 600_000, attempts_max: 100 }
+    }
+}
+
 /// `[limits]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -425,7 +455,11 @@ pub struct LimitsSection {
     pub double_gap_ms: u64,
     /// Milliseconds an HTTP caller waits when it says nothing else.
     pub wait_ms: u64,
-    /// Ended requests kept in memory.
+    /// Milliseconds after which a cancel is not worth anything any more.
+    pub cancel_expires_ms: u64,
+    /// Most requests without an outcome; one more is refused with 503.
+    pub open_requests_max: usize,
+    /// Ended requests kept in memory; the store has them all.
     pub requests_kept: usize,
     /// Events kept for subscribers that come back.
     pub events_kept: usize,
@@ -449,6 +483,8 @@ impl Default for LimitsSection {
             answer_life_ms: 30_000,
             double_gap_ms: 2_000,
             wait_ms: 10_500,
+            cancel_expires_ms: 300_000,
+            open_requests_max: 100_000,
             requests_kept: 10_000,
             events_kept: 4_096,
             client_rate_per_s: 500,
@@ -463,7 +499,8 @@ impl Default for LimitsSection {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreSection {
-    /// Folder of the store, or a file `*.sqlite`; absent = nothing outlives the process.
+    /// Folder of the store, a file `*.sqlite`, or `:memory:` for one that is gone with the process. Absent:
+    /// `commdn-data` for `serve`, memory for `demo`.
     pub path: Option<String>,
     /// Days that ended requests are kept; 0 = for ever.
     pub journal_days: u32,

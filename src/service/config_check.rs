@@ -96,6 +96,8 @@ impl Check<'_> {
         self.one_of("gateway.auto_completion_place".into(), &place, &["top", "properties"]);
         let format = self.config.telemetry.format.clone();
         self.one_of("telemetry.format".into(), &format, &["text", "json"]);
+        let escalation = self.config.gateway.stop_escalation.clone();
+        self.one_of("gateway.stop_escalation".into(), &escalation, &["none", "unload", "force_unload"]);
     }
 
     fn tservers(&mut self) {
@@ -402,14 +404,24 @@ impl Check<'_> {
             ("lane_wait_ms", limits.lane_wait_ms),
             ("answer_life_ms", limits.answer_life_ms),
             ("lane_length_max", u64::try_from(limits.lane_length_max).unwrap_or(u64::MAX)),
+            ("cancel_expires_ms", limits.cancel_expires_ms),
+            ("open_requests_max", u64::try_from(limits.open_requests_max).unwrap_or(u64::MAX)),
             ("requests_kept", u64::try_from(limits.requests_kept).unwrap_or(u64::MAX)),
             ("events_kept", u64::try_from(limits.events_kept).unwrap_or(u64::MAX)),
             ("connections_max", u64::try_from(limits.connections_max).unwrap_or(u64::MAX)),
             ("connections_per_peer", u64::try_from(limits.connections_per_peer).unwrap_or(u64::MAX)),
         ];
-        for (key, number) in numbers {
+        let numbers = numbers.map(|(key, number)| (format!("limits.{key}"), number));
+        let pauses = [
+            ("gateway.stop_retry_first_ms", config.gateway.stop_retry_first_ms),
+            ("gateway.stop_retry_max_ms", config.gateway.stop_retry_max_ms),
+            ("dnc.retry_first_ms", config.dnc.retry_first_ms),
+            ("dnc.retry_max_ms", config.dnc.retry_max_ms),
+            ("dnc.attempts_max", config.dnc.attempts_max.into()),
+        ];
+        for (key, number) in numbers.into_iter().chain(pauses.map(|(key, number)| (key.to_owned(), number))) {
             if number == 0 {
-                self.error(format!("limits.{key}"), "expected a number above 0, found 0");
+                self.error(key, "expected a number above 0, found 0");
             }
         }
         if limits.answer_life_ms < limits.answer_ms {

@@ -13,6 +13,8 @@ mod errors;
 mod keys;
 mod links;
 mod operate;
+mod outbox;
+mod outbox_store;
 mod people;
 mod port;
 mod profiles;

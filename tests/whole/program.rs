@@ -16,6 +16,8 @@ pub(crate) fn command(words: &[&str]) -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("COMMDN_")) {
         command.env_remove(name);
     }
+    // What a test wants kept it says with --data.
+    command.env("COMMDN_STORE__PATH", ":memory:");
     command.env_remove("NO_COLOR").env_remove("RUST_LOG").args(words);
     command
 }
@@ -98,12 +100,15 @@ fn demo() -> Running {
     listening(&["demo", "--http", "127.0.0.1:0", "--tserver", "127.0.0.1:0"], &[])
 }
 
+fn run(words: &[&str]) -> (i32, String, String) {
+    let output = assert_cmd::Command::from_std(command(words)).timeout(GUARD).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
 impl Running {
     pub(crate) fn run(&self, words: &[&str]) -> (i32, String, String) {
-        let command = command(&[words, &["--url", &self.url]].concat());
-        let output = assert_cmd::Command::from_std(command).timeout(GUARD).output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+        run(&[words, &["--url", &self.url]].concat())
     }
 
     /// Runs a verb that must end so; what it printed as JSON.
@@ -168,6 +173,11 @@ fn people_and_requests_end_with_their_exit_codes() {
 
     demo.ends(8, &["campaign", "load", "Renewls", "732"]);
     demo.ends(8, &["request", "show", "r0000000000000000"]);
+    demo.ends(8, &["request", "retry", "r0000000000000000"]);
+    demo.ends(9, &["request", "retry", id]);
+    assert_eq!(demo.ends(0, &["request", "wait", id]), done);
+    assert_eq!(demo.ends(0, &["request", "list", "--open"])["items"], json!([]));
+    assert_eq!(demo.ends(0, &["request", "list", "--dead"])["items"], json!([]));
     demo.ends(2, &["campaign", "start", "101", "732", "--mode", "fast"]);
     demo.ends(2, &["dnc", "add", ""]);
     let sent = demo.ends(
@@ -175,6 +185,26 @@ fn people_and_requests_end_with_their_exit_codes() {
         &["send", "--origin", "216", "--target", "301", "CM_ReqGetCampaignStatus", "campaign=101", "group=732"],
     );
     assert_eq!(sent["events"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_was_accepted_is_there_after_a_kill_and_tells_its_rule() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path().display().to_string();
+    let sim = listening(&["sim", "run", "--tserver", "127.0.0.1:0"], &[]);
+    let words = ["serve", "--http", "127.0.0.1:0", "--tserver", &sim.tserver, "--data", &data];
+    let mut gateway = listening(&words, &[]);
+    let done = gateway.ends(0, &["dnc", "add", "+420777888777", "--reason", "asked"]);
+    let (code, _, stderr) = run(&["serve", "--http", "127.0.0.1:0", "--data", &data]);
+    assert!(code == 2 && stderr.contains("in use"), "{stderr}");
+    gateway.program.child.kill().unwrap();
+    gateway.program.child.wait().unwrap();
+    let gateway = listening(&words, &[]);
+    let id = done["request_id"].as_str().unwrap();
+    assert_eq!(gateway.ends(0, &["request", "show", id]), done);
+    let (code, text, _) = gateway.run(&["request", "explain", id]);
+    assert!(code == 0 && text.contains("rule: ") && text.contains("CM_EvDoNotCallProcessed"), "{text}");
+    assert!(text.contains("asked by: commdn/") && !text.contains("777888777"), "{text}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ fn unknown_origin(config: &mut Config) {
     config.limits.wait_ms = 300;
     config.limits.answer_life_ms = 200;
     config.limits.double_gap_ms = 50;
+    config.dnc.attempts_max = 1;
 }
 
 fn diagnosed(reply: Reply) -> Reply {
@@ -97,7 +98,7 @@ fn repeats_soon(config: &mut Config) {
 }
 
 /// An address on which nobody listens. It is not 127.0.0.1, where other tests take ports.
-async fn free_address() -> String {
+pub(crate) async fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.77:0").await.unwrap();
     listener.local_addr().unwrap().to_string()
 }

@@ -7,11 +7,11 @@ use commdn::http::{self, DoorConfig};
 use commdn::net::tls::install_provider;
 use commdn::protocol::profile::Profile;
 use commdn::service::access::Access;
-use commdn::service::gateway::{Gateway, start_gateway};
+use commdn::service::gateway::{Gateway, open_store, start_gateway_on};
 use commdn::service::port::{GatewayPort, open_port};
 use commdn::service::simulator::{SimSettings, Simulator, start_simulator};
 use commdn::service::{Config, config_of_site};
-use commdn::store::sqlite::{Options, SqliteStore};
+use commdn::store::Store;
 use commdn::wire::limits::LIST_BYTES_DEFAULT;
 use reqwest::{Method, RequestBuilder, header};
 use serde_json::Value;
@@ -47,6 +47,7 @@ pub(crate) struct Site {
     pub(crate) client: reqwest::Client,
     /// The gateway's own T-Server port, where the configuration has one.
     pub(crate) port: Option<GatewayPort>,
+    store: Arc<dyn Store>,
     simulator: Option<(Simulator, CancellationToken)>,
     door: JoinHandle<std::io::Result<()>>,
     task: JoinHandle<()>,
@@ -85,18 +86,32 @@ impl Site {
     pub(crate) async fn gateway(topology: &Topology, tserver: &str, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = config_of_site(topology, tserver);
         change(&mut config);
+        let store = open_store(&config).unwrap();
+        Self::gateway_on(&config, store).await
+    }
+
+    /// A site whose gateway keeps what it accepts in this store.
+    pub(crate) async fn start_on(topology: &Topology, store: Arc<dyn Store>) -> Self {
+        let (simulator, stop) = simulate("127.0.0.1:0", topology, None).await;
+        let config = config_of_site(topology, &simulator.addr().to_string());
+        let mut site = Self::gateway_on(&config, store).await;
+        site.simulator = Some((simulator, stop));
+        site.is_up().await;
+        site
+    }
+
+    async fn gateway_on(config: &Config, store: Arc<dyn Store>) -> Self {
         let (stop_door, stop_gateway) = (CancellationToken::new(), CancellationToken::new());
-        let (gateway, task) = start_gateway(&config, &stop_gateway).unwrap();
-        let port = open_port(&config, &gateway, &stop_gateway).await.unwrap();
+        let (gateway, task) = start_gateway_on(config, Arc::clone(&store), &stop_gateway).await.unwrap();
+        let port = open_port(config, &gateway, &stop_gateway).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         install_provider();
-        let store = Arc::new(SqliteStore::in_memory(Options::default()).unwrap());
-        let access = Access::new(&config, store).await.unwrap();
-        let door = DoorConfig::new(&config, access.clone(), None);
+        let access = Access::new(config, Arc::clone(&store)).await.unwrap();
+        let door = DoorConfig::new(config, access.clone(), None);
         let door = tokio::spawn(http::serve(listener, gateway.clone(), door, stop_door.clone()));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { addr, gateway, access, client, port, simulator: None, door, task, stop_door, stop_gateway }
+        Self { addr, gateway, access, client, port, store, simulator: None, door, task, stop_door, stop_gateway }
     }
 
     /// Where the simulated T-Server listens.
@@ -154,6 +169,7 @@ impl Site {
             if let Some(port) = self.port.take() {
                 port.stopped().await;
             }
+            self.store.close().await.unwrap();
             if let Some((simulator, stop)) = simulator {
                 stop.cancel();
                 simulator.stopped().await;
@@ -199,6 +215,12 @@ impl Reply {
         } else {
             assert_eq!(self.kind, "application/json", "{}", self.text);
         }
+        self
+    }
+
+    /// The reply, which must be JSON of this status, though no problem document.
+    pub(crate) fn with_plain(self, status: u16) -> Self {
+        assert_eq!((self.status, self.kind.as_str()), (status, "application/json"), "{}", self.text);
         self
     }
 

@@ -204,8 +204,12 @@ pub enum RequestVerb {
     List(RequestListArgs),
     /// One request with the answer of each OCS
     Show(RequestIdArgs),
+    /// Wait until a request has its outcome
+    Wait(RequestIdArgs),
     /// Why a request ended as it did
     Explain(RequestIdArgs),
+    /// Try a do-not-call again that was given up or waits for its next attempt
+    Retry(RequestIdArgs),
 }
 
 /// `config`
@@ -348,6 +352,12 @@ pub struct RequestListArgs {
     /// Which requests
     #[arg(long, value_enum, default_value = "all")]
     pub state: RequestState,
+    /// Only do-not-calls that were given up, as --state dead
+    #[arg(long, conflicts_with_all = ["state", "open"])]
+    pub dead: bool,
+    /// Only those without outcome yet, as --state open
+    #[arg(long, conflicts_with = "state")]
+    pub open: bool,
     /// Most entries of one page
     #[arg(long, default_value = "50", value_name = "N")]
     pub limit: u32,
@@ -363,11 +373,13 @@ pub enum RequestState {
     Open,
     /// With an outcome.
     Ended,
+    /// Given up.
+    Dead,
     /// Both.
     All,
 }
 
-/// `request show`, `request explain`
+/// `request show`, `wait`, `explain`, `retry`
 #[derive(Clone, Debug, Args)]
 pub struct RequestIdArgs {
     /// The request id

@@ -29,15 +29,15 @@ pub struct GatewayArgs {
     /// Address of the gateway's own T-Server-style port, for applications that speak UserEvents; port 0 is allowed
     #[arg(long, value_name = "ADDR")]
     pub listen_tserver: Option<String>,
-    /// Folder of the store [default: a store that ends with the process]
-    #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
     /// Serve plain HTTP beyond loopback, behind a proxy that encrypts
     #[arg(long)]
     pub insecure_plaintext: bool,
     /// Our own application DBIDs: 201-208 or 201,203,205-207
     #[arg(long, value_name = "LIST", value_parser = origin_list)]
     pub origin: Option<DbidList>,
+    /// Folder of the store; :memory: keeps nothing [default: commdn-data for serve, memory for demo]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<String>,
 }
 
 /// Flags of the simulator.

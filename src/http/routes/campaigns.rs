@@ -73,7 +73,7 @@ async fn state(
     let pair = Pair { campaign: route.dbid, group: router.group(&group).map_err(OrderError::from)?.object };
     if query.refresh {
         let ask = control(RequestKind::Status, campaign, group);
-        let accepted = door.gateway.submit(ask, &manner.asked_by).await?;
+        let accepted = door.gateway.submit(ask, manner.asker).await?;
         let asked = answer(&door, accepted, manner.wait).await?;
         if asked.status() != axum::http::StatusCode::OK {
             return Ok(asked);
@@ -179,7 +179,7 @@ async fn complete(
     if manner.dry_run {
         return order(&door, control(RequestKind::Stop, campaign, group), manner).await;
     }
-    let accepted = door.gateway.complete(&campaign, &group, &manner.asked_by).await?;
+    let accepted = door.gateway.complete(&campaign, &group, manner.asker).await?;
     answer(&door, accepted, manner.wait).await
 }
 

@@ -55,6 +55,18 @@ impl From<OrderError> for Problem {
                 Self::new("invalid-parameter", 422, detail)
             }
             OrderError::Overloaded => Self::new("overloaded", 503, detail).retry_after(1),
+            OrderError::Store(_) => Self::new("store-unavailable", 503, detail)
+                .hint("nothing was taken; look at /readyz, and repeat it with an Idempotency-Key")
+                .retry_after(2),
+            OrderError::KeyConflict(number) => Self::new("idempotency-conflict", 422, detail)
+                .hint("use a new key for a new request")
+                .request(&number.to_string()),
+            OrderError::NotRepeatable(number) => Self::new("not-repeatable", 409, detail)
+                .hint("what it asked for can be asked for anew")
+                .request(&number.to_string()),
+            OrderError::NoSuchRequest(_) => {
+                Self::new("request-not-found", 404, detail).hint("requests are listed at /v1/requests")
+            }
             OrderError::Stopping => Self::new("stopping", 503, detail).retry_after(5),
         }
     }
@@ -75,7 +87,7 @@ async fn order(door: &Door, order: Order, manner: Manner) -> Result<Response, Pr
         let text = door.gateway.dry_run(order).await?;
         return Ok(Json(DryRunDto { schema: "commdn.dry_run.v1".into(), text }).into_response());
     }
-    let accepted = door.gateway.submit(order, &manner.asked_by).await?;
+    let accepted = door.gateway.submit(order, manner.asker).await?;
     answer(door, accepted, manner.wait).await
 }
 
@@ -91,7 +103,7 @@ async fn answer(door: &Door, accepted: Accepted, wait: Option<Duration>) -> Resu
     let number = accepted.number;
     let standing = door.gateway.standing(number).await;
     let standing = standing.ok_or_else(|| Problem::from(OrderError::Stopping).request(&number.to_string()))?;
-    let mut request = convert::request(door.gateway.router(), &standing.record);
+    let mut request = convert::standing(door.gateway.router(), &standing);
     let status = match standing.phase {
         // Who does not wait is always told where to look, however fast the answer was.
         "ended" if wait.is_zero() && !request.answers.is_empty() => StatusCode::ACCEPTED,

@@ -1,10 +1,11 @@
 //! What was asked and what became of it.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, response::Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 
+use super::answer;
 use crate::engine::RequestNumber;
 use crate::engine::RequestRecord;
 use crate::engine::Which;
@@ -12,7 +13,7 @@ use crate::http::Door;
 use crate::http::access::{Caller, Routes};
 use crate::http::convert;
 use crate::http::dto::{ExplainDto, Page, ProblemDto, RequestDto};
-use crate::http::extract::{Asked, Place};
+use crate::http::extract::{Asked, Manner, Place};
 use crate::http::problem::Problem;
 use crate::message::Pair;
 use crate::service::access::{Object, Verb};
@@ -26,6 +27,7 @@ pub(super) fn routes() -> Routes {
         .guarded_within(READ, routes!(list))
         .guarded_within(READ, routes!(show))
         .guarded_within(READ, routes!(explain))
+        .guarded(&[Verb::DncAdd], routes!(retry))
 }
 
 /// May the caller see requests of this kind about that pair?
@@ -46,7 +48,7 @@ struct ListQuery {
     limit: Option<usize>,
     /// `next` of the page before.
     after: Option<String>,
-    /// `open`, `ended` or `all`.
+    /// `open`, `ended`, `dead` or `all`; dead = do-not-calls that were given up.
     state: Option<String>,
 }
 
@@ -59,17 +61,18 @@ async fn list(
     Asked(query): Asked<ListQuery>,
 ) -> Result<Json<Page<RequestDto>>, Problem> {
     let which = match query.state.as_deref() {
-        None | Some("all") => Which::All,
+        None | Some("all" | "dead") => Which::All,
         Some("open") => Which::Open,
         Some("ended") => Which::Ended,
         Some(other) => {
-            let detail = format!("state: expected open, ended or all, found '{other}'");
+            let detail = format!("state: expected open, ended, dead or all, found '{other}'");
             return Err(Problem::new("invalid-parameter", 422, detail));
         }
     };
     let after = query.after.as_deref().map(|text| number(text, 422)).transpose()?;
     let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
-    let mut records = readable(&door, &caller, which, after, limit + 1).await;
+    let dead = query.state.as_deref() == Some("dead");
+    let mut records = readable(&door, &caller, (which, dead), after, limit + 1).await;
     let more = records.len() > limit;
     records.truncate(limit);
     let next = records.last().filter(|_| more).map(|record| record.number.to_string());
@@ -81,8 +84,8 @@ async fn list(
 #[utoipa::path(get, path = "/v1/requests/{id}", tag = "requests", params(("id" = String, Path, description = "request_id")),
     responses((status = 200, body = RequestDto), (status = 404, body = ProblemDto)))]
 async fn show(State(door): State<Door>, caller: Caller, Place(id): Place<String>) -> Result<Json<RequestDto>, Problem> {
-    let standing = find(&door, &caller, &id).await?;
-    Ok(Json(convert::request(door.gateway.router(), &standing.record)))
+    let standing = door.gateway.standing(number(&id, 404)?).await;
+    Ok(Json(convert::standing(door.gateway.router(), &visible(&caller, &id, standing)?)))
 }
 
 /// Why a request stands or ended as it did.
@@ -94,22 +97,36 @@ async fn explain(
     caller: Caller,
     Place(id): Place<String>,
 ) -> Result<Json<ExplainDto>, Problem> {
-    let standing = find(&door, &caller, &id).await?;
+    let standing = visible(&caller, &id, door.gateway.explain(number(&id, 404)?).await)?;
     let dialect = door.gateway.link_names().first().map(|name| door.gateway.dialect(name)).unwrap_or_default();
     Ok(Json(convert::explain(door.gateway.router(), &standing, dialect, door.gateway.pseudonyms())))
+}
+
+/// Try a do-not-call again that was given up or waits for its next attempt. Only the OCSs that have not confirmed it are
+/// asked.
+#[utoipa::path(post, path = "/v1/requests/{id}/retry", tag = "requests",
+    params(("id" = String, Path, description = "request_id")),
+    responses((status = 200, body = RequestDto), (status = 202, body = RequestDto), (status = 404, body = ProblemDto),
+    (status = 409, body = ProblemDto), (status = 503, body = ProblemDto)))]
+async fn retry(State(door): State<Door>, Place(id): Place<String>, manner: Manner) -> Result<Response, Problem> {
+    let accepted = door.gateway.retry(number(&id, 404)?).await?;
+    answer(&door, accepted, manner.wait).await
 }
 
 /// Requests that the caller may see, from the newest on.
 async fn readable(
     door: &Door,
     caller: &Caller,
-    which: Which,
+    (which, dead): (Which, bool),
     mut after: Option<RequestNumber>,
     most: usize,
 ) -> Vec<RequestRecord> {
     let mut found = Vec::new();
     loop {
-        let page = door.gateway.requests(which, after, most).await;
+        let page = match dead {
+            true => door.gateway.dead_letters(after, most).await,
+            false => door.gateway.requests(which, after, most).await,
+        };
         let (last, full) = (page.last().map(|record| record.number), page.len() == most);
         found.extend(page.into_iter().filter(|record| may_read(caller, record.pair)));
         if found.len() >= most || !full {
@@ -121,14 +138,11 @@ async fn readable(
 }
 
 /// A request that the caller may not see is not there.
-async fn find(door: &Door, caller: &Caller, id: &str) -> Result<Standing, Problem> {
-    let number = number(id, 404)?;
-    let missing = || {
+fn visible(caller: &Caller, id: &str, standing: Option<Standing>) -> Result<Standing, Problem> {
+    standing.filter(|standing| may_read(caller, standing.record.pair)).ok_or_else(|| {
         Problem::new("request-not-found", 404, format!("request {id} is not known, or no longer"))
             .hint("requests are listed at /v1/requests")
-    };
-    let standing = door.gateway.standing(number).await;
-    standing.filter(|standing| may_read(caller, standing.record.pair)).ok_or_else(missing)
+    })
 }
 
 fn number(text: &str, status: u16) -> Result<RequestNumber, Problem> {

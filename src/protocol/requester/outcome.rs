@@ -45,6 +45,45 @@ impl Why {
             Self::Expired => "expired",
         }
     }
+
+    /// Every way.
+    pub const ALL: [Self; 7] = [
+        Self::Exact,
+        Self::SoleCandidate,
+        Self::DncProof,
+        Self::ByState,
+        Self::ByStatus,
+        Self::ByRepeat,
+        Self::Expired,
+    ];
+
+    /// Reads what [`Why::slug`] writes.
+    #[must_use]
+    pub fn from_slug(slug: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|why| why.slug() == slug)
+    }
+
+    /// The rule of docs/correlation.md behind it, in words.
+    #[must_use]
+    pub fn rule(self) -> &'static str {
+        match self {
+            Self::Exact => {
+                "exact, rules 2 to 4 and 7: the event came to our DBID from that OCS, names the subject in full, and \
+                 fits no other request"
+            }
+            Self::SoleCandidate => {
+                "sole_candidate, rule 7: the event does not name its subject, and only this request could be meant"
+            }
+            Self::DncProof => {
+                "dnc_proof, rule 7: the event repeats the whole entry without an error, so the entry is in the list, \
+                 whichever send put it there"
+            }
+            Self::ByState => "by_state, rule 3: the event tells the state that was asked for",
+            Self::ByStatus => "by_status, rule 10: the state was asked for, and it is the one that was wanted",
+            Self::ByRepeat => "by_repeat, rule 10: a repeat was answered",
+            Self::Expired => "expired, rules 10 and 13: no event decided it in time",
+        }
+    }
 }
 
 /// What one OCS said.

@@ -92,7 +92,14 @@ impl Requester {
             }
         }
         if std::mem::take(&mut self.retry_all) {
-            let wants: Vec<Want> = self.wants.iter().copied().collect();
+            // After a link came back: do-not-calls, cancels, then the rest, each in order of submission.
+            let rank = |want: &Want| match self.jobs.get(&want.job).map(|job| job.asked.kind) {
+                Some(RequestKind::DoNotCall) => 0_u8,
+                Some(RequestKind::CancelRecord) => 1,
+                _ => 2,
+            };
+            let mut wants: Vec<Want> = self.wants.iter().copied().collect();
+            wants.sort_by_key(rank);
             for want in wants {
                 self.retry_if_wanted(now, want);
             }

@@ -1,25 +1,33 @@
 //! From the configuration to a running gateway.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use futures_util::{StreamExt, stream::SelectAll};
+use futures_util::{StreamExt, stream::FuturesUnordered, stream::SelectAll};
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
-use super::core::{Core, Line, LinkEvents};
-use super::{COMMANDS_MAX, Gateway, OcsOnLink, Shared, known_dnc::KnownDnc, raw::RawDesk, sight::Ears, watch::Watch};
+use super::core::{Core, Line, LinkEvents, Rules};
+use super::errand::{Errands, Patience};
+use super::intake::Keys;
+use super::restore::Memory;
+use super::stage::Stage;
+use super::wishes::Wishes;
+use super::{COMMANDS_MAX, Gateway, OcsOnLink, Shared, Tally};
+use super::{known_dnc::KnownDnc, raw::RawDesk, sight::Ears, watch::Watch};
 use crate::engine::Journal;
 use crate::engine::Router;
 use crate::engine::StatusMirror;
 use crate::engine::tserver::{DnConfig, Tristate, used_dns};
-use crate::message::{AppDbid, AutoCompletionPlace, CampaignDbid, DialMode, Dialing, GroupDbid, OptimizeBy, Pair};
+use crate::message::{
+    AppDbid, AutoCompletionPlace, CampaignDbid, DialMode, Dialing, GroupDbid, OptimizeBy, Pair, RequestKind,
+};
 use crate::net::driver::{AddpTrace, LinkSettings, start_link};
 use crate::net::registry::LinkDirectory;
 use crate::net::tls::{ClientFiles, TlsClient};
@@ -31,8 +39,11 @@ use crate::service::Health;
 use crate::service::Hub;
 use crate::service::OcsSection;
 use crate::service::Pseudonyms;
+use crate::service::StoreSection;
 use crate::service::TserverSection;
 use crate::service::metrics::{Bounds, Metrics};
+use crate::store::sqlite::Options as StoreOptions;
+use crate::store::{Purged, SqliteStore, Store, StoreError};
 use crate::wire::Dialect;
 use crate::wire::Password;
 use crate::wire::Text;
@@ -63,21 +74,66 @@ pub enum BuildError {
         /// Why it cannot be read.
         error: std::io::Error,
     },
+    /// The store cannot be opened or read.
+    #[error("store: {0}")]
+    Store(#[from] StoreError),
 }
 
-/// Starts a gateway: its links dial at once. It runs until the token is cancelled.
+/// Pause between two looks for what is old enough to be removed.
+const PURGE_EVERY: Duration = Duration::from_secs(3_600);
+/// `[store] path` of a store that is gone with the process.
+pub(super) const IN_MEMORY: &str = ":memory:";
+
+/// Opens the store of `[store] path`: a folder, or `:memory:`, which is also what no path at all means here.
 ///
 /// # Errors
-/// [`BuildError`] names the setting.
-pub fn start_gateway(config: &Config, stop: &CancellationToken) -> Result<(Gateway, JoinHandle<()>), BuildError> {
+/// In use, damaged, newer than this program or not readable, each with its remedy.
+pub fn open_store(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
+    let options = StoreOptions::default();
+    Ok(match config.store.path.as_deref() {
+        None | Some(IN_MEMORY) => Arc::new(SqliteStore::in_memory(options)?),
+        Some(path) => Arc::new(SqliteStore::open(Path::new(path), options)?),
+    })
+}
+
+/// Starts a gateway on the store of its configuration, which it closes when it stops. See [`start_gateway_on`].
+///
+/// # Errors
+/// [`BuildError`] names the setting, or what is wrong with the store.
+pub async fn start_gateway(config: &Config, stop: &CancellationToken) -> Result<(Gateway, JoinHandle<()>), BuildError> {
+    let store = open_store(config)?;
+    let (gateway, task) = start_gateway_on(config, Arc::clone(&store), stop).await?;
+    let task = tokio::spawn(async move {
+        if let Err(error) = task.await {
+            tracing::error!(%error, "gateway task failed");
+        }
+        if let Err(error) = store.close().await {
+            tracing::error!(%error, "the store was not closed");
+        }
+    });
+    Ok((gateway, task))
+}
+
+/// Starts a gateway: what its store holds is taken up again, and its links dial at once. It runs until the token is
+/// cancelled.
+///
+/// # Errors
+/// [`BuildError`] names the setting, or what is wrong with the store.
+pub async fn start_gateway_on(
+    config: &Config,
+    store: Arc<dyn Store>,
+    stop: &CancellationToken,
+) -> Result<(Gateway, JoinHandle<()>), BuildError> {
     if config.origin.pool.is_empty() {
         return Err(BuildError::Config("origin.pool: expected at least one application DBID".into()));
     }
+    let mut requester = requester_config(config)?;
+    let memory = Memory::load(&*store, &requester).await?;
+    memory.prepare(&mut requester);
     let links = LinkDirectory::new();
     let mut events: LinkEvents = SelectAll::new();
     let mut lines = BTreeMap::new();
     let mut link_dialects = BTreeMap::new();
-    let mut ids = BTreeMap::new();
     for (id, section) in (0_u32..).map(LinkId).zip(&config.tserver) {
         let settings = link_settings(config, section)?;
         let dialect = settings.link.dialect;
@@ -85,26 +141,12 @@ pub fn start_gateway(config: &Config, stop: &CancellationToken) -> Result<(Gatew
         let (handle, receiver) = start_link(settings, &links, stop.clone());
         events.push(ReceiverStream::new(receiver).map(move |event| (id, event)).boxed());
         lines.insert(id, Line { handle, dialect, list_bytes_max: section.list_bytes_max });
-        ids.insert(section.name.as_str(), id);
     }
-    let ocss = config.ocs.iter().map(|ocs| peer(config, ocs, &ids)).collect::<Result<Vec<_>, _>>()?;
     let limits = &config.limits;
-    let pool: Vec<AppDbid> = config.origin.pool.iter().copied().map(AppDbid).collect();
-    let requester = RequesterConfig {
-        answer: Duration::from_millis(limits.answer_ms),
-        unload: Duration::from_millis(limits.unload_ms),
-        lane_wait: Duration::from_millis(limits.lane_wait_ms),
-        lane_length: limits.lane_length_max,
-        b: Duration::from_millis(limits.answer_life_ms),
-        b_unload: Duration::from_millis(limits.unload_ms),
-        d: Duration::from_millis(limits.double_gap_ms),
-        send_reference_id: config.gateway.send_reference_id,
-        ..RequesterConfig::new(pool.clone(), ocss.clone())
-    };
     if let Some(advice) = requester.advice() {
         tracing::warn!("{advice}");
     }
-    let on_link = ocss.iter().map(|peer| OcsOnLink {
+    let on_link = requester.ocss.iter().map(|peer| OcsOnLink {
         link: section_name(config, peer.address.link),
         dbid: peer.dbid,
         backup: peer.backup,
@@ -120,11 +162,14 @@ pub fn start_gateway(config: &Config, stop: &CancellationToken) -> Result<(Gatew
         events: Hub::new(limits.events_kept, 0),
         tap: Hub::new(TAP_KEPT, 0),
         wait: Duration::from_millis(limits.wait_ms),
-        dnc: KnownDnc::default(),
-        metrics: metrics(config, &ocss),
+        store: Arc::clone(&store),
+        trouble: Mutex::default(),
+        tally: Tally::default(),
+        dnc: KnownDnc::of_store(&*store).await?,
+        metrics: metrics(config, &requester.ocss),
         health: Health::default(),
         pseudonyms: pseudonyms(config)?,
-        origins: pool.clone(),
+        origins: requester.pool.clone(),
     });
     let auto_completion_place = match config.gateway.auto_completion_place.as_str() {
         "top" => AutoCompletionPlace::Top,
@@ -134,21 +179,44 @@ pub fn start_gateway(config: &Config, stop: &CancellationToken) -> Result<(Gatew
             return Err(BuildError::Config(text));
         }
     };
-    let ears = Ears::new(&ocss);
-    let core = Core {
+    let escalation = escalation(config)?;
+    let ears = Ears::new(&requester.ocss);
+    let mut core = Core {
+        pool: requester.pool.clone(),
+        ocss: requester.ocss.clone(),
         requester: Requester::new(requester),
         mirror: StatusMirror::default(),
         journal: Journal::new(limits.requests_kept),
         lines,
+        up: BTreeSet::new(),
         shared: Arc::clone(&shared),
-        pool,
-        ocss,
-        auto_completion_place,
-        answer: Duration::from_millis(limits.answer_ms),
+        rules: Rules {
+            auto_completion_place,
+            answer: Duration::from_millis(limits.answer_ms),
+            lane_wait: Duration::from_millis(limits.lane_wait_ms),
+            cancel_expires: Duration::from_millis(limits.cancel_expires_ms),
+            open_max: limits.open_requests_max,
+        },
         start: Instant::now(),
         last_number: None,
-        waiting: BTreeMap::new(),
-        accepted: BTreeMap::new(),
+        open: BTreeMap::new(),
+        stage: Stage::new(Arc::clone(&store)),
+        keys: Keys::default(),
+        lookups: FuturesUnordered::new(),
+        errands: Errands::new(Patience {
+            first: Duration::from_millis(config.dnc.retry_first_ms),
+            most: Duration::from_millis(config.dnc.retry_max_ms),
+            attempts_max: config.dnc.attempts_max,
+        }),
+        wishes: Wishes::new(
+            Patience {
+                first: Duration::from_millis(config.gateway.stop_retry_first_ms),
+                most: Duration::from_millis(config.gateway.stop_retry_max_ms),
+                attempts_max: u32::MAX,
+            },
+            escalation,
+        ),
+        unsent: BTreeSet::new(),
         raw: RawDesk::default(),
         followed: BTreeMap::new(),
         overhearers: Vec::new(),
@@ -156,10 +224,57 @@ pub fn start_gateway(config: &Config, stop: &CancellationToken) -> Result<(Gatew
         ears,
         watch: Watch::default(),
     };
+    core.restore(memory);
+    tokio::spawn(purge(config.store.clone(), store, stop.clone()));
     let (urgent, urgent_inbox) = mpsc::channel(COMMANDS_MAX);
     let (normal, normal_inbox) = mpsc::channel(COMMANDS_MAX);
     let task = tokio::spawn(core.run(urgent_inbox, normal_inbox, events, stop.clone()));
     Ok((Gateway { urgent, normal, shared }, task))
+}
+
+/// What is tried when a campaign does not stop.
+fn escalation(config: &Config) -> Result<Option<RequestKind>, BuildError> {
+    match config.gateway.stop_escalation.as_str() {
+        "none" => Ok(None),
+        "unload" => Ok(Some(RequestKind::Unload)),
+        "force_unload" => Ok(Some(RequestKind::ForceUnload)),
+        other => {
+            let text = format!("gateway.stop_escalation: expected none, unload or force_unload, found '{other}'");
+            Err(BuildError::Config(text))
+        }
+    }
+}
+
+fn requester_config(config: &Config) -> Result<RequesterConfig, BuildError> {
+    let ids = (0_u32..).map(LinkId).zip(&config.tserver).map(|(id, section)| (section.name.as_str(), id)).collect();
+    let ocss = config.ocs.iter().map(|ocs| peer(config, ocs, &ids)).collect::<Result<Vec<_>, _>>()?;
+    let limits = &config.limits;
+    Ok(RequesterConfig {
+        answer: Duration::from_millis(limits.answer_ms),
+        unload: Duration::from_millis(limits.unload_ms),
+        lane_wait: Duration::from_millis(limits.lane_wait_ms),
+        lane_length: limits.lane_length_max,
+        b: Duration::from_millis(limits.answer_life_ms),
+        b_unload: Duration::from_millis(limits.unload_ms),
+        d: Duration::from_millis(limits.double_gap_ms),
+        send_reference_id: config.gateway.send_reference_id,
+        ..RequesterConfig::new(config.origin.pool.iter().copied().map(AppDbid).collect(), ocss)
+    })
+}
+
+/// Removes what is old, now and then.
+async fn purge(section: StoreSection, store: Arc<dyn Store>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(PURGE_EVERY) => {}
+        }
+        match store.purge(section.retention(Core::utc())).await {
+            Ok(purged) if purged == Purged::default() => {}
+            Ok(purged) => tracing::info!(?purged, "old rows are removed"),
+            Err(error) => tracing::error!(%error, "old rows are not removed"),
+        }
+    }
 }
 
 fn metrics(config: &Config, ocss: &[OcsPeer]) -> Metrics {

@@ -1,14 +1,23 @@
 //! The gateway: one task owns correlator, mirror and journal; callers hold a cheap handle and talk to it by channel.
 
+mod asker;
 mod build;
 mod core;
+mod deliver;
+mod ends;
+mod errand;
+mod hear;
+mod intake;
 mod known_dnc;
 mod order;
 mod outcome;
 mod pass;
 mod raw;
+mod restore;
 mod sight;
+mod stage;
 mod watch;
+mod wishes;
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +28,8 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-pub use build::{BuildError, start_gateway};
+pub use asker::{Alarm, Asker, GivenKey, Tally};
+pub use build::{BuildError, open_store, start_gateway, start_gateway_on};
 pub(super) use build::{dialect, used_names};
 pub use order::{DialingWish, Order, OrderError, Prepared, Site};
 pub use pass::{Follower, Overhearer, Passed, Unasked};
@@ -46,6 +56,7 @@ use crate::service::Health;
 use crate::service::Hub;
 use crate::service::Pseudonyms;
 use crate::service::metrics::Metrics;
+use crate::store::{Dead, Delivery, RequestPage, StopWish, Store, StoreError, StoredRequest};
 use crate::wire::Dialect;
 use known_dnc::KnownDnc;
 
@@ -63,6 +74,8 @@ pub enum GatewayEvent {
     Dnc(Arc<RequestRecord>),
     /// A link came or went.
     Link(String),
+    /// An operator has to know.
+    Alarm(Alarm),
 }
 
 /// A UserEvent that passed.
@@ -106,7 +119,30 @@ pub struct Standing {
     pub overdue: bool,
     /// An event came that could be its answer or another request's.
     pub suspect: bool,
+    /// How often it came to nothing.
+    pub attempts: u32,
+    /// When it is tried again.
+    pub next_try: Option<UtcTime>,
+    /// It was given up.
+    pub dead: Option<Dead>,
 }
+
+impl Standing {
+    fn of(record: Arc<RequestRecord>) -> Self {
+        Self {
+            record,
+            phase: "waiting",
+            waits_for: None,
+            overdue: false,
+            suspect: false,
+            attempts: 0,
+            next_try: None,
+            dead: None,
+        }
+    }
+}
+
+type Reply<T> = oneshot::Sender<T>;
 
 /// An OCS, a pair of them counting as one, and where it is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,9 +169,9 @@ pub struct HeardAt {
 enum Command {
     Submit {
         order: Order,
-        asked_by: String,
+        asker: Asker,
         follower: Option<Follower>,
-        reply: oneshot::Sender<Result<Accepted, OrderError>>,
+        reply: Reply<Result<Accepted, OrderError>>,
     },
     Overhear {
         overhearer: Overhearer,
@@ -143,12 +179,28 @@ enum Command {
     Observe {
         ocs: AppDbid,
         event: Box<Message>,
-        reply: oneshot::Sender<Option<PairState>>,
+        reply: Reply<Option<PairState>>,
     },
     State {
         ocs: AppDbid,
         pair: Pair,
-        reply: oneshot::Sender<Option<PairState>>,
+        reply: Reply<Option<PairState>>,
+    },
+    Sight {
+        reply: Reply<Sight>,
+    },
+    /// The request that a key stands for.
+    Held {
+        asker: Asker,
+        reply: Reply<Option<Result<Accepted, OrderError>>>,
+    },
+    Retry {
+        stored: Box<StoredRequest>,
+        confirmed: Vec<Delivery>,
+        reply: Reply<Result<Accepted, OrderError>>,
+    },
+    Wishes {
+        reply: Reply<Vec<StopWish>>,
     },
     DryRun {
         order: Order,
@@ -170,9 +222,6 @@ enum Command {
     Raw {
         request: Box<RawRequest>,
         reply: oneshot::Sender<Result<mpsc::Receiver<RawAnswer>, RawError>>,
-    },
-    Sight {
-        reply: oneshot::Sender<Sight>,
     },
 }
 
@@ -196,6 +245,9 @@ struct Shared {
     events: Hub<GatewayEvent>,
     tap: Hub<TapEvent>,
     wait: Duration,
+    store: Arc<dyn Store>,
+    trouble: Mutex<Option<StoreError>>,
+    tally: Tally,
     dnc: KnownDnc,
     metrics: Metrics,
     health: Health,
@@ -208,15 +260,24 @@ impl Shared {
         let heard = HeardAt { at: SystemTime::now(), moment: Instant::now() };
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(member, heard);
     }
+
+    fn set_trouble(&self, error: Option<StoreError>) {
+        match &error {
+            Some(error) => self.health.journal_failed(&error.to_string()),
+            None => self.health.journal_works(),
+        }
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    }
 }
 
 impl Gateway {
-    /// Takes an order. The request lives on when the caller goes.
+    /// Takes an order: it is on the disk when this returns. The request lives on when the caller goes. With a key that
+    /// the asker has used before, it is the request of that time.
     ///
     /// # Errors
-    /// [`OrderError`]; nothing was sent.
-    pub async fn submit(&self, order: Order, asked_by: &str) -> Result<Accepted, OrderError> {
-        self.take(order, asked_by, None).await
+    /// [`OrderError`]; nothing was sent, and nothing is kept.
+    pub async fn submit(&self, order: Order, asker: Asker) -> Result<Accepted, OrderError> {
+        self.take(order, asker, None).await
     }
 
     /// Takes an order whose answers are passed on as they come.
@@ -226,10 +287,10 @@ impl Gateway {
     pub async fn submit_followed(
         &self,
         order: Order,
-        asked_by: &str,
+        asker: Asker,
         follower: Follower,
     ) -> Result<Accepted, OrderError> {
-        self.take(order, asked_by, Some(follower)).await
+        self.take(order, asker, Some(follower)).await
     }
 
     /// Lets somebody hear what OCSs say unasked, or to others about campaign groups.
@@ -238,21 +299,32 @@ impl Gateway {
         let _ = self.normal.send(Command::Overhear { overhearer }).await;
     }
 
-    async fn take(&self, order: Order, asked_by: &str, follower: Option<Follower>) -> Result<Accepted, OrderError> {
-        let kind = match &order {
-            Order::Campaign { kind, .. } => *kind,
-            Order::DoNotCall { .. } => RequestKind::DoNotCall,
-            Order::CancelRecord { .. } => RequestKind::CancelRecord,
-            Order::Verbatim { body, .. } => body.request_kind().unwrap_or(RequestKind::Status),
-        };
-        let queue = if Priority::of(kind) == Priority::Person { &self.urgent } else { &self.normal };
+    async fn take(&self, order: Order, asker: Asker, follower: Option<Follower>) -> Result<Accepted, OrderError> {
+        let queue = if Priority::of(order.kind()) == Priority::Person { &self.urgent } else { &self.normal };
         let (reply, answer) = oneshot::channel();
-        let command = Command::Submit { order, asked_by: asked_by.to_owned(), follower, reply };
-        queue.try_send(command).map_err(|error| match error {
+        queue.try_send(Command::Submit { order, asker, follower, reply }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => OrderError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => OrderError::Stopping,
         })?;
         answer.await.map_err(|_| OrderError::Stopping)?
+    }
+
+    /// Tries a do-not-call again that was given up or waits for its next turn; only the OCSs that have not confirmed it
+    /// are asked.
+    ///
+    /// # Errors
+    /// [`OrderError::NoSuchRequest`], [`OrderError::NotRepeatable`], [`OrderError::Store`].
+    pub async fn retry(&self, number: RequestNumber) -> Result<Accepted, OrderError> {
+        let unread = |error: StoreError| OrderError::Store(error.to_string());
+        let stored = self.shared.store.request(number).await.map_err(unread)?;
+        let stored = stored.ok_or(OrderError::NoSuchRequest(number))?;
+        if stored.record.kind != RequestKind::DoNotCall {
+            return Err(OrderError::NotRepeatable(number));
+        }
+        let evidence = self.shared.store.dnc(number).await.map_err(unread)?;
+        let confirmed = evidence.map(|evidence| evidence.deliveries).unwrap_or_default();
+        let retry = |reply| Command::Retry { stored: Box::new(stored), confirmed, reply };
+        self.ask(retry).await.ok_or(OrderError::Stopping)?
     }
 
     /// The UserEvent that an order would send, as log text.
@@ -268,13 +340,20 @@ impl Gateway {
     ///
     /// # Errors
     /// As [`Gateway::submit`].
-    pub async fn complete(&self, campaign: &str, group: &str, asked_by: &str) -> Result<Accepted, OrderError> {
+    pub async fn complete(&self, campaign: &str, group: &str, asker: Asker) -> Result<Accepted, OrderError> {
+        if asker.key.is_some() {
+            let held = self.ask(|reply| Command::Held { asker: asker.clone(), reply }).await;
+            if let Some(held) = held.ok_or(OrderError::Stopping)? {
+                return held;
+            }
+        }
         let order =
             |kind| Order::Campaign { kind, campaign: campaign.into(), group: group.into(), wish: Box::default() };
         let (stop, unload) = (order(RequestKind::Stop), order(RequestKind::Unload));
-        let (gateway, asked_by) = (self.clone(), asked_by.to_owned());
+        let gateway = self.clone();
         let both = tokio::spawn(async move {
-            let stopped = gateway.submit(stop, &asked_by).await?;
+            // The key is the unload's: a caller that comes back after a crash in between has both done.
+            let stopped = gateway.submit(stop, asker.clone().with_key(None)).await?;
             // A gateway that stops leaves the request as it stands.
             let _ = stopped.ended.await;
             let standing = gateway.standing(stopped.number).await.ok_or(OrderError::Stopping)?;
@@ -282,7 +361,7 @@ impl Gateway {
             let is_stopped = ended.result == RequestResult::Answered
                 || ended.answers.iter().any(|answer| answer.code == Some(ErrorCode::CAMPAIGN_NOT_STARTED));
             if is_stopped {
-                return gateway.submit(unload, &asked_by).await;
+                return gateway.submit(unload, asker).await;
             }
             let (told, ended) = oneshot::channel();
             let _ = told.send(());
@@ -293,12 +372,87 @@ impl Gateway {
 
     /// How a request stands; `None` when it is not known, or no longer.
     pub async fn standing(&self, number: RequestNumber) -> Option<Standing> {
-        self.ask(|reply| Command::Standing { number, reply }).await.flatten()
+        if let Some(standing) = self.ask(|reply| Command::Standing { number, reply }).await.flatten() {
+            return Some(standing);
+        }
+        self.stored(number).await.map(errand::standing_of)
+    }
+
+    /// How a request stands, with everything that happened to it in this run and earlier ones.
+    pub async fn explain(&self, number: RequestNumber) -> Option<Standing> {
+        let standing = self.ask(|reply| Command::Standing { number, reply }).await.flatten();
+        let stored = self.stored(number).await;
+        match (standing, stored) {
+            (None, stored) => stored.map(errand::standing_of),
+            (Some(mut standing), Some(stored)) => {
+                standing.dead = standing.dead.or(stored.dead);
+                standing.attempts = standing.attempts.max(stored.attempts);
+                if stored.record.steps.len() > standing.record.steps.len() {
+                    let mut record = RequestRecord::clone(&standing.record);
+                    record.steps = stored.record.steps;
+                    standing.record = Arc::new(record);
+                }
+                Some(standing)
+            }
+            (standing, None) => standing,
+        }
+    }
+
+    async fn stored(&self, number: RequestNumber) -> Option<StoredRequest> {
+        let stored = self.shared.store.request(number).await;
+        stored.inspect_err(|error| tracing::error!(%error, request = %number, "not read")).ok().flatten()
     }
 
     /// Requests from the newest on.
     pub async fn requests(&self, which: Which, after: Option<RequestNumber>, most: usize) -> Vec<RequestRecord> {
-        self.ask(|reply| Command::List { which, after, most, reply }).await.unwrap_or_default()
+        let known = self.ask(|reply| Command::List { which, after, most, reply }).await.unwrap_or_default();
+        let page = RequestPage { which, dead: false, after, most };
+        let mut all: BTreeMap<RequestNumber, RequestRecord> =
+            self.stored_page(page).await.into_iter().map(|record| (record.number, record)).collect();
+        // What is in memory is newer; what the store still calls open may have ended.
+        for record in known {
+            all.insert(record.number, record);
+        }
+        let fits = |record: &RequestRecord| match which {
+            Which::All => true,
+            Which::Open => record.ended.is_none(),
+            Which::Ended => record.ended.is_some(),
+        };
+        all.into_values().rev().filter(fits).take(most).collect()
+    }
+
+    /// Dead letters from the newest on.
+    pub async fn dead_letters(&self, after: Option<RequestNumber>, most: usize) -> Vec<RequestRecord> {
+        self.stored_page(RequestPage { which: Which::All, dead: true, after, most }).await
+    }
+
+    async fn stored_page(&self, page: RequestPage) -> Vec<RequestRecord> {
+        let stored = self.shared.store.requests(page).await;
+        stored.inspect_err(|error| tracing::error!(%error, "requests are not read")).unwrap_or_default()
+    }
+
+    /// Pairs that are to stand still and are not known to.
+    pub async fn stop_wishes(&self) -> Vec<StopWish> {
+        self.ask(|reply| Command::Wishes { reply }).await.unwrap_or_default()
+    }
+
+    /// Where everything is kept.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.shared.store
+    }
+
+    /// Why nothing is acknowledged at the moment; `None` = requests are taken.
+    #[must_use]
+    pub fn store_trouble(&self) -> Option<StoreError> {
+        let trouble = self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        trouble.or_else(|| self.shared.store.trouble())
+    }
+
+    /// What has happened since the start.
+    #[must_use]
+    pub fn tally(&self) -> &Tally {
+        &self.shared.tally
     }
 
     /// One campaign group, if it was heard of.

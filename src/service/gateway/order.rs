@@ -1,5 +1,6 @@
 //! What a caller asks for, turned into a checked CommDN request.
 
+use crate::engine::RequestNumber;
 use crate::engine::RouteError;
 use crate::engine::Router;
 use crate::engine::StatusMirror;
@@ -116,6 +117,18 @@ pub enum OrderError {
     /// More requests than the gateway takes.
     #[error("the gateway has too many requests waiting")]
     Overloaded,
+    /// The store does not take writes; nothing can be promised.
+    #[error("the store takes nothing at the moment: {0}")]
+    Store(String),
+    /// The caller has used this idempotency key for something else.
+    #[error("the idempotency key stands for request {0}, which had another body")]
+    KeyConflict(RequestNumber),
+    /// The gateway does not repeat it by itself.
+    #[error("request {0} is not repeated: only a do-not-call that was not confirmed by every OCS is")]
+    NotRepeatable(RequestNumber),
+    /// Nobody knows it.
+    #[error("request {0} is not known, or no longer")]
+    NoSuchRequest(RequestNumber),
     /// The gateway is stopping.
     #[error("the gateway is stopping")]
     Stopping,
@@ -135,6 +148,26 @@ pub struct Site<'a> {
 }
 
 impl Order {
+    /// What it asks for.
+    #[must_use]
+    pub fn kind(&self) -> RequestKind {
+        match self {
+            Self::Campaign { kind, .. } => *kind,
+            Self::DoNotCall { .. } => RequestKind::DoNotCall,
+            Self::CancelRecord { .. } => RequestKind::CancelRecord,
+            Self::Verbatim { body, .. } => body.request_kind().unwrap_or(RequestKind::Status),
+        }
+    }
+
+    /// The phone of a do-not-call as it was given.
+    #[must_use]
+    pub fn given_phone(&self) -> Option<&str> {
+        match self {
+            Self::DoNotCall { phone, .. } => phone.as_deref(),
+            Self::Campaign { .. } | Self::CancelRecord { .. } | Self::Verbatim { .. } => None,
+        }
+    }
+
     /// Resolves names, fills in what is absent, and checks.
     ///
     /// # Errors

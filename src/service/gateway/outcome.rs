@@ -54,7 +54,7 @@ fn reason_of(by: &RefusedBy) -> &'static str {
     }
 }
 
-fn recorded(answer: &OcsAnswer) -> RecordedAnswer {
+pub(super) fn recorded(answer: &OcsAnswer) -> RecordedAnswer {
     let result = match answer.result {
         AnswerResult::Observed => AnswerResult::Answered.slug(),
         other => other.slug(),

@@ -38,7 +38,7 @@ use crate::protocol::profile::Profile;
 use crate::protocol::responder::{Ignored, Responder, Verdict};
 use crate::service::Config;
 use crate::service::ServerTls;
-use crate::service::gateway::{Gateway, Order, OrderError, Unasked, dialect, used_names};
+use crate::service::gateway::{Asker, Gateway, Order, OrderError, Unasked, dialect, used_names};
 use crate::wire::Dialect;
 use crate::wire::ListView;
 use crate::wire::Reading;
@@ -309,7 +309,7 @@ impl Desk {
             move |passed| reply.passed(passed)
         });
         let order = Order::Verbatim { body, target };
-        match self.gateway.submit_followed(order, asked_by, follower).await {
+        match self.gateway.submit_followed(order, Asker::new(asked_by, "tserver"), follower).await {
             Ok(_) => {
                 self.counts.requests.fetch_add(1, Ordering::Relaxed);
             }
