@@ -23,6 +23,7 @@ use commdn::protocol::{UtcSeconds, UtcTime};
 use commdn::store::sqlite::{Options, SqliteStore};
 use commdn::store::{Accept, AuditRow, DncEntry, Store, Write};
 use rusqlite::{Connection, params};
+use rustix::time::{ClockId, clock_gettime};
 use support::{median, version};
 
 const ROUNDS: usize = 7;
@@ -63,13 +64,17 @@ fn main() {
         let rate = median(turns.iter().map(|turn| turn.rate).collect());
         let p50 = median(turns.iter().map(|turn| turn.p50.as_secs_f64() * 1e3).collect());
         let p99 = median(turns.iter().map(|turn| turn.p99.as_secs_f64() * 1e3).collect());
+        let cpu = median(turns.iter().map(|turn| turn.cpu).collect());
         let ratio = ratio.map_or_else(String::new, |ratio| format!("{:.2} x the disk", median(ratio.to_vec())));
-        println!("  {name:<28} {rate:>8.0} rows/s   p50 {p50:>7.2} ms   p99 {p99:>7.2} ms   {ratio}");
+        println!(
+            "  {name:<28} {rate:>8.0} rows/s   p50 {p50:>7.2} ms   p99 {p99:>7.2} ms   {cpu:>5.1} us CPU a row   {ratio}"
+        );
     };
     line("batches of 64 (a sync each)", &batches, None);
     for (at, (name, _)) in kinds.iter().enumerate() {
         line(name, &rows[at], Some(&ratios[at]));
     }
+    println!("  fdatasync of 4 KiB           p50 {:.2} ms", fdatasync(folder.path()).as_secs_f64() * 1e3);
     let stats = store.stats();
     println!(
         "\n  {} commits, {:.1} batches in each, the largest {}",
@@ -83,12 +88,20 @@ struct Turn {
     rate: f64,
     p50: Duration,
     p99: Duration,
+    /// CPU time of the whole process for a row, microseconds.
+    cpu: f64,
 }
 
-fn turn(rows: usize, took: Duration, mut each: Vec<Duration>) -> Turn {
+fn cpu() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0))
+}
+
+fn turn(rows: usize, took: Duration, spent: Duration, mut each: Vec<Duration>) -> Turn {
     each.sort_unstable();
     let at = |part: usize| each.get(each.len() * part / 100).copied().unwrap_or_default();
-    Turn { rate: rows as f64 / took.as_secs_f64(), p50: at(50), p99: at(99) }
+    let cpu = spent.as_secs_f64() * 1e6 / rows as f64;
+    Turn { rate: rows as f64 / took.as_secs_f64(), p50: at(50), p99: at(99), cpu }
 }
 
 type Rows = fn(u64) -> Vec<Write>;
@@ -155,7 +168,7 @@ fn evidence(number: u64) -> Vec<Write> {
 }
 
 async fn ours(store: &SqliteStore, numbers: &Arc<AtomicU64>, make: Rows) -> Turn {
-    let started = Instant::now();
+    let (started, spent) = (Instant::now(), cpu());
     let callers: Vec<_> = (0..CALLERS)
         .map(|_| {
             let (store, numbers) = (store.clone(), Arc::clone(numbers));
@@ -174,7 +187,23 @@ async fn ours(store: &SqliteStore, numbers: &Arc<AtomicU64>, make: Rows) -> Turn
     for caller in callers {
         each.extend(caller.await.expect("a caller"));
     }
-    turn(each.len(), started.elapsed(), each)
+    turn(each.len(), started.elapsed(), cpu() - spent, each)
+}
+
+/// What the disk itself takes for one sync.
+fn fdatasync(folder: &Path) -> Duration {
+    use std::io::Write as _;
+    let mut file = std::fs::File::create(folder.join("plain")).expect("a file");
+    let mut each: Vec<Duration> = (0..201)
+        .map(|_| {
+            file.write_all(&[7; 4_096]).expect("written");
+            let asked = Instant::now();
+            file.sync_data().expect("synced");
+            asked.elapsed()
+        })
+        .collect();
+    each.sort_unstable();
+    each[each.len() / 2]
 }
 
 struct Peer(Connection);
@@ -195,7 +224,7 @@ impl Peer {
     fn turn(&self, numbers: &AtomicU64) -> Turn {
         let insert = "INSERT INTO requests VALUES (?1, 32, 0, 'desk-1', 1800000000000001, 1, ?2)";
         let mut statement = self.0.prepare_cached(insert).expect("a statement");
-        let (started, mut rows, mut each) = (Instant::now(), 0, Vec::new());
+        let (started, spent, mut rows, mut each) = (Instant::now(), cpu(), 0, Vec::new());
         while started.elapsed() < TURN {
             let asked = Instant::now();
             self.0.execute_batch("BEGIN IMMEDIATE").expect("begun");
@@ -207,6 +236,6 @@ impl Peer {
             rows += CALLERS;
             each.push(asked.elapsed());
         }
-        turn(rows, started.elapsed(), each)
+        turn(rows, started.elapsed(), cpu() - spent, each)
     }
 }

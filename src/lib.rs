@@ -6,7 +6,8 @@
 //! cli        the program: flags, tables, progress
 //! http       REST, SSE, pages; holds no rule
 //! service    long-lived things: gateway, simulator
-//! net, store sockets, timers, tasks | SQL: what outlives the process (no `async` below this line)
+//! net        sockets, timers, tasks (no `async` below this line)
+//! store      SQL: what outlives the process
 //! engine     routing, status, the simulated T-Server and OCS: plain values
 //! protocol   sans-IO machines: link, requester, responder, lifecycle
 //! message    TKVList to typed CommDN messages, one file per request and its event

@@ -7,7 +7,7 @@
 use std::{
     fs::File,
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
 };
@@ -76,7 +76,7 @@ impl Drop for HeadsFile {
     }
 }
 
-fn run(slot: &Slot, mut places: Places, path: &PathBuf) {
+fn run(slot: &Slot, mut places: Places, path: &Path) {
     loop {
         let mut next = slot.lock();
         while next.heads.is_none() && !next.closed {

@@ -69,7 +69,7 @@ pub struct SqliteStore {
 }
 
 struct Inner {
-    name: String,
+    name: Arc<str>,
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     standing: Arc<Standing>,
@@ -140,6 +140,7 @@ impl SqliteStore {
             .name("store".into())
             .spawn(move || Writer { ledger, heads, standing: &seen, broken: None, _lock: lock }.run(queue))
             .map_err(|error| StoreError::new(StoreErrorKind::Io, format_args!("writer thread: {error}")))?;
+        let name = name.into();
         let (jobs, thread) = (Mutex::new(Some(jobs)), Mutex::new(Some(thread)));
         Ok(Self { inner: Arc::new(Inner { name, jobs, thread, standing, queue_max, readers, files }) })
     }
@@ -150,22 +151,22 @@ impl SqliteStore {
         self.inner.files.as_ref()
     }
 
-    /// Puts a job into the queue now; only when it is full, once the future runs.
-    fn enqueue(&self, job: Job) -> Pending<()> {
+    /// Puts a job into the queue now, and what it answers into a future; only when the queue is full, once that runs.
+    fn ask<T: Send + 'static>(&self, job: Job, answer: oneshot::Receiver<Result<T, StoreError>>) -> Pending<T> {
         let jobs = self.inner.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(jobs) = jobs else { return futures_util::future::ready(Err(self.closed())).boxed() };
-        match jobs.try_send(job) {
-            Ok(()) => futures_util::future::ready(Ok(())).boxed(),
-            Err(mpsc::error::TrySendError::Full(job)) => {
-                let closed = self.closed();
-                async move { jobs.send(job).await.map_err(|_| closed) }.boxed()
+        let name = Arc::clone(&self.inner.name);
+        let left = match jobs.as_ref().map(|jobs| jobs.try_send(job)) {
+            Some(Err(mpsc::error::TrySendError::Full(job))) => jobs.zip(Some(job)),
+            // A job that is dropped drops its reply, and that is what the future finds.
+            Some(Ok(()) | Err(mpsc::error::TrySendError::Closed(_))) | None => None,
+        };
+        async move {
+            if let Some((jobs, job)) = left {
+                jobs.send(job).await.map_err(|_| closed(&name))?;
             }
-            Err(mpsc::error::TrySendError::Closed(_)) => futures_util::future::ready(Err(self.closed())).boxed(),
+            answer.await.map_err(|_| closed(&name))?
         }
-    }
-
-    fn closed(&self) -> StoreError {
-        StoreError::new(StoreErrorKind::Closed, format_args!("the store {} is closed", self.inner.name))
+        .boxed()
     }
 
     /// Does something on the writer's connection.
@@ -174,15 +175,10 @@ impl SqliteStore {
         work: impl FnOnce(&mut Ledger) -> Result<T, StoreError> + Send + 'static,
     ) -> Pending<T> {
         let (reply, answer) = oneshot::channel();
-        let queued = self.enqueue(Job::Run(Box::new(move |ledger| {
+        let job = Job::Run(Box::new(move |ledger| {
             let _ = reply.send(work(ledger)); // who asked may be gone
-        })));
-        let closed = self.closed();
-        async move {
-            queued.await?;
-            answer.await.map_err(|_| closed)?
-        }
-        .boxed()
+        }));
+        self.ask(job, answer)
     }
 
     /// Reads one state of the store, beside the writer where there is a file.
@@ -191,12 +187,12 @@ impl SqliteStore {
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Pending<T> {
         let Some(readers) = &self.inner.readers else { return self.with_writer(|ledger| work(&ledger.db)) };
-        let (places, inner, closed) = (Arc::clone(&readers.places), Arc::clone(&self.inner), self.closed());
+        let (places, inner) = (Arc::clone(&readers.places), Arc::clone(&self.inner));
         async move {
-            let place = places.acquire_owned().await.map_err(|_| closed.clone())?;
+            let place = places.acquire_owned().await.map_err(|_| closed(&inner.name))?;
             let done = tokio::task::spawn_blocking(move || {
                 let _place = place;
-                let Some(readers) = &inner.readers else { return Err(closed) };
+                let Some(readers) = &inner.readers else { return Err(closed(&inner.name)) };
                 readers.run(work)
             });
             done.await.map_err(|error| StoreError::new(StoreErrorKind::Internal, error))?
@@ -208,6 +204,10 @@ impl SqliteStore {
         let kept = self.inner.files.as_ref().and_then(|files| heads::read(&files.heads).ok().flatten());
         kept.map(|(_, heads)| heads.to_vec()).unwrap_or_default()
     }
+}
+
+fn closed(name: &str) -> StoreError {
+    StoreError::new(StoreErrorKind::Closed, format_args!("the store {name} is closed"))
 }
 
 impl Readers {
@@ -268,13 +268,7 @@ fn compare_heads(files: &Files, ledger: &Ledger) -> Result<(), StoreError> {
 impl Store for SqliteStore {
     fn commit(&self, writes: Vec<Write>) -> Pending<Receipt> {
         let (reply, answer) = oneshot::channel();
-        let queued = self.enqueue(Job::Commit(Batch { writes, reply }));
-        let closed = self.closed();
-        async move {
-            queued.await?;
-            answer.await.map_err(|_| closed)?
-        }
-        .boxed()
+        self.ask(Job::Commit(Batch { writes, reply }), answer)
     }
 
     fn last_numbers(&self) -> Pending<LastNumbers> {

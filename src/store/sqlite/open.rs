@@ -20,6 +20,8 @@ pub const SCHEMA: u32 = MIGRATIONS.len() as u32;
 const QUICK_CHECK_BYTES_MAX: u64 = 16 << 20;
 /// Statements kept ready by one connection.
 const STATEMENTS: usize = 96;
+/// Pages of the write-ahead log before they go back into the file: what changes often goes back once.
+const LOG_PAGES: u32 = 4_000;
 /// How long somebody else's look into the file is waited for.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -128,6 +130,7 @@ fn configure(db: &Connection, pages_max: Option<u32>) -> rusqlite::Result<()> {
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     db.pragma_update(None, "synchronous", "full")?;
     db.pragma_update(None, "foreign_keys", true)?;
+    db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     db.pragma_update(None, "temp_store", "memory")?;
     if let Some(pages) = pages_max {
         db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;

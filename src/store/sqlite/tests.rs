@@ -278,7 +278,6 @@ async fn an_entry_taken_off_the_list_is_missed() {
 #[tokio::test]
 async fn no_random_edit_of_a_chained_row_goes_unseen() {
     let seed = 0x5eed_u64;
-    println!("seed {seed:#x}");
     let (folder, heads) = evidence(12).await;
     let db = raw(folder.path());
     let mut state = seed;
@@ -306,7 +305,7 @@ async fn no_random_edit_of_a_chained_row_goes_unseen() {
         // What the table itself forbids is found at once.
         if db.execute(&sql, []).is_ok_and(|changed| changed > 0) {
             let report = evidence::verify(&db, chain, &heads).unwrap();
-            assert!(!report.is_whole(), "trial {trial}: {sql}");
+            assert!(!report.is_whole(), "seed {seed:#x}, trial {trial}: {sql}");
         }
         db.execute_batch("ROLLBACK").unwrap();
     }
