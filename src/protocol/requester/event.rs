@@ -323,10 +323,12 @@ impl Requester {
             self.counters.saw_double(now.saturating_sub(first));
             return true;
         }
-        if self.proofs.is_empty() {
-            self.set_timer(after(now, self.config.d), Timer::Proofs);
+        let alone = self.proofs.is_empty();
+        let until = after(now, self.config.d);
+        self.proofs.insert(event.place, entry, now, until);
+        if alone {
+            self.set_timer(until, Timer::Proofs);
         }
-        self.proofs.insert(event.place, entry, now, after(now, self.config.d));
         false
     }
 
