@@ -184,9 +184,12 @@ fn a_gateway_that_is_not_there_ends_with_three_and_a_hint() {
 }
 
 #[test]
-fn tls_is_refused_in_words() {
-    let (code, _, stderr) = run(&["campaign", "list", "--url", "https://127.0.0.1:1"]);
-    assert!(code == 2 && stderr.contains("TLS"), "{code} {stderr}");
+fn certificates_that_cannot_be_read_are_named() {
+    let at = ["campaign", "list", "--url", "https://127.0.0.1:1"];
+    let (code, _, stderr) = run(&[&at[..], &["--ca", "no/such.pem"]].concat());
+    assert!(code == 2 && stderr.contains("no/such.pem"), "{code} {stderr}");
+    let (code, _, stderr) = run(&[&at[..], &["--ca", "Cargo.toml"]].concat());
+    assert!(code == 2 && stderr.contains("Cargo.toml"), "{code} {stderr}");
 }
 
 #[test]
