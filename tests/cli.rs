@@ -190,6 +190,15 @@ fn a_gateway_with_tls_that_is_not_there_cannot_be_reached() {
 }
 
 #[test]
+fn certificates_that_cannot_be_read_are_named() {
+    let at = ["campaign", "list", "--url", "https://127.0.0.1:1"];
+    let (code, _, stderr) = run(&[&at[..], &["--ca", "no/such.pem"]].concat());
+    assert!(code == 2 && stderr.contains("no/such.pem"), "{code} {stderr}");
+    let (code, _, stderr) = run(&[&at[..], &["--ca", "Cargo.toml"]].concat());
+    assert!(code == 2 && stderr.contains("Cargo.toml"), "{code} {stderr}");
+}
+
+#[test]
 fn an_answered_request_is_printed_and_asked_as_the_flags_say() {
     let server = canned(vec![good(200, &request("answered"))]);
     let words = [

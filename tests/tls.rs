@@ -342,3 +342,47 @@ fn files_that_cannot_be_used_are_named() {
     }
     assert!(TlsClient::new(ClientFiles { ca: missing, identity: None, server_name: None }).is_err());
 }
+
+/// Answers every request over TLS with an empty list.
+async fn empty_gateway(tls: TlsServer) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = tls.accept(stream).await else { continue };
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") && stream.read_buf(&mut request).await.unwrap_or(0) > 0 {}
+            let body = r#"{"schema":"commdn.requests.v1","items":[],"next":null}"#;
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
+            let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            // A client that has gone took what it wanted.
+            let _ = stream.write_all(answer.as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    addr
+}
+
+#[tokio::test]
+async fn the_verbs_speak_https_and_show_a_certificate_when_asked() {
+    let ours = Authority::new("ours");
+    let (cert, key) = ours.issue("person", "operator", |_| {});
+    let [ca, cert, key] = [ours.ca(), cert, key].map(|path| path.display().to_string());
+    let run = |addr: SocketAddr, words: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_commdn"));
+        command.args(["request", "list", "--json", "--url", &format!("https://{addr}")]).args(words);
+        async move { guard(tokio::task::spawn_blocking(move || command.output())).await.unwrap().unwrap() }
+    };
+    let addr = empty_gateway(TlsServer::new(ours.server("127.0.0.1", None)).unwrap()).await;
+    let listed = run(addr, &["--ca", &ca]).await;
+    assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+    assert!(String::from_utf8_lossy(&listed.stdout).contains("commdn.requests.v1"));
+    assert_eq!(run(addr, &[]).await.status.code(), Some(3), "this machine does not know the authority");
+
+    let files = ours.server("127.0.0.1", Some(ours.folder.path().join("ca.pem")));
+    let addr = empty_gateway(TlsServer::new(files).unwrap()).await;
+    let known = run(addr, &["--ca", &ca, "--cert", &cert, "--cert-key", &key]).await;
+    assert!(known.status.success(), "{}", String::from_utf8_lossy(&known.stderr));
+    assert_eq!(run(addr, &["--ca", &ca]).await.status.code(), Some(3), "who shows none is refused");
+    assert_eq!(run(addr, &["--cert", &cert]).await.status.code(), Some(2), "a certificate needs its key");
+}

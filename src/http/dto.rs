@@ -284,22 +284,27 @@ pub struct LinkDto {
     /// Why it is down.
     pub reason: Option<String>,
     /// Address of the primary.
+    #[serde(default)]
     pub primary: String,
     /// Address of the backup.
     pub backup: Option<String>,
     /// `primary` or `backup`: the member in use, or used last.
     pub endpoint: Option<String>,
     /// Whether TLS is spoken.
+    #[serde(default)]
     pub tls: bool,
     /// Milliseconds of silence before we ask whether the T-Server lives; 0 = never.
+    #[serde(default)]
     pub heartbeat_ms: u64,
     /// When bytes came last.
     pub last_heard: Option<String>,
     /// Milliseconds since then.
     pub heartbeat_age_ms: Option<u64>,
     /// Sessions lost and attempts that came to nothing, since the start.
+    #[serde(default)]
     pub failures: u64,
     /// OCSs that are reached here, each member of a pair for itself.
+    #[serde(default)]
     pub ocs: Vec<OcsSeenDto>,
     /// CommDNs that the T-Server refuses.
     pub refused_dns: Vec<RefusedDnDto>,

@@ -196,7 +196,7 @@ fn what_was_accepted_is_there_after_a_kill_and_tells_its_rule() {
     let mut gateway = listening(&words, &[]);
     let done = gateway.ends(0, &["dnc", "add", "+420777888777", "--reason", "asked"]);
     let (code, _, stderr) = run(&["serve", "--http", "127.0.0.1:0", "--data", &data]);
-    assert!(code == 2 && stderr.contains("in use"), "{stderr}");
+    assert!(code == 9 && stderr.contains("in use"), "{code} {stderr}");
     gateway.program.child.kill().unwrap();
     gateway.program.child.wait().unwrap();
     let gateway = listening(&words, &[]);
