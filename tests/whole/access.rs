@@ -14,9 +14,11 @@ use tokio::net::TcpStream;
 use crate::site::{Reply, Site, guard};
 use crate::stream::Stream;
 
+type Words = &'static [&'static str];
+
 /// Role, its scopes, and what it may do: verbs to its own object, verbs to any object. Written out by hand: this is
 /// what the scopes are checked against.
-const ROLES: &[(&str, &[&str], &[&str], &[&str])] = &[
+const ROLES: &[(&str, Words, Words, Words)] = &[
     ("nobody", &[], &[], &[]),
     ("reader", &["campaign:read"], &[], &["campaign:read"]),
     (
@@ -94,7 +96,9 @@ async fn ask(site: &Site, token: Option<&str>, method: &Method, path: &str, body
 }
 
 /// Method, path, scopes that are needed (all of them), whether the path is about an object, body.
-fn routes() -> Vec<(Method, String, Vec<&'static str>, Option<bool>, Option<Value>)> {
+type RouteCase = (Method, String, Vec<&'static str>, Option<bool>, Option<Value>);
+
+fn routes() -> Vec<RouteCase> {
     let mut all = Vec::new();
     for (pair, own) in [("101/groups/732", true), ("102/groups/733", false)] {
         let path = |verb: &str| format!("/v1/campaigns/{pair}{verb}");
