@@ -150,6 +150,7 @@ impl Requester {
                 if !shadowed && !found.more && (*carried || *refusal || !self.must_carry(event.place.ocs, *flight)) =>
             {
                 let why = if *carried { Why::Exact } else { Why::SoleCandidate };
+                self.fetch_of_flight(*flight);
                 self.learn(event, *flight);
                 self.resolve(event, *flight, why);
                 Standing::Answer
@@ -287,6 +288,7 @@ impl Requester {
         let mut named = None;
         for (number, _) in &lane.live {
             let Some(job) = self.jobs.get(number) else { continue };
+            self.fetch_of_job(job);
             named = Some(job.asked.named());
             for (ix, leg) in job.legs.iter().enumerate() {
                 let sent = leg.sends.iter().any(|send| send.origin == event.place.origin);

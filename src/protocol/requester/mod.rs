@@ -12,6 +12,7 @@
 mod config;
 mod echo;
 mod event;
+mod fetch;
 mod finish;
 mod io;
 mod job;

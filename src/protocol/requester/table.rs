@@ -115,6 +115,12 @@ impl Sought for (OcsIx, Named) {
     }
 }
 
+impl Sought for (OcsIx, &Asked) {
+    fn key(&self) -> (OcsIx, u64, &Subject) {
+        (self.0, self.1.digest, &self.1.subject)
+    }
+}
+
 impl<'t> Borrow<dyn Sought + 't> for (OcsIx, Named) {
     fn borrow(&self) -> &(dyn Sought + 't) {
         self
@@ -517,6 +523,12 @@ impl Live {
 
     pub(super) fn has_kind(&self, place: Place, kind: RequestKind) -> bool {
         self.0.under((place, Key::Kind(kind))).next().is_some()
+    }
+
+    /// Whether one flight alone is about the same pair or person.
+    pub(super) fn is_alone(&self, place: Place, asked: &Asked) -> bool {
+        let key = asked.keys().into_iter().flatten().find(|key| !matches!(key, Key::Kind(_)));
+        key.is_some_and(|key| matches!(self.0.0.get(&(place, key)), Some(Numbers::One(_))))
     }
 
     /// Live flights about the same person.
