@@ -153,6 +153,26 @@ impl Client {
         self.body(response, true).await
     }
 
+    /// Asks for a request of a file and does not wait for its outcome; asked again under the same key it is the same.
+    ///
+    /// # Errors
+    /// As [`Client::ask`].
+    pub async fn post_keyed<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+        key: &str,
+    ) -> Result<T, CliError> {
+        let request = self.request(Method::POST, self.address(path, &[("wait", "0")])?);
+        let request = request
+            .timeout(self.global.timeout + GRACE)
+            .header("user-agent", concat!("commdn-import/", env!("CARGO_PKG_VERSION")))
+            .header("idempotency-key", key)
+            .json(body);
+        let response = request.send().await.map_err(|error| self.unreachable(&error, true))?;
+        self.body(response, true).await
+    }
+
     /// Asks for a request and prints what became of it.
     ///
     /// # Errors

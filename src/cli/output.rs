@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::cli::args::{ColorWhen, Global};
@@ -99,6 +100,15 @@ impl Output {
         if let Some(hint) = &error.hint {
             self.hint(hint);
         }
+    }
+
+    /// A bar for so many steps, on a terminal that wants to see it.
+    #[must_use]
+    pub fn bar(&self, steps: usize) -> ProgressBar {
+        if self.quiet || self.json || !io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        ProgressBar::new(u64::try_from(steps).unwrap_or(u64::MAX))
     }
 
     /// Text on stderr as it is. A stderr that nobody reads is no reason to fail.

@@ -2,8 +2,10 @@
 //! The command line reads the same types, so that both ends agree by construction.
 
 mod access;
+mod dnc;
 
 pub use access::{AuditDto, AuditVerdictDto, KeyBody, KeyDto};
+pub use dnc::{DncDeliveryDto, DncEvidenceDto, DncExportDto, DncOcsDto, DncReportDto, DncVerdictDto, DncVerifyBody};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -136,7 +136,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Manner {
             None => asynchronous.then_some(Duration::ZERO),
         };
         let agent = text(header::USER_AGENT).map_or("http", |agent| agent.split(' ').next().unwrap_or(agent));
-        let channel = if agent.starts_with("commdn/") { "cli" } else { "http" };
+        let channel = match agent.split('/').next() {
+            Some("commdn") => "cli",
+            Some("commdn-import") => "import",
+            _ => "http",
+        };
         // Who has proved who it is is called by that name, whatever its program says.
         let asked_by = if caller.is_anonymous() { agent } else { caller.subject() };
         let asked_by: String = asked_by.chars().filter(|c| !c.is_control()).take(64).collect();

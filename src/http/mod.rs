@@ -3,6 +3,7 @@
 mod access;
 mod convert;
 pub mod dto;
+pub(crate) mod evidence;
 mod extract;
 mod guard;
 mod key;
@@ -229,6 +230,10 @@ mod tests {
             "/v1/campaigns/{campaign}/groups/{group}/complete",
             "/v1/campaigns/{campaign}/groups/{group}/mode",
             "/v1/dnc",
+            "/v1/dnc/{id}/evidence",
+            "/v1/dnc/export",
+            "/v1/dnc/report",
+            "/v1/dnc/verify",
             "/v1/records/cancel",
             "/v1/requests",
             "/v1/requests/{id}",

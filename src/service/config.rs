@@ -429,11 +429,25 @@ pub struct DncSection {
     pub retry_max_ms: u64,
     /// Attempts that come to nothing before a do-not-call is given up as a dead letter; each has up to four sends.
     pub attempts_max: u32,
+    /// Country of phones that are given without one, ISO 3166: with it `777888777` and `+420777888777` are one number in
+    /// the evidence. Empty: only the forms with `+` and `00` are read. What travels is never changed.
+    pub default_country: String,
+    /// Days in which every OCS must have confirmed an entry; after them an alarm is raised.
+    pub deadline_days: u32,
+    /// How those days are counted: `business_days` (Monday to Friday, UTC) or `calendar_days`.
+    pub deadline_profile: String,
 }
 
 impl Default for DncSection {
     fn default() -> Self {
-        Self { retry_first_ms: 10_000, retry_max_ms: 600_000, attempts_max: 100 }
+        Self {
+            retry_first_ms: 10_000,
+            retry_max_ms: 600_000,
+            attempts_max: 100,
+            default_country: String::new(),
+            deadline_days: 10,
+            deadline_profile: "business_days".into(),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::message::OptimizeBy;
 use crate::message::RequestKind;
 use crate::protocol::requester::POOL_ADVISED_MIN;
 use crate::service::access::{ALGORITHMS, Grants, is_fingerprint};
+use crate::service::dnc::{Deadline, E164Rules};
 use crate::service::port::Network;
 use crate::service::{Config, DialectSection, TserverSection, TserverTls};
 use crate::wire::Charset;
@@ -418,11 +419,18 @@ impl Check<'_> {
             ("dnc.retry_first_ms", config.dnc.retry_first_ms),
             ("dnc.retry_max_ms", config.dnc.retry_max_ms),
             ("dnc.attempts_max", config.dnc.attempts_max.into()),
+            ("dnc.deadline_days", config.dnc.deadline_days.into()),
         ];
         for (key, number) in numbers.into_iter().chain(pauses.map(|(key, number)| (key.to_owned(), number))) {
             if number == 0 {
                 self.error(key, "expected a number above 0, found 0");
             }
+        }
+        if let Err(error) = E164Rules::new(&config.dnc.default_country) {
+            self.error("dnc.default_country", error.to_string());
+        }
+        if let Err(error) = Deadline::new(config.dnc.deadline_days, &config.dnc.deadline_profile) {
+            self.error("dnc.deadline_profile", error.to_string());
         }
         if limits.answer_life_ms < limits.answer_ms {
             self.warning("limits.answer_life_ms", "an answer may live as long as a request waits, or longer");

@@ -109,6 +109,7 @@ struct All {
     link_losses: Family<LinkName, Counter>,
     ocs_events: Family<OcsDbid, Counter>,
     ocs_silence: Family<OcsDbid, Seconds>,
+    dnc_overdue: Gauge,
     journal_open: Gauge,
     journal_kept: Gauge,
     journal: JournalMeter,
@@ -261,6 +262,7 @@ impl Metrics {
             link_losses: with(r, "commdn_link_losses", "Sessions lost", Family::default()),
             ocs_events: with(r, "commdn_ocs_events", "Events of an OCS, whoever they are for", Family::default()),
             ocs_silence: with(r, "commdn_ocs_silence_seconds", "Since an OCS was heard last", Family::default()),
+            dnc_overdue: with(r, "commdn_dnc_overdue", "Do-not-calls not confirmed in their time", Gauge::default()),
             journal_open: with(r, "commdn_journal_open", "Requests without an outcome", Gauge::default()),
             journal_kept: with(r, "commdn_journal_kept", "Requests in memory, ended ones included", Gauge::default()),
             journal: JournalMeter {
@@ -279,6 +281,11 @@ impl Metrics {
         };
         all.name_everything(links, ocss, bounds);
         Self { all: Arc::new(all) }
+    }
+
+    /// So many do-not-calls are late.
+    pub fn dnc_overdue(&self, late: u64) {
+        self.all.dnc_overdue.set(i64::try_from(late).unwrap_or(i64::MAX));
     }
 
     /// A request was taken.

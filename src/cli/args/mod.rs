@@ -1,6 +1,7 @@
 //! The words of the command line: nouns then verbs, global flags.
 
 mod access;
+mod dnc;
 mod offline;
 mod run;
 mod store;
@@ -15,6 +16,7 @@ use secrecy::SecretString;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use access::{AuditListArgs, AuditVerb, KeyCreateArgs, KeyRevokeArgs, KeyVerb, OfflineArgs};
+pub use dnc::{DncExportArgs, DncFindArgs, DncImportArgs, DncReportArgs, DncVerifyArgs};
 pub use offline::{
     CheckConfigArgs, CompletionArgs, ConfigShowArgs, DecodeArgs, DecodeFormat, DialectArgs, DoctorArgs, EncodeArgs,
     EncodeOutput, KvcheckArgs, PingArgs,
@@ -188,6 +190,16 @@ pub enum CampaignVerb {
 pub enum DncVerb {
     /// Put a phone or a customer on the do-not-call list
     Add(DncAddArgs),
+    /// Put a file of phones on the do-not-call list
+    Import(DncImportArgs),
+    /// Who asked, when and how, and which OCS has confirmed it
+    Find(DncFindArgs),
+    /// Walk along the chain of the evidence, or compare it with a dump of the table of OCS
+    Verify(DncVerifyArgs),
+    /// What was asked for, added up: confirmed, not confirmed, late
+    Report(DncReportArgs),
+    /// All evidence as CSV, or with --json one document a line
+    Export(DncExportArgs),
 }
 
 /// `record`

@@ -4,6 +4,7 @@ mod access;
 pub(crate) use access::{audited, key, verdict};
 mod adjacent;
 mod campaigns;
+mod dnc;
 mod operations;
 pub(super) use operations::all_links;
 mod people;
@@ -32,6 +33,7 @@ pub(super) fn all() -> Routes {
     Routes::new()
         .merge(campaigns::routes())
         .merge(people::routes())
+        .merge(dnc::routes())
         .merge(requests::routes())
         .merge(send::routes())
         .merge(operations::routes())

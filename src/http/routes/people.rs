@@ -38,7 +38,7 @@ async fn add_dnc(
 }
 
 /// Tells the audit whom it is about: stand-ins, which are the same for the same person.
-fn note(door: &Door, caller: &Caller, phone: Option<&str>, customer: Option<&str>) {
+pub(super) fn note(door: &Door, caller: &Caller, phone: Option<&str>, customer: Option<&str>) {
     let named = |what: &str, found: Option<&str>| {
         // A text that no request can carry is not worth a stand-in of its length.
         found

@@ -145,7 +145,7 @@ fn visible(caller: &Caller, id: &str, standing: Option<Standing>) -> Result<Stan
     })
 }
 
-fn number(text: &str, status: u16) -> Result<RequestNumber, Problem> {
+pub(super) fn number(text: &str, status: u16) -> Result<RequestNumber, Problem> {
     let wrong = || {
         let detail = format!("expected a request id such as r019a5c3e7b2f0000, found '{text}'");
         Problem::new(if status == 404 { "request-not-found" } else { "invalid-parameter" }, status, detail)

@@ -41,6 +41,7 @@ use crate::service::OcsSection;
 use crate::service::Pseudonyms;
 use crate::service::StoreSection;
 use crate::service::TserverSection;
+use crate::service::dnc::{self, Deadline, E164Rules};
 use crate::service::metrics::{Bounds, Metrics};
 use crate::store::sqlite::Options as StoreOptions;
 use crate::store::{Purged, SqliteStore, Store, StoreError};
@@ -152,7 +153,13 @@ pub async fn start_gateway_on(
         backup: peer.backup,
         dn: Arc::clone(&peer.address.dn),
     });
+    let wrong = |error: &dyn std::fmt::Display| BuildError::Config(format!("dnc: {error}"));
+    let phones = E164Rules::new(&config.dnc.default_country).map_err(|error| wrong(&error))?;
+    let deadline =
+        Deadline::new(config.dnc.deadline_days, &config.dnc.deadline_profile).map_err(|error| wrong(&error))?;
     let shared = Arc::new(Shared {
+        phones: Box::new(phones),
+        deadline,
         ocss: on_link.collect(),
         heard: Mutex::default(),
         router: router(config)?,
@@ -225,6 +232,7 @@ pub async fn start_gateway_on(
         watch: Watch::default(),
     };
     core.restore(memory);
+    tokio::spawn(dnc::watch(Arc::clone(&store), deadline, shared.metrics.clone(), stop.clone()));
     tokio::spawn(purge(config.store.clone(), store, stop.clone()));
     let (urgent, urgent_inbox) = mpsc::channel(COMMANDS_MAX);
     let (normal, normal_inbox) = mpsc::channel(COMMANDS_MAX);

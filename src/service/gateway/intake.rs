@@ -240,8 +240,10 @@ impl Core {
                 channel,
                 phone: entry.phone.clone(),
                 customer: entry.customer_id.clone(),
+                normalised: raw
+                    .or_else(|| entry.phone.as_ref()?.reveal().as_str())
+                    .and_then(|given| self.shared.phones.normalise(given)),
                 raw: raw.map(Into::into).or_else(|| entry.phone.clone()),
-                normalised: None,
                 scope: entry.scope.as_ref().map(|scope| ChainAttr::to_text(scope).to_string()),
                 note: record.note.clone(),
                 message: None,

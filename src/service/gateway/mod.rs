@@ -55,6 +55,7 @@ use crate::protocol::UtcTime;
 use crate::service::Health;
 use crate::service::Hub;
 use crate::service::Pseudonyms;
+use crate::service::dnc::{Deadline, PhoneRules};
 use crate::service::metrics::Metrics;
 use crate::store::{Dead, Delivery, RequestPage, StopWish, Store, StoreError, StoredRequest};
 use crate::wire::Dialect;
@@ -249,6 +250,8 @@ struct Shared {
     trouble: Mutex<Option<StoreError>>,
     tally: Tally,
     dnc: KnownDnc,
+    phones: Box<dyn PhoneRules>,
+    deadline: Deadline,
     metrics: Metrics,
     health: Health,
     pseudonyms: Pseudonyms,
@@ -548,6 +551,18 @@ impl Gateway {
     #[must_use]
     pub fn pseudonyms(&self) -> &Pseudonyms {
         &self.shared.pseudonyms
+    }
+
+    /// How phones are read.
+    #[must_use]
+    pub fn phones(&self) -> &dyn PhoneRules {
+        &*self.shared.phones
+    }
+
+    /// The time a do-not-call may take.
+    #[must_use]
+    pub fn dnc_deadline(&self) -> Deadline {
+        self.shared.deadline
     }
 
     /// How long a caller waits who says nothing else.

@@ -1,0 +1,158 @@
+//! Where evidence is read: a gateway, or a store without one.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use reqwest::Method;
+
+use crate::cli::client::{Client, Ctx};
+use crate::cli::exit::{CliError, Exit};
+use crate::cli::store::error as store_error;
+use crate::engine::RequestNumber;
+use crate::http::dto::{DncEvidenceDto, DncExportDto, DncReportDto, DncVerdictDto, DncVerifyBody, Page};
+use crate::http::evidence::{self, Shown};
+use crate::message::{CustomerId, Phone};
+use crate::protocol::{UtcSeconds, UtcTime};
+use crate::service::Pseudonyms;
+use crate::service::access::now;
+use crate::service::dnc::{self, Deadline, E164Rules};
+use crate::store::sqlite::{Files, Options, SqliteStore};
+use crate::store::{Chain, DncQuery, Head, Store, Verify};
+
+/// Entries of one page.
+const PAGE: usize = 1_000;
+
+/// Where evidence is read.
+pub(super) enum Source {
+    /// A gateway.
+    Gateway(Client),
+    /// The store of a folder. Stand-ins are the same within one run.
+    Folder(SqliteStore, Pseudonyms),
+}
+
+/// Which entries are wanted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Wanted<'a> {
+    pub(super) since: Option<&'a str>,
+    pub(super) unconfirmed: bool,
+    pub(super) show_numbers: bool,
+}
+
+impl Source {
+    pub(super) async fn open(data: Option<&Path>, ctx: &Ctx) -> Result<Self, CliError> {
+        let Some(data) = data else { return Client::new(&ctx.global).map(Self::Gateway) };
+        if !Files::of(data).database.exists() {
+            return Err(CliError::new(Exit::NotFound, format!("there is no store in {}", data.display())));
+        }
+        let store = SqliteStore::open(data, Options::default()).map_err(store_error)?;
+        let pseudonyms = Pseudonyms::random().map_err(|error| CliError::internal(error.to_string()))?;
+        Ok(Self::Folder(store, pseudonyms))
+    }
+
+    pub(super) async fn close(self) -> Result<(), CliError> {
+        match self {
+            Self::Gateway(_) => Ok(()),
+            Self::Folder(store, _) => store.close().await.map_err(store_error),
+        }
+    }
+
+    pub(super) async fn find(
+        &self,
+        phone: Option<&str>,
+        customer: Option<&str>,
+        show_numbers: bool,
+    ) -> Result<Page<DncEvidenceDto>, CliError> {
+        match self {
+            Self::Gateway(client) => {
+                let mut query = vec![("show_numbers", if show_numbers { "true" } else { "false" })];
+                query.extend(phone.map(|phone| ("phone", phone)));
+                query.extend(customer.map(|customer| ("customer_id", customer)));
+                client.get(&["v1", "dnc"], &query).await
+            }
+            Self::Folder(store, pseudonyms) => {
+                let ask = DncQuery {
+                    phone: phone.map(Phone::from),
+                    customer: customer.map(CustomerId::from),
+                    ..DncQuery::default()
+                };
+                let found = dnc::find(store, &E164Rules::default(), ask).await.map_err(store_error)?;
+                let shown = Shown {
+                    pseudonyms,
+                    phone: show_numbers || phone.is_some(),
+                    customer: show_numbers || customer.is_some(),
+                    deadline: None,
+                };
+                let items = found.iter().map(|evidence| shown.evidence(evidence)).collect();
+                Ok(Page { schema: "commdn.dnc_evidences.v1".into(), items, next: None })
+            }
+        }
+    }
+
+    pub(super) async fn verify(&self, head: Option<Head>) -> Result<DncVerdictDto, CliError> {
+        match self {
+            Self::Gateway(client) => {
+                let body = DncVerifyBody { head: head.map(|head| head.to_string()) };
+                client.change(Method::POST, &["v1", "dnc", "verify"], Some(&body)).await
+            }
+            Self::Folder(store, _) => {
+                let report = store.verify(Verify { chain: Chain::Dnc, head }).await.map_err(store_error)?;
+                Ok(evidence::verdict(&report))
+            }
+        }
+    }
+
+    /// Without a gateway the default deadline counts.
+    pub(super) async fn report(&self, since: Option<&str>) -> Result<DncReportDto, CliError> {
+        match self {
+            Self::Gateway(client) => {
+                let query: Vec<(&str, &str)> = since.map(|since| ("since", since)).into_iter().collect();
+                client.get(&["v1", "dnc", "report"], &query).await
+            }
+            Self::Folder(store, _) => {
+                let since = since.map(time).transpose()?;
+                let deadline = Deadline::default();
+                let report = dnc::report(store, deadline, since, now()).await.map_err(store_error)?;
+                Ok(evidence::report(&report, deadline))
+            }
+        }
+    }
+
+    /// One page of evidence.
+    pub(super) async fn page(&self, wanted: Wanted<'_>, after: Option<&str>) -> Result<DncExportDto, CliError> {
+        let flag = |is_set: bool| if is_set { "true" } else { "false" };
+        match self {
+            Self::Gateway(client) => {
+                let limit = PAGE.to_string();
+                let mut query = vec![
+                    ("limit", limit.as_str()),
+                    ("unconfirmed", flag(wanted.unconfirmed)),
+                    ("show_numbers", flag(wanted.show_numbers)),
+                ];
+                query.extend(after.map(|after| ("after", after)));
+                query.extend(wanted.since.map(|since| ("since", since)));
+                client.get(&["v1", "dnc", "export"], &query).await
+            }
+            Self::Folder(store, pseudonyms) => {
+                let ask = DncQuery {
+                    since: wanted.since.map(time).transpose()?,
+                    after: after.and_then(RequestNumber::parse),
+                    unconfirmed: wanted.unconfirmed,
+                    most: PAGE,
+                    ..DncQuery::default()
+                };
+                let (page, next) = dnc::report_page(store, ask).await.map_err(store_error)?;
+                let heads = store.heads().await.map_err(store_error)?;
+                let head = heads.into_iter().find(|head| head.chain == Chain::Dnc).unwrap_or(Head::empty(Chain::Dnc));
+                let show = wanted.show_numbers;
+                let shown = Shown { pseudonyms, phone: show, customer: show, deadline: None };
+                Ok(shown.page(&page, next.map(|next| next.to_string()), head))
+            }
+        }
+    }
+}
+
+fn time(text: &str) -> Result<UtcTime, CliError> {
+    let at: Timestamp =
+        text.parse().map_err(|_| CliError::usage("--since: expected a time such as 2026-12-31T00:00:00Z"))?;
+    Ok(UtcTime { seconds: UtcSeconds(at.as_second()), micros: 0 })
+}
