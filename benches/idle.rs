@@ -132,16 +132,21 @@ fn connections() {
 }
 
 fn starts() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder on the disk");
+    let data = folder.path().join("data");
+    let data = data.to_str().expect("a path in UTF-8");
     let mut took = Vec::new();
-    for _ in 0..STARTS {
+    for at in 0..=STARTS {
         let begun = Instant::now();
-        let (program, line) = start(&["serve", "--http", "127.0.0.1:0", "--tserver", "127.0.0.1:1"]);
-        took.push(begun.elapsed().as_secs_f64() * 1_000.0);
+        let (program, line) = start(&["serve", "--data", data, "--http", "127.0.0.1:0", "--tserver", "127.0.0.1:1"]);
+        // The first start makes the database; the others find it migrated.
+        if at > 0 {
+            took.push(begun.elapsed().as_secs_f64() * 1_000.0);
+        }
         assert!(line.contains("listening"), "{line}");
         drop(program);
     }
     let mut synced = Vec::new();
-    let folder = tempfile::TempDir::new().expect("a folder");
     let mut file = fs::File::create(folder.path().join("sync")).expect("a file");
     for _ in 0..STARTS {
         file.write_all(&[0; 4_096]).expect("room");
@@ -152,7 +157,7 @@ fn starts() {
     let (start, sync) = (median(took), median(synced));
     let must = 20.0 + 6.0 * sync;
     println!(
-        "start of `serve` to listening: median of {STARTS} {start:.1} ms (must 20 ms + 6 fdatasync = {must:.1} ms)"
+        "start of `serve` with a migrated database to listening: median of {STARTS} {start:.1} ms (must 20 ms + 6 fdatasync = {must:.1} ms)"
     );
     println!("fdatasync of 4 KiB: median {sync:.2} ms");
 }

@@ -23,8 +23,7 @@ use commdn::protocol::{UtcSeconds, UtcTime};
 use commdn::store::sqlite::{Options, SqliteStore};
 use commdn::store::{Accept, AuditRow, DncEntry, Store, Write};
 use rusqlite::{Connection, params};
-use rustix::time::{ClockId, clock_gettime};
-use support::{median, version};
+use support::{median, process_cpu, version};
 
 const ROUNDS: usize = 7;
 const TURN: Duration = Duration::from_millis(1_500);
@@ -90,11 +89,6 @@ struct Turn {
     p99: Duration,
     /// CPU time of the whole process for a row, microseconds.
     cpu: f64,
-}
-
-fn cpu() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0))
 }
 
 fn turn(rows: usize, took: Duration, spent: Duration, mut each: Vec<Duration>) -> Turn {
@@ -168,7 +162,7 @@ fn evidence(number: u64) -> Vec<Write> {
 }
 
 async fn ours(store: &SqliteStore, numbers: &Arc<AtomicU64>, make: Rows) -> Turn {
-    let (started, spent) = (Instant::now(), cpu());
+    let (started, spent) = (Instant::now(), process_cpu());
     let callers: Vec<_> = (0..CALLERS)
         .map(|_| {
             let (store, numbers) = (store.clone(), Arc::clone(numbers));
@@ -187,7 +181,7 @@ async fn ours(store: &SqliteStore, numbers: &Arc<AtomicU64>, make: Rows) -> Turn
     for caller in callers {
         each.extend(caller.await.expect("a caller"));
     }
-    turn(each.len(), started.elapsed(), cpu() - spent, each)
+    turn(each.len(), started.elapsed(), process_cpu() - spent, each)
 }
 
 /// What the disk itself takes for one sync.
@@ -224,7 +218,7 @@ impl Peer {
     fn turn(&self, numbers: &AtomicU64) -> Turn {
         let insert = "INSERT INTO requests VALUES (?1, 32, 0, 'desk-1', 1800000000000001, 1, ?2)";
         let mut statement = self.0.prepare_cached(insert).expect("a statement");
-        let (started, spent, mut rows, mut each) = (Instant::now(), cpu(), 0, Vec::new());
+        let (started, spent, mut rows, mut each) = (Instant::now(), process_cpu(), 0, Vec::new());
         while started.elapsed() < TURN {
             let asked = Instant::now();
             self.0.execute_batch("BEGIN IMMEDIATE").expect("begun");
@@ -236,6 +230,6 @@ impl Peer {
             rows += CALLERS;
             each.push(asked.elapsed());
         }
-        turn(rows, started.elapsed(), cpu() - spent, each)
+        turn(rows, started.elapsed(), process_cpu() - spent, each)
     }
 }
