@@ -266,7 +266,7 @@ impl Shared {
 
     fn set_trouble(&self, error: Option<StoreError>) {
         match &error {
-            Some(error) => self.health.journal_failed(&error.to_string()),
+            Some(error) => self.health.journal_failed(error.to_string()),
             None => self.health.journal_works(),
         }
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = error;
