@@ -158,17 +158,39 @@ fn scope(scope: Scope) -> &'static str {
     }
 }
 
+/// Counts lines. The reader's own count is one too low after each end of line that has two bytes, and after empty lines.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    fn of(&mut self, position: Option<&csv::Position>) -> u64 {
+        let start = position.and_then(|position| usize::try_from(position.byte()).ok()).unwrap_or(self.at);
+        while let Some(byte) = self.bytes.get(self.at) {
+            if self.at >= start && !matches!(byte, b'\r' | b'\n') {
+                break;
+            }
+            self.line += u64::from(*byte == b'\n');
+            self.at += 1;
+        }
+        self.line
+    }
+}
+
 /// The phones of a file: of a column when the first line names it, else one a line.
 fn phones(bytes: &[u8], column: &str) -> Result<Vec<Given>, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
     let (mut found, mut at) = (Vec::new(), None);
+    let mut lines = Lines { bytes, at: 0, line: 1 };
     for record in reader.records() {
         let record = record.map_err(|error| match error.position() {
             Some(position) => format!("line {}: no CSV in UTF-8", position.line()),
             None => "no CSV in UTF-8".to_owned(),
         })?;
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = lines.of(record.position());
         let at = match at {
             Some(at) => at,
             None => {
@@ -201,6 +223,7 @@ mod tests {
         assert_eq!(read("+420777888777\r\n 5551234").unwrap(), plain);
         let column = vec![(2, "+420777888777".to_owned()), (3, String::new())];
         assert_eq!(read("\u{feff}name,Phone\nZoë,+420777888777\nBo,\n").unwrap(), column);
+        assert_eq!(read("5551234\n\n\r\n5551235\r\n").unwrap()[1], (4, "5551235".to_owned()));
         assert_eq!(read("").unwrap(), []);
         assert_eq!(read("phone\n5551234\n").unwrap(), [(2, "5551234".to_owned())]);
     }

@@ -25,7 +25,7 @@ const PAGE: usize = 1_000;
 /// Where evidence is read.
 pub(super) enum Source {
     /// A gateway.
-    Gateway(Client),
+    Gateway(Box<Client>),
     /// The store of a folder. Stand-ins are the same within one run.
     Folder(SqliteStore, Pseudonyms),
 }
@@ -40,7 +40,7 @@ pub(super) struct Wanted<'a> {
 
 impl Source {
     pub(super) async fn open(data: Option<&Path>, ctx: &Ctx) -> Result<Self, CliError> {
-        let Some(data) = data else { return Client::new(&ctx.global).map(Self::Gateway) };
+        let Some(data) = data else { return Ok(Self::Gateway(Box::new(Client::new(&ctx.global)?))) };
         if !Files::of(data).database.exists() {
             return Err(CliError::new(Exit::NotFound, format!("there is no store in {}", data.display())));
         }

@@ -1,16 +1,18 @@
 //! `dnc verify --table`: what the evidence has as confirmed must stand in the table of OCS.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::import::read;
 use super::source::{Source, Wanted};
 use super::verdict_words;
 use crate::cli::client::Ctx;
 use crate::cli::exit::{CliError, Exit};
-use crate::http::dto::{DncBody, DncEvidenceDto, DncVerdictDto};
+use crate::http::dto::{DncBody, DncEvidenceDto, DncVerdictDto, RequestDto};
+use crate::store::hex;
 
 /// A dump of `gsw_donotcall_list`.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -55,7 +57,8 @@ pub(super) async fn compare(
     verdict: &DncVerdictDto,
     ctx: &Ctx,
 ) -> Result<Exit, CliError> {
-    let table = Table::parse(&read(file)?).map_err(|why| CliError::usage(format!("{}: {why}", file.display())))?;
+    let bytes = read(file)?;
+    let table = Table::parse(&bytes).map_err(|why| CliError::usage(format!("{}: {why}", file.display())))?;
     let wanted = Wanted { show_numbers: true, ..Wanted::default() };
     let (mut confirmed, mut missing, mut after) = (0_u64, Vec::new(), None);
     loop {
@@ -72,10 +75,14 @@ pub(super) async fn compare(
         }
     }
     if let (true, Source::Gateway(client)) = (resend, source) {
+        // The same dump again, and the same person again, are the same request.
+        let dump: String = hex(&Sha256::digest(&bytes).into()).chars().take(24).collect();
+        let mut first = BTreeMap::new();
         for (entry, sent) in &mut missing {
-            // One for each time that it is found missing in another dump.
-            let key = format!("resend-{}-{}-{}", entry.request_id, table.rows, verdict.rows);
-            *sent = Some(client.post_keyed::<crate::http::dto::RequestDto>(&["v1", "dnc"], &again(entry), &key).await);
+            let whom = (entry.phone.clone(), entry.customer_id.clone());
+            let first: &DncEvidenceDto = first.entry(whom).or_insert(entry);
+            let key = format!("resend-{dump}-{}", first.request_id);
+            *sent = Some(client.post_keyed::<RequestDto>(&["v1", "dnc"], &again(first), &key).await);
         }
     }
     let document = json!({
@@ -93,7 +100,7 @@ pub(super) async fn compare(
             table.rows,
             missing.len()
         );
-        let line = |(entry, sent): &(DncEvidenceDto, Option<Result<crate::http::dto::RequestDto, CliError>>)| {
+        let line = |(entry, sent): &(DncEvidenceDto, Option<Result<RequestDto, CliError>>)| {
             let whom = [entry.phone.as_deref(), entry.customer_id.as_deref()].into_iter().flatten();
             let sent = match sent {
                 None => String::new(),

@@ -36,6 +36,7 @@ impl E164Rules {
         let wrong = || UnknownCountry(home.to_owned());
         let is_code = home.len() == 2 && home.bytes().all(|byte| byte.is_ascii_alphabetic());
         let found = is_code.then(|| home.to_ascii_uppercase().parse::<Region>().ok()).flatten();
+        let found = found.filter(|home| PHONE_NUMBER_UTIL.get_country_code_for_region(*home).is_some());
         found.map(|home| Self { home: Some(home) }).ok_or_else(wrong)
     }
 }
