@@ -114,7 +114,7 @@ async fn paths_and_methods_that_are_not_there_are_problems_too() {
     }
     for (method, path) in [
         (Method::DELETE, "/v1/campaigns".to_owned()),
-        (Method::GET, "/v1/dnc".to_owned()),
+        (Method::DELETE, "/v1/dnc".to_owned()),
         (Method::GET, renewals("/load")),
         (Method::POST, renewals("/mode")),
         (Method::PUT, "/healthz".to_owned()),

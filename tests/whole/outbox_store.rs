@@ -43,6 +43,8 @@ async fn a_full_disk_is_503_until_there_is_room_again() {
     assert!(!kept.is_empty());
     let ready = site.get("/readyz").await.with_plain(503);
     assert_eq!(ready["ready"], json!(false));
+    assert!(site.get("/metrics").await.text.contains("commdn_ready 0"));
+    assert_eq!(site.get("/healthz").await.status, 200);
     assert!(ready.str("journal_fault").contains("room"), "{}", ready.text);
     // What is refused is refused before anything is sent, and leaves no trace.
     let load = site.post("/v1/campaigns/101/groups/732/load").await.problem(503, "store-unavailable");

@@ -101,21 +101,6 @@ async fn every_answer_names_its_request() {
 }
 
 #[tokio::test]
-async fn a_journal_that_cannot_be_written_is_not_ready() {
-    let site = Site::demo().await;
-    let ready = site.get("/readyz").await.with(200);
-    assert_eq!((&ready["ready"], &ready["links"][0]["state"]), (&json!(true), &json!("up")));
-    site.gateway.health().journal_failed("disk full");
-    let reply = site.get("/readyz").await;
-    assert_eq!((reply.status, &reply["ready"], &reply["journal_fault"]), (503, &json!(false), &json!("disk full")));
-    assert_eq!(metric(&site, "commdn_ready").await, 0.0);
-    assert_eq!(site.get("/healthz").await.status, 200);
-    site.gateway.health().journal_works();
-    site.get("/readyz").await.with(200);
-    site.stop().await;
-}
-
-#[tokio::test]
 async fn a_gateway_without_a_link_is_ready_and_comes_to_rest() {
     // Nobody listens on a port that was closed again.
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
