@@ -334,12 +334,16 @@ impl Core {
                 self.shared.set_trouble(None);
                 self.stage.busy = true;
                 let mut effects = batch.effects;
-                while !effects.is_empty() {
+                loop {
                     for (_, effect) in effects {
                         self.happen(effect);
                     }
                     self.drain();
+                    // What came without a write of its own while this commit was in flight waits for no other.
                     effects = self.stage.ripe();
+                    if effects.is_empty() {
+                        break;
+                    }
                 }
                 self.stage.busy = false;
             }
