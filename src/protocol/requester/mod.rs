@@ -9,6 +9,8 @@
 //!                                                         -> silence, doubt, lost link -> settling -> Outcome
 //! ```
 
+mod asked;
+mod book;
 mod config;
 mod echo;
 mod event;
@@ -16,6 +18,8 @@ mod fetch;
 mod finish;
 mod io;
 mod job;
+mod lane;
+mod live;
 #[cfg_attr(not(feature = "mutants"), allow(unreachable_pub, dead_code))]
 mod mutant;
 mod origin;
@@ -47,9 +51,14 @@ pub use view::{Counters, LegView, Queues, RequestPhase, RequestView, Sizes, Wait
 use crate::message::AppDbid;
 use crate::message::RequestKind;
 use crate::protocol::Time;
-use job::{Flight, Job, Lane, Timer, Want};
+use book::{Book, FlightId, JobId};
+use job::{Timer, Want};
+use lane::Lane;
 use shadow::{Proofs, Shadows};
-use table::{Live, Named, NumberTable, OcsIx, OwnFrames, Place, Table};
+use asked::{Named, OcsIx, Place};
+use live::Live;
+use own::OwnFrames;
+use table::{NumberTable, Table};
 use timers::Timers;
 
 /// The application side of the protocol, for one gateway.
@@ -64,15 +73,14 @@ pub struct Requester {
     /// about a person, too; the answer to an unload lives longest.
     forged_before: BTreeMap<AppDbid, bool>,
     links: BTreeSet<LinkId>,
-    jobs: NumberTable<u64, Job>,
-    next_job: u64,
-    requests: NumberTable<RequestId, u64>,
+    jobs: Book,
+    /// Where the job of each stands in the book.
+    requests: NumberTable<RequestId, u32>,
     lanes: Table<(OcsIx, Named), Lane>,
-    flights: NumberTable<u64, Flight>,
     next_send: u64,
     live: Live,
     /// Live flights by the reference id they carry.
-    references: Table<(OcsIx, i32), u64>,
+    references: Table<(OcsIx, i32), FlightId>,
     shadows: Shadows,
     proofs: Proofs,
     own: OwnFrames,
@@ -133,11 +141,9 @@ impl Requester {
             alarmed: BTreeSet::new(),
             forged_before: BTreeMap::new(),
             links: BTreeSet::new(),
-            jobs: Table::default(),
-            next_job: 0,
+            jobs: Book::default(),
             requests: Table::default(),
             lanes: Table::default(),
-            flights: Table::default(),
             next_send,
             live: Live::default(),
             references: Table::default(),
@@ -235,15 +241,15 @@ impl Requester {
         }
     }
 
-    fn arm_flight(&mut self, number: u64, until: Time) {
-        if let Some(flight) = self.flights.get_mut(&number) {
+    fn arm_flight(&mut self, number: FlightId, until: Time) {
+        if let Some(flight) = self.jobs.flight_mut(number) {
             self.timers.clear((flight.until, Timer::Flight(number)));
             flight.until = until;
             self.set_timer(until, Timer::Flight(number));
         }
     }
 
-    fn arm_leg(&mut self, job: u64, leg: usize, due: Option<Time>) {
+    fn arm_leg(&mut self, job: JobId, leg: usize, due: Option<Time>) {
         if let Some(record) = self.jobs.get_mut(&job).and_then(|job| job.legs.get_mut(leg)) {
             if let Some(due) = record.due {
                 self.timers.clear((due, Timer::Leg(job, leg)));
@@ -267,7 +273,7 @@ impl Requester {
         self.ocss.get(ocs).map_or(AppDbid(0), |ocs| ocs.dbid)
     }
 
-    fn progress(&mut self, job: u64, progress: &Progress) {
+    fn progress(&mut self, job: JobId, progress: &Progress) {
         let Some(job) = self.jobs.get(&job) else { return };
         for waiter in &job.waiters {
             self.out.push_back(Output::Progress { id: waiter.id, progress: progress.clone() });

@@ -11,7 +11,7 @@ use crate::protocol::requester::echo::Proof;
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::shadow::{Cover, Shadow};
 use crate::protocol::requester::submit::is_urgent;
-use crate::protocol::requester::table::{Asked, OcsIx, Place};
+use crate::protocol::requester::asked::{Asked, OcsIx, Place};
 
 impl Requester {
     /// The least recently used address that is free of confusable requests and shadows at all these OCSs.
@@ -61,7 +61,7 @@ impl Requester {
 
     fn has_same_kind(&self, place: Place, asked: &Asked) -> bool {
         let Some(pair) = asked.subject.pair() else { return false };
-        let mut live = self.live.of_pair(place, pair).filter_map(|flight| self.flights.get(&flight));
+        let mut live = self.live_of_pair(place, pair);
         live.any(|flight| flight.asked.kind == asked.kind)
     }
 
@@ -86,12 +86,12 @@ impl Requester {
         }
         let Some(pair) = asked.subject.pair() else {
             // With the echo proved only an equal subject can be meant.
-            let mut live = self.live.of_person(place, asked).filter_map(|flight| self.flights.get(&flight));
+            let mut live = self.live_of_person(place, asked);
             return live.any(|flight| flight.asked.subject == asked.subject)
                 || self.shadows.of_person(place, asked).any(|shadow| shadow.asked.subject == asked.subject);
         };
         // A CM_EvError with ids can mean any request of the pair. Reads share addresses and are judged by rule 7.
-        let mut live = self.live.of_pair(place, pair).filter_map(|flight| self.flights.get(&flight));
+        let mut live = self.live_of_pair(place, pair);
         live.any(|flight| flight.asked.kind.is_mutating())
             || self.shadows.of_pair(place, pair).any(|shadow| shadow_confuses(shadow, asked))
     }
@@ -101,7 +101,7 @@ impl Requester {
     pub(super) fn choose_settling(&self, ocs: OcsIx, pair: Pair, sent: Time) -> Option<AppDbid> {
         let free = |origin: &&AppDbid| {
             let place = Place { ocs, origin: **origin };
-            let mut live = self.live.of_pair(place, pair).filter_map(|flight| self.flights.get(&flight));
+            let mut live = self.live_of_pair(place, pair);
             if self.is(Mutant::SettlesFromOlderStatus) {
                 return true;
             }

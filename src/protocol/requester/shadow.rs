@@ -9,7 +9,9 @@ use crate::message::RequestKind;
 use crate::protocol::Time;
 use crate::protocol::correlate::{self, Fit, fit};
 use crate::protocol::requester::echo::EchoKnowledge;
-use crate::protocol::requester::table::{Asked, Family, Index, Key, Lookup, Named, NumberTable, Place, Table, lookup};
+use crate::protocol::requester::asked::{Asked, Family, Key, Lookup, Named, Place, lookup};
+use crate::protocol::requester::live::Index;
+use crate::protocol::requester::table::{NumberTable, Table};
 
 /// What of an ended request is still to be expected.
 #[derive(Clone, Debug, PartialEq)]

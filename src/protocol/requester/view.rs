@@ -176,11 +176,11 @@ impl Requester {
     /// One open request, `None` when it has ended or never was.
     #[must_use]
     pub fn inspect(&self, id: RequestId) -> Option<RequestView> {
-        let number = self.requests.get(&id)?;
-        let job = self.jobs.get(number)?;
+        let number = self.job_of(id)?;
+        let job = self.jobs.get(&number)?;
         let phase = match job.phase {
             Phase::Sent => self.phase_on_wire(&job.legs),
-            Phase::Queued | Phase::Wanting => RequestPhase::Waiting(match self.why_unsent(*number) {
+            Phase::Queued | Phase::Wanting => RequestPhase::Waiting(match self.why_unsent(number) {
                 NotSent::Lane => WaitsFor::Lane,
                 NotSent::LinkDown => WaitsFor::Link,
                 NotSent::Address | NotSent::TServer(_) | NotSent::Overdue => WaitsFor::Address,
@@ -195,14 +195,14 @@ impl Requester {
             submitted: job.submitted,
             deadline: job.waiters.iter().find(|waiter| waiter.id == id).and_then(|waiter| waiter.deadline),
             waiters: job.waiters.len(),
-            lane_position: lane.and_then(|lane| lane.queue.iter().position(|waiting| waiting == number)),
+            lane_position: lane.and_then(|lane| lane.waiting().position(|(waiting, _)| waiting == number)),
             legs: job.legs.iter().map(|leg| self.leg_view(leg)).collect(),
         })
     }
 
     fn phase_on_wire(&self, legs: &[Leg]) -> RequestPhase {
         let open = || legs.iter().filter(|leg| leg.answer.is_none());
-        let flights = || open().filter_map(|leg| self.flights.get(&leg.flight?));
+        let flights = || open().filter_map(|leg| leg.flight.as_ref());
         if flights().any(|flight| flight.checking) {
             RequestPhase::Checking
         } else if open().any(|leg| matches!(leg.step, Step::Asking(_) | Step::Repeat | Step::RepeatWanted))
@@ -215,7 +215,7 @@ impl Requester {
     }
 
     fn leg_view(&self, leg: &Leg) -> LegView {
-        let flight = leg.flight.and_then(|flight| self.flights.get(&flight)).map(|flight| flight.until);
+        let flight = leg.flight.as_ref().map(|flight| flight.until);
         LegView {
             ocs: self.ocs_dbid(leg.ocs),
             sends: leg.sends.to_vec(),
@@ -245,7 +245,7 @@ impl Requester {
             requests: self.requests.len(),
             jobs: self.jobs.len(),
             lanes: self.lanes.len(),
-            live: self.flights.len(),
+            live: self.jobs.flights(),
             shadows: self.shadows.len(),
             own_frames: self.own.len(),
             timers: self.timers.len(),
@@ -257,7 +257,7 @@ impl Requester {
     pub fn queues(&self) -> Queues {
         let mut queues = Queues::default();
         for (number, job) in self.jobs.in_order() {
-            let place = match (job.phase, self.why_unsent(*number)) {
+            let place = match (job.phase, self.why_unsent(number)) {
                 (Phase::Sent, _) => &mut queues.under_way,
                 (Phase::Queued, _) | (_, NotSent::Lane) => &mut queues.lane,
                 (_, NotSent::LinkDown) => &mut queues.link,

@@ -1,0 +1,299 @@
+//! What was asked, and what it is found by.
+
+use std::{
+    borrow::Borrow,
+    cmp::Ordering,
+    hash::{DefaultHasher, Hash, Hasher},
+    ops::Deref,
+    sync::Arc,
+};
+
+use crate::message::AppDbid;
+use crate::message::DoNotCall;
+use crate::message::ErrorCode;
+use crate::message::GroupDbid;
+use crate::message::Message;
+use crate::message::Pair;
+use crate::message::RequestKind;
+use crate::protocol::correlate::Subject;
+
+/// Index of an OCS in the configuration.
+pub(super) type OcsIx = usize;
+
+/// One of our DBIDs on the DN of one OCS: where answers arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Place {
+    pub(super) ocs: OcsIx,
+    pub(super) origin: AppDbid,
+}
+
+/// What was asked; cheap to clone.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Asked(Arc<Question>);
+
+/// All that a request is found by stands together, and personal values are digested once.
+#[derive(Debug, PartialEq)]
+pub(super) struct Question {
+    pub(super) kind: RequestKind,
+    digest: u64,
+    phone: u64,
+    customer: u64,
+    pub(super) subject: Subject,
+    pub(super) body: Message,
+}
+
+impl Deref for Asked {
+    type Target = Question;
+
+    fn deref(&self) -> &Question {
+        &self.0
+    }
+}
+
+/// A request by what it is about: with the OCS, the key of its lane.
+#[derive(Clone, Debug)]
+pub(super) struct Named(Asked);
+
+impl Hash for Named {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0.digest);
+    }
+}
+
+impl PartialEq for Named {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0.0, &other.0.0) || self.0.subject == other.0.subject
+    }
+}
+
+impl Eq for Named {}
+
+impl Ord for Named {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.subject.cmp(&other.0.subject)
+    }
+}
+
+impl PartialOrd for Named {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// What a lane is looked up by without a request of its own.
+pub(super) trait Sought {
+    fn key(&self) -> (OcsIx, u64, &Subject);
+}
+
+/// The subject of an event.
+pub(super) struct Told {
+    ocs: OcsIx,
+    digest: u64,
+    subject: Subject,
+}
+
+impl Told {
+    fn new(ocs: OcsIx, subject: Subject) -> Self {
+        Self { ocs, digest: digest(&subject), subject }
+    }
+
+    pub(super) fn of(ocs: OcsIx, entry: &DoNotCall) -> Self {
+        Self::new(ocs, Subject::of_entry(entry))
+    }
+
+    /// Of an event that names its subject in full.
+    pub(super) fn of_event(ocs: OcsIx, event: &Message) -> Option<Self> {
+        match event {
+            Message::DoNotCallProcessed(answer) => answer.do_not_call.as_ref().map(|entry| Self::of(ocs, entry)),
+            other => other.pair_event().map(|state| Self::new(ocs, Subject::Pair(state.pair))),
+        }
+    }
+}
+
+impl Sought for Told {
+    fn key(&self) -> (OcsIx, u64, &Subject) {
+        (self.ocs, self.digest, &self.subject)
+    }
+}
+
+impl Sought for (OcsIx, Named) {
+    fn key(&self) -> (OcsIx, u64, &Subject) {
+        (self.0, self.1.0.digest, &self.1.0.subject)
+    }
+}
+
+impl Sought for (OcsIx, &Asked) {
+    fn key(&self) -> (OcsIx, u64, &Subject) {
+        (self.0, self.1.digest, &self.1.subject)
+    }
+}
+
+impl<'t> Borrow<dyn Sought + 't> for (OcsIx, Named) {
+    fn borrow(&self) -> &(dyn Sought + 't) {
+        self
+    }
+}
+
+/// As the key itself.
+impl Hash for dyn Sought + '_ {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let (ocs, digest, _) = self.key();
+        (ocs, digest).hash(state);
+    }
+}
+
+impl PartialEq for dyn Sought + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for dyn Sought + '_ {}
+
+impl Asked {
+    pub(super) fn of(body: Message) -> Option<Self> {
+        let kind = body.request_kind()?;
+        let subject = Subject::of(&body)?;
+        let (phone, customer) = match &subject {
+            Subject::Pair(_) => (None, None),
+            Subject::Person { phone, customer, .. } => (phone.as_ref(), customer.as_ref()),
+            Subject::Cancel(phone) => {
+                (phone.as_ref(), body.cancel_record().and_then(|cancel| cancel.customer_id.as_ref()))
+            }
+        };
+        let (phone, customer) = (phone.map_or(0, digest), customer.map_or(0, digest));
+        Some(Self(Arc::new(Question { kind, digest: digest(&subject), phone, customer, subject, body })))
+    }
+
+    /// Of the subject.
+    pub(super) fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    pub(super) fn named(&self) -> Named {
+        Named(self.clone())
+    }
+
+    fn family(&self) -> Family {
+        match (self.kind, self.subject.pair()) {
+            (RequestKind::DoNotCall, _) => Family::DoNotCall,
+            (RequestKind::CancelRecord, _) => Family::Cancel,
+            (_, Some(pair)) if pair.campaign.is_sequence() => Family::Sequence,
+            _ => Family::Campaign,
+        }
+    }
+
+    pub(super) fn keys(&self) -> [Option<Key>; 4] {
+        let errors = Some(Key::Errors(self.family()));
+        match &self.subject {
+            Subject::Pair(pair) => {
+                let group = pair.campaign.is_sequence().then_some(Key::Sequence(pair.group));
+                [Some(Key::Pair(*pair)), group, errors, None]
+            }
+            Subject::Person { phone, customer, .. } => [
+                Some(Key::Kind(self.kind)),
+                phone.as_ref().map(|_| Key::Phone(self.kind, self.phone)),
+                customer.as_ref().map(|_| Key::Customer(self.kind, self.customer)),
+                errors,
+            ],
+            Subject::Cancel(phone) => {
+                let customer = self.body.cancel_record().and_then(|cancel| cancel.customer_id.as_ref());
+                [
+                    Some(Key::Kind(self.kind)),
+                    phone.as_ref().map(|_| Key::Phone(self.kind, self.phone)),
+                    customer.map(|_| Key::Customer(self.kind, self.customer)),
+                    errors,
+                ]
+            }
+        }
+    }
+}
+
+/// Requests that a CM_EvError without ids treats alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Family {
+    Campaign,
+    Sequence,
+    DoNotCall,
+    Cancel,
+}
+
+impl Family {
+    pub(super) const ALL: [(Self, RequestKind); 4] = [
+        (Self::Campaign, RequestKind::Start),
+        (Self::Sequence, RequestKind::Start),
+        (Self::DoNotCall, RequestKind::DoNotCall),
+        (Self::Cancel, RequestKind::CancelRecord),
+    ];
+}
+
+/// What a request or shadow is found by. Personal values stand as digests; the full value is compared afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Key {
+    All,
+    Kind(RequestKind),
+    Errors(Family),
+    ErrorFrame(ErrorCode),
+    Pair(Pair),
+    Sequence(GroupDbid),
+    Phone(RequestKind, u64),
+    Customer(RequestKind, u64),
+}
+
+/// The same on every run: the hasher has fixed keys, and nothing depends on the order of digests.
+fn digest<T: Hash>(value: &T) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Where an event has to be looked up.
+pub(super) enum Lookup {
+    /// Under these keys.
+    Keys([Option<Key>; 3]),
+    /// A CM_EvError that does not say what it is about.
+    Anything(ErrorCode),
+    /// Nowhere.
+    Nothing,
+}
+
+pub(super) fn lookup(event: &Message) -> Lookup {
+    let person = |kind, phone: Option<u64>, customer: Option<u64>| {
+        let key = match (phone, customer) {
+            (Some(phone), _) => Key::Phone(kind, phone),
+            (None, Some(customer)) => Key::Customer(kind, customer),
+            (None, None) => Key::Kind(kind),
+        };
+        Lookup::Keys([Some(key), None, None])
+    };
+    let entry = event.do_not_call().map(|entry| {
+        (RequestKind::DoNotCall, entry.phone.as_ref().map(digest), entry.customer_id.as_ref().map(digest))
+    });
+    let cancel = event.cancel_record().map(|cancel| {
+        (RequestKind::CancelRecord, cancel.phone.as_ref().map(digest), cancel.customer_id.as_ref().map(digest))
+    });
+    match event {
+        Message::DoNotCallProcessed(_) => {
+            let (kind, phone, customer) = entry.unwrap_or((RequestKind::DoNotCall, None, None));
+            person(kind, phone, customer)
+        }
+        Message::RecordCanceled(_) => {
+            let (kind, phone, customer) = cancel.unwrap_or((RequestKind::CancelRecord, None, None));
+            person(kind, phone, customer)
+        }
+        Message::ErrorEvent(error) => match (error.pair(), entry.or(cancel)) {
+            (Some(pair), _) => {
+                let sequence = (!pair.campaign.is_sequence()).then_some(Key::Sequence(pair.group));
+                let cancels = error.error == Some(ErrorCode::CAMPAIGN_NOT_FOUND);
+                let cancels = cancels.then_some(Key::Kind(RequestKind::CancelRecord));
+                Lookup::Keys([Some(Key::Pair(pair)), sequence, cancels])
+            }
+            (None, Some((kind, phone, customer))) => person(kind, phone, customer),
+            (None, None) => Lookup::Anything(error.error.unwrap_or(ErrorCode::NO)),
+        },
+        other => match other.pair_event() {
+            Some(state) => Lookup::Keys([Some(Key::Pair(state.pair)), None, None]),
+            None => Lookup::Nothing,
+        },
+    }
+}
