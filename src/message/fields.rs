@@ -256,8 +256,7 @@ impl<'a, 'w> Fields<'a, 'w> {
         };
         let step = Step { above: self.path, key: keys::PROPERTIES };
         let part = self.sheet.go_on(rest);
-        let mut inner =
-            Fields { list: self.list, sheet: self.sheet, part, path: Some(&step), reading: self.reading };
+        let mut inner = Fields { list: self.list, sheet: self.sheet, part, path: Some(&step), reading: self.reading };
         let result = read(&mut inner);
         let part = inner.part;
         self.part.leave_properties(part);

@@ -1,7 +1,6 @@
 //! What was asked, and what it is found by.
 
 use std::{
-    borrow::Borrow,
     cmp::Ordering,
     hash::{DefaultHasher, Hash, Hasher},
     ops::Deref,
@@ -9,7 +8,6 @@ use std::{
 };
 
 use crate::message::AppDbid;
-use crate::message::DoNotCall;
 use crate::message::ErrorCode;
 use crate::message::GroupDbid;
 use crate::message::Message;
@@ -50,7 +48,7 @@ impl Deref for Asked {
     }
 }
 
-/// A request by what it is about: with the OCS, the key of its lane.
+/// A request by what it is about.
 #[derive(Clone, Debug)]
 pub(super) struct Named(Asked);
 
@@ -79,76 +77,6 @@ impl PartialOrd for Named {
         Some(self.cmp(other))
     }
 }
-
-/// What a lane is looked up by without a request of its own.
-pub(super) trait Sought {
-    fn key(&self) -> (OcsIx, u64, &Subject);
-}
-
-/// The subject of an event.
-pub(super) struct Told {
-    ocs: OcsIx,
-    digest: u64,
-    subject: Subject,
-}
-
-impl Told {
-    fn new(ocs: OcsIx, subject: Subject) -> Self {
-        Self { ocs, digest: digest(&subject), subject }
-    }
-
-    pub(super) fn of(ocs: OcsIx, entry: &DoNotCall) -> Self {
-        Self::new(ocs, Subject::of_entry(entry))
-    }
-
-    /// Of an event that names its subject in full.
-    pub(super) fn of_event(ocs: OcsIx, event: &Message) -> Option<Self> {
-        match event {
-            Message::DoNotCallProcessed(answer) => answer.do_not_call.as_ref().map(|entry| Self::of(ocs, entry)),
-            other => other.pair_event().map(|state| Self::new(ocs, Subject::Pair(state.pair))),
-        }
-    }
-}
-
-impl Sought for Told {
-    fn key(&self) -> (OcsIx, u64, &Subject) {
-        (self.ocs, self.digest, &self.subject)
-    }
-}
-
-impl Sought for (OcsIx, Named) {
-    fn key(&self) -> (OcsIx, u64, &Subject) {
-        (self.0, self.1.0.digest, &self.1.0.subject)
-    }
-}
-
-impl Sought for (OcsIx, &Asked) {
-    fn key(&self) -> (OcsIx, u64, &Subject) {
-        (self.0, self.1.digest, &self.1.subject)
-    }
-}
-
-impl<'t> Borrow<dyn Sought + 't> for (OcsIx, Named) {
-    fn borrow(&self) -> &(dyn Sought + 't) {
-        self
-    }
-}
-
-/// As the key itself.
-impl Hash for dyn Sought + '_ {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let (ocs, digest, _) = self.key();
-        (ocs, digest).hash(state);
-    }
-}
-
-impl PartialEq for dyn Sought + '_ {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl Eq for dyn Sought + '_ {}
 
 impl Asked {
     pub(super) fn of(body: Message) -> Option<Self> {
@@ -181,6 +109,27 @@ impl Asked {
             (_, Some(pair)) if pair.campaign.is_sequence() => Family::Sequence,
             _ => Family::Campaign,
         }
+    }
+
+    pub(super) fn is_about(&self, subject: &Subject) -> bool {
+        std::ptr::eq(&raw const self.subject, subject) || self.subject == *subject
+    }
+
+    /// What the subject is found by; for an event that names it, the first of [`lookup`].
+    pub(super) fn key(&self) -> Key {
+        match &self.subject {
+            Subject::Pair(pair) => Key::Pair(*pair),
+            Subject::Person { phone: Some(_), .. } | Subject::Cancel(Some(_)) => Key::Phone(self.kind, self.phone),
+            Subject::Person { customer: Some(_), .. } => Key::Customer(self.kind, self.customer),
+            Subject::Person { .. } | Subject::Cancel(None) => Key::Kind(self.kind),
+        }
+    }
+
+    /// The same and, where an event could name less, what it would then be found by.
+    pub(super) fn keys_of_subject(&self) -> impl Iterator<Item = Key> {
+        let key = self.key();
+        let customer = self.keys().into_iter().flatten().find(|key| matches!(key, Key::Customer(..)));
+        [Some(key), customer.filter(|customer| *customer != key)].into_iter().flatten()
     }
 
     pub(super) fn keys(&self) -> [Option<Key>; 4] {

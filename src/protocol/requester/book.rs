@@ -2,8 +2,8 @@
 
 use std::iter;
 
-use crate::protocol::requester::job::{Flight, Job, Leg};
 use crate::protocol::requester::asked::Place;
+use crate::protocol::requester::job::{Flight, Job, Leg};
 
 /// A job: its number, in the order of submission, and where its record stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -14,17 +14,17 @@ use crate::message::PairEvent;
 use crate::message::RequestKind;
 use crate::message::Target;
 use crate::protocol::Time;
-use crate::protocol::correlate::{Fit, fit, is_error_event};
+use crate::protocol::correlate::{Fit, Subject, fit, is_error_event};
 use crate::protocol::requester::Requester;
+use crate::protocol::requester::asked::{Lookup, Named, OcsIx, Place, lookup};
 use crate::protocol::requester::book::{FlightId, JobId};
 use crate::protocol::requester::config::DnAddress;
 use crate::protocol::requester::echo::{EchoFact, Proof};
 use crate::protocol::requester::io::{Output, Progress, Standing};
-use crate::protocol::requester::job::{Flight, Timer};
+use crate::protocol::requester::job::{Few, Flight, Phase, Timer};
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::Why;
 use crate::protocol::requester::shadow::Cover;
-use crate::protocol::requester::asked::{Named, OcsIx, Place, Sought, Told};
 use crate::protocol::requester::{after, bump};
 
 /// An event that passed rule 2.
@@ -33,6 +33,7 @@ pub(super) struct Addressed<'e> {
     pub(super) place: Place,
     pub(super) message: &'e Arc<CommDnMessage>,
     pub(super) frame: &'e Bytes,
+    pub(super) lookup: Lookup,
 }
 
 impl Addressed<'_> {
@@ -78,10 +79,17 @@ impl Requester {
         if message.body.request_kind().is_some() {
             return Standing::Foreign;
         }
-        let standing = self.correlate(&Addressed { now, place: Place { ocs, origin }, message, frame });
+        let standing = self.correlate(&Addressed {
+            now,
+            place: Place { ocs, origin },
+            message,
+            frame,
+            lookup: lookup(&message.body),
+        });
         if self.is(Mutant::AcceptsOtherOcs) && standing != Standing::Answer {
             let other = self.ocss.len().saturating_sub(1).saturating_sub(ocs);
-            return self.correlate(&Addressed { now, place: Place { ocs: other, origin }, message, frame });
+            let place = Place { ocs: other, origin };
+            return self.correlate(&Addressed { now, place, message, frame, lookup: lookup(&message.body) });
         }
         standing
     }
@@ -96,12 +104,12 @@ impl Requester {
         if let Message::CampaignStatus(state) = event.body() {
             return self.on_status(event, &state.0);
         }
-        self.fetch(event.place, event.body());
+        self.fetch(&event.lookup);
         if let Some(standing) = self.dnc_proof(event) {
             return standing;
         }
         self.note_missing_echo(event);
-        let found = self.candidates(event.place, event.body());
+        let found = self.candidates(event.place, &event.lookup);
         let mut fits: Vec<(FlightId, Fit)> = Vec::with_capacity(found.flights.len());
         for number in found.flights {
             let Some(flight) = self.jobs.flight(number) else { continue };
@@ -118,7 +126,7 @@ impl Requester {
             }
         }
         let echo = self.echo(event.place.ocs);
-        let shadow = self.shadows.fitting(event.place, event.body(), &echo);
+        let shadow = self.shadows.fitting(event.place, event.body(), &event.lookup, &echo);
         if let Some(shadow) = shadow
             && let Cover::Equal(answer) = &shadow.cover
             && answer.body == *event.body()
@@ -172,7 +180,7 @@ impl Requester {
         if !(first_fit || among_two || draining || status) {
             return None;
         }
-        let found = self.candidates(event.place, event.body());
+        let found = self.candidates(event.place, &event.lookup);
         let mut taken = found.flights.into_iter().filter(|number| {
             let Some(flight) = self.jobs.flight(*number).filter(|flight| !flight.settling) else { return false };
             let told = event.body().pair_event().and_then(|state| state.status);
@@ -283,12 +291,12 @@ impl Requester {
             return None;
         }
         let entry = answer.do_not_call.as_ref().filter(|entry| **entry != DoNotCall::default())?;
-        let told: &dyn Sought = &Told::of(event.place.ocs, entry);
-        let lane = self.lanes.find(told)?;
-        let mut proved = Vec::new();
+        let Lookup::Keys([Some(key), ..]) = event.lookup else { return None };
+        let subject = Subject::of_entry(entry);
+        let mut proved = Few::new();
         let mut named = None;
-        for number in lane.live() {
-            let Some(job) = self.jobs.get(&number) else { continue };
+        let lane = self.in_lane(event.place.ocs, key, &subject).filter(|(_, job)| job.phase == Phase::Sent);
+        for (number, job) in lane {
             named = Some(job.asked.named());
             for (ix, leg) in job.legs.iter().enumerate() {
                 let sent = leg.sends.iter().any(|send| send.origin == event.place.origin);
@@ -297,11 +305,13 @@ impl Requester {
                 }
             }
         }
+        proved.sort_unstable_by_key(|(number, ..)| *number);
         let named = named.filter(|_| !proved.is_empty())?;
         let echo = self.echo(event.place.ocs);
         let doubled = self.note_proof(event, named);
         let forged = self.may_answer_forged(event.place.origin, event.body());
-        let shadowed = doubled || forged || self.shadows.fitting(event.place, event.body(), &echo).is_some();
+        let shadowed =
+            doubled || forged || self.shadows.fitting(event.place, event.body(), &event.lookup, &echo).is_some();
         for (job, leg, flight) in proved {
             match flight {
                 Some((flight, place)) if place == event.place && !shadowed => {
@@ -353,7 +363,7 @@ impl Requester {
     /// Rule 15: a proved echo of the reference id is a true request id and replaces rules 4 to 8.
     fn by_reference(&mut self, event: &Addressed<'_>) -> Standing {
         let Some(reference) = event.message.reference_id else {
-            for number in self.candidates(event.place, event.body()).flights {
+            for number in self.candidates(event.place, &event.lookup).flights {
                 let Some(flight) = self.jobs.flight(number) else { continue };
                 let could = fit(&flight.asked.body, event.body()).is_possible();
                 let (job, leg) = (flight.job, flight.leg);

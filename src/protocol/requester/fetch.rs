@@ -1,25 +1,23 @@
 //! What ends together is read together.
 //!
-//! Where a million requests are pending each record of the one that an event is about is a miss of every cache. One
-//! after the other, as the rules need them, they would take most of the event's time. So all are looked up in a row as
-//! soon as the event is known: the processor then waits for them at once. Nothing is decided here.
+//! Where a million requests are pending the record of the one that an event is about is a miss of every cache, line by
+//! line. One after the other, as the rules need them, they would take most of the event's time. So all are looked at in
+//! a row as soon as the event is known: the processor then waits for them at once. Nothing is decided here.
 
 use std::hint::black_box;
 
-use crate::message::Message;
 use crate::protocol::requester::Requester;
-use crate::protocol::requester::asked::{Place, Sought, Told};
+use crate::protocol::requester::asked::Lookup;
 use crate::protocol::requester::job::Job;
 
 impl Requester {
-    /// The lane and, side by side with it, the only job that is live under the event's own key.
-    pub(super) fn fetch(&self, place: Place, event: &Message) {
-        let job = self.live.alone(place, event).and_then(|slot| self.jobs.at(slot)).map(|(_, job)| job);
-        let lines = job.map(lines_of);
-        let request = job.and_then(|job| job.waiters.first()).and_then(|waiter| self.requests.get(&waiter.id));
-        let told = Told::of_event(place.ocs, event);
-        let lane = told.as_ref().and_then(|told| self.lanes.find(told as &dyn Sought)).map(|lane| lane.is_empty());
-        black_box((lines, request, lane));
+    /// The job that stands alone under an event's own key.
+    pub(super) fn fetch(&self, sought: &Lookup) {
+        let Lookup::Keys([Some(key), ..]) = *sought else { return };
+        let slot = self.subjects.alone(key).and_then(|slot| u32::try_from(slot).ok());
+        let Some((_, job)) = slot.and_then(|slot| self.jobs.at(slot)) else { return };
+        let request = job.waiters.first().and_then(|waiter| self.requests.get(&waiter.id));
+        black_box((lines_of(job), request, job.asked.kind, job.asked.body.request_kind()));
     }
 }
 

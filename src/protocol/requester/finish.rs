@@ -10,6 +10,7 @@ use crate::message::Target;
 use crate::protocol::Time;
 use crate::protocol::correlate::{Fit, fit};
 use crate::protocol::requester::Requester;
+use crate::protocol::requester::asked::{Asked, Place};
 use crate::protocol::requester::book::{FlightId, JobId};
 use crate::protocol::requester::config::TargetZeroPolicy;
 use crate::protocol::requester::event::Addressed;
@@ -18,7 +19,6 @@ use crate::protocol::requester::job::{Flight, Step, Timer, Want};
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::{AnswerResult, OcsAnswer, Outcome, UnknownReason, Why};
 use crate::protocol::requester::shadow::{Cover, Shadow};
-use crate::protocol::requester::asked::{Asked, Place};
 use crate::protocol::requester::{after, bump};
 
 impl Requester {
@@ -84,7 +84,7 @@ impl Requester {
         if let Some(reference) = flight.reference {
             self.references.remove(&(flight.place.ocs, reference));
         }
-        self.freed.push_back((flight.place.ocs, flight.asked.kind, flight.asked.named()));
+        self.freed.push_back((flight.place.ocs, flight.asked.clone()));
         Some(flight)
     }
 
@@ -237,20 +237,16 @@ impl Requester {
         }
         self.drop_want(Want { job: number, leg: None });
         let Some(job) = self.jobs.remove(&number) else { return };
+        for key in job.asked.keys_of_subject() {
+            self.subjects.remove(key, number.slot().into());
+        }
         let mutating = job.asked.kind.is_mutating();
         for leg in &job.legs {
-            let key = (leg.ocs, job.asked.named());
-            if let Some(lane) = self.lanes.get_mut(&key) {
-                lane.remove(number);
-                // A read that was sent before this outcome tells nothing about it.
-                if mutating {
-                    lane.forget_read();
-                }
-                if lane.is_empty() {
-                    self.lanes.remove(&key);
-                }
+            // A read that was sent before this outcome tells nothing about it.
+            if mutating {
+                self.forget_read(leg.ocs, &job.asked);
             }
-            self.freed.push_back((leg.ocs, job.asked.kind, job.asked.named()));
+            self.freed.push_back((leg.ocs, job.asked.clone()));
         }
         for waiter in &job.waiters {
             if let Some(due) = waiter.due {

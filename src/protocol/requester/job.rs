@@ -14,10 +14,10 @@ use smallvec::SmallVec;
 use crate::message::AppDbid;
 use crate::message::Target;
 use crate::protocol::Time;
+use crate::protocol::requester::asked::{Asked, OcsIx, Place};
 use crate::protocol::requester::book::{FlightId, JobId};
 use crate::protocol::requester::io::{RequestId, SendId};
 use crate::protocol::requester::outcome::{OcsAnswer, UnknownReason};
-use crate::protocol::requester::asked::{Asked, OcsIx, Place};
 
 /// A list that nearly always holds one, which then stands in the record itself.
 pub(super) type Few<T> = SmallVec<[T; 1]>;
@@ -33,6 +33,8 @@ pub(super) struct Job {
     pub(super) submitted: Time,
     /// A journaled do-not-call: no deadline for link, lane and address.
     pub(super) patient: bool,
+    /// A read that another may join.
+    pub(super) joinable: bool,
 }
 
 /// How far a job has come.

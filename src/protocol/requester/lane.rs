@@ -1,94 +1,90 @@
-//! The lane of one subject at one OCS: who waits, who is on the wire, and a read that another may join.
+//! Lanes (rule 5): the open requests of one subject at one OCS. A lane has no record of its own: its members are found
+//! by their subject, and stand in it as their own records say.
 
 use crate::message::RequestKind;
+use crate::protocol::correlate::Subject;
+use crate::protocol::requester::Requester;
+use crate::protocol::requester::asked::{Asked, Key, OcsIx};
 use crate::protocol::requester::book::JobId;
-use crate::protocol::requester::job::Few;
+use crate::protocol::requester::job::{Few, Job, Phase};
 
-/// Nearly always one job, so all stand in one short list.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Lane(Few<Member>);
-
-#[derive(Clone, Copy, Debug)]
-struct Member {
-    job: JobId,
-    kind: RequestKind,
-    stands: Stands,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stands {
-    /// Waiting; those who do stand in the order in which they leave.
-    Waits,
-    Live,
-    /// A read that another may join.
-    Read,
-}
-
-impl Lane {
-    fn who(&self, stands: Stands) -> impl DoubleEndedIterator<Item = (JobId, RequestKind)> {
-        self.0.iter().filter(move |member| member.stands == stands).map(|member| (member.job, member.kind))
+impl Requester {
+    /// Everybody in a lane, reads included; the key is that of the subject.
+    pub(super) fn in_lane<'s>(
+        &'s self,
+        ocs: OcsIx,
+        key: Key,
+        subject: &'s Subject,
+    ) -> impl Iterator<Item = (JobId, &'s Job)> {
+        let jobs = self.subjects.under(key).filter_map(|job| self.jobs.at(u32::try_from(job).ok()?));
+        jobs.filter(move |(_, job)| job.asked.is_about(subject) && job.legs.iter().any(|leg| leg.ocs == ocs))
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    fn in_lane_of<'s>(&'s self, ocs: OcsIx, asked: &'s Asked) -> impl Iterator<Item = (JobId, &'s Job)> {
+        self.in_lane(ocs, asked.key(), &asked.subject)
     }
 
-    /// In the order in which they leave.
-    pub(super) fn waiting(&self) -> impl DoubleEndedIterator<Item = (JobId, RequestKind)> {
-        self.who(Stands::Waits)
+    /// Those on the wire in a lane, in order of submission.
+    pub(super) fn live_in_lane<'s>(&'s self, ocs: OcsIx, asked: &'s Asked) -> Few<JobId> {
+        let live = self.in_lane_of(ocs, asked).filter(|(_, job)| is_live(job));
+        let mut live: Few<JobId> = live.map(|(id, _)| id).collect();
+        live.sort_unstable();
+        live
+    }
+
+    /// Those who wait in a lane, in the order in which they leave: force unloads first, then stops.
+    pub(super) fn waiting_in_lane<'s>(&'s self, ocs: OcsIx, asked: &'s Asked) -> Few<JobId> {
+        let waiting = self.in_lane_of(ocs, asked).filter(|(_, job)| waits(job));
+        let mut waiting: Few<(u8, JobId)> = waiting.map(|(id, job)| (rank(job.asked.kind), id)).collect();
+        waiting.sort_unstable();
+        waiting.into_iter().map(|(_, id)| id).collect()
     }
 
     /// The next to leave.
-    pub(super) fn head(&self) -> Option<JobId> {
-        self.waiting().next().map(|(job, _)| job)
+    pub(super) fn head_of_lane<'s>(&'s self, ocs: OcsIx, asked: &'s Asked) -> Option<JobId> {
+        let waiting = self.in_lane_of(ocs, asked).filter(|(_, job)| waits(job));
+        waiting.map(|(id, job)| (rank(job.asked.kind), id)).min().map(|(_, id)| id)
     }
 
-    pub(super) fn live(&self) -> impl Iterator<Item = JobId> {
-        self.who(Stands::Live).map(|(job, _)| job)
+    /// The one that was submitted last, reads apart.
+    pub(super) fn last_in_lane<'s>(&'s self, ocs: OcsIx, asked: &'s Asked) -> Option<JobId> {
+        self.in_lane_of(ocs, asked).filter(|(_, job)| job.asked.kind.is_mutating()).map(|(id, _)| id).max()
     }
 
-    pub(super) fn read(&self) -> Option<JobId> {
-        self.who(Stands::Read).next().map(|(job, _)| job)
-    }
-
-    /// The job that was submitted last, reads apart.
-    pub(super) fn last(&self) -> Option<JobId> {
-        self.0.iter().filter(|member| member.stands != Stands::Read).map(|member| member.job).max()
-    }
-
-    /// Rule 5: what may leave beside what is live.
-    pub(super) fn admits(&self, kind: RequestKind) -> bool {
+    /// Rule 5: it may leave beside what is live.
+    pub(super) fn lane_admits<'s>(&'s self, ocs: OcsIx, asked: &'s Asked) -> bool {
         use RequestKind::{ForceUnload, Load, SetMode, Start, Stop};
-        self.who(Stands::Live).all(|(_, live)| match kind {
-            ForceUnload => live != ForceUnload,
-            Stop => matches!(live, Load | Start | SetMode),
+        self.in_lane_of(ocs, asked).filter(|(_, job)| is_live(job)).all(|(_, live)| match asked.kind {
+            ForceUnload => live.asked.kind != ForceUnload,
+            Stop => matches!(live.asked.kind, Load | Start | SetMode),
             _ => false,
         })
     }
 
-    /// Waits behind so many others.
-    pub(super) fn wait(&mut self, behind: usize, job: JobId, kind: RequestKind) {
-        let waiting = self.0.iter().enumerate().filter(|(_, member)| member.stands == Stands::Waits);
-        let at = waiting.map(|(at, _)| at).nth(behind).unwrap_or(self.0.len());
-        self.0.insert(at, Member { job, kind, stands: Stands::Waits });
+    /// A read that another may join.
+    pub(super) fn read_in_lane<'s>(&'s self, ocs: OcsIx, asked: &'s Asked) -> Option<JobId> {
+        self.in_lane_of(ocs, asked).find(|(_, job)| job.joinable).map(|(id, _)| id)
     }
 
-    /// Goes on the wire.
-    pub(super) fn leave(&mut self, job: JobId, kind: RequestKind) {
-        self.0.retain(|member| member.job != job || member.stands != Stands::Waits);
-        self.0.push(Member { job, kind, stands: Stands::Live });
+    pub(super) fn forget_read(&mut self, ocs: OcsIx, asked: &Asked) {
+        while let Some(job) = self.read_in_lane(ocs, asked).and_then(|read| self.jobs.get_mut(&read)) {
+            job.joinable = false;
+        }
     }
+}
 
-    pub(super) fn set_read(&mut self, job: JobId) {
-        self.forget_read();
-        self.0.push(Member { job, kind: RequestKind::Status, stands: Stands::Read });
-    }
+fn waits(job: &Job) -> bool {
+    job.phase != Phase::Sent && job.asked.kind.is_mutating()
+}
 
-    pub(super) fn forget_read(&mut self) {
-        self.0.retain(|member| member.stands != Stands::Read);
-    }
+fn is_live(job: &Job) -> bool {
+    job.phase == Phase::Sent && job.asked.kind.is_mutating()
+}
 
-    pub(super) fn remove(&mut self, job: JobId) {
-        self.0.retain(|member| member.job != job);
+fn rank(kind: RequestKind) -> u8 {
+    match kind {
+        RequestKind::ForceUnload => 0,
+        RequestKind::Stop => 1,
+        _ => 2,
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, hash_map::Entry};
 use std::hash::Hash;
 
-use crate::message::Message;
+use crate::message::CampaignDbid;
 use crate::message::Pair;
 use crate::message::RequestKind;
 use crate::protocol::requester::Requester;
-use crate::protocol::requester::asked::{Asked, Key, Lookup, Place, lookup};
+use crate::protocol::requester::asked::{Asked, Key, Lookup, Place};
 use crate::protocol::requester::book::FlightId;
 use crate::protocol::requester::config::CANDIDATES_MAX;
 use crate::protocol::requester::job::Flight;
@@ -74,6 +74,19 @@ impl Bits {
 }
 
 impl<K: Hash + Ord> Index<K> {
+    /// How many keys there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The number that stands alone under a key.
+    pub(super) fn alone(&self, key: K) -> Option<u64> {
+        match self.0.get(&key) {
+            Some(Numbers::One(number)) => Some(*number),
+            Some(Numbers::Several(_)) | None => None,
+        }
+    }
+
     pub(super) fn insert(&mut self, key: K, number: u64) {
         match self.0.entry(key) {
             Entry::Vacant(place) => {
@@ -117,7 +130,7 @@ impl<K: Hash + Ord> Index<K> {
 
 /// The jobs with live flights at every place, by where they stand in the book.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Live(Index);
+pub(super) struct Live(Index<(Place, Key)>);
 
 /// The flights that an event could be about.
 #[derive(Debug, Default)]
@@ -149,20 +162,11 @@ impl Live {
     pub(super) fn has_kind(&self, place: Place, kind: RequestKind) -> bool {
         self.under(place, Key::Kind(kind)).next().is_some()
     }
-
-    /// The one job that stands alone under the closest key of an event.
-    pub(super) fn alone(&self, place: Place, event: &Message) -> Option<u32> {
-        let Lookup::Keys([Some(key), ..]) = lookup(event) else { return None };
-        match self.0.0.get(&(place, key)) {
-            Some(Numbers::One(job)) => u32::try_from(*job).ok(),
-            Some(Numbers::Several(_)) | None => None,
-        }
-    }
 }
 
 impl Requester {
     /// Flights to be judged one by one, in order of sending.
-    pub(super) fn candidates(&self, place: Place, event: &Message) -> Candidates {
+    pub(super) fn candidates(&self, place: Place, sought: &Lookup) -> Candidates {
         let mut found = Candidates::default();
         let mut take = |key| {
             for flight in self.live_under(place, key) {
@@ -173,7 +177,7 @@ impl Requester {
                 found.flights.push(flight.id());
             }
         };
-        match lookup(event) {
+        match *sought {
             Lookup::Keys(keys) => keys.into_iter().flatten().for_each(&mut take),
             Lookup::Anything(_) => {
                 take(Key::All);
@@ -186,7 +190,15 @@ impl Requester {
     }
 
     fn live_under(&self, place: Place, key: Key) -> impl Iterator<Item = &Flight> {
-        self.live.under(place, key).flat_map(move |job| self.jobs.flights_at(job, place))
+        let (some, about) = match key {
+            Key::All | Key::Kind(_) => (Some(self.live.under(place, key)), None),
+            Key::Sequence(group) => (None, Some(Key::Pair(Pair { campaign: CampaignDbid::SEQUENCE, group }))),
+            key => (None, Some(key)),
+        };
+        let about =
+            about.into_iter().flat_map(|key| self.subjects.under(key)).filter_map(|job| u32::try_from(job).ok());
+        let jobs = some.into_iter().flatten().chain(about);
+        jobs.flat_map(move |job| self.jobs.flights_at(job, place))
     }
 
     /// Live flights about a pair, reads included.
@@ -201,8 +213,7 @@ impl Requester {
     }
 }
 
-/// The families are for shadows; whatever is live is found under [`Key::All`] by an error without ids.
-fn live_keys(asked: &Asked) -> impl Iterator<Item = Key> {
-    let keys = asked.keys().into_iter().flatten().filter(|key| !matches!(key, Key::Errors(_)));
-    keys.chain([Key::All])
+/// What is about the same subject is found by that; an error without ids could be about anything.
+fn live_keys(asked: &Asked) -> [Key; 2] {
+    [Key::Kind(asked.kind), Key::All]
 }

@@ -51,13 +51,12 @@ pub use view::{Counters, LegView, Queues, RequestPhase, RequestView, Sizes, Wait
 use crate::message::AppDbid;
 use crate::message::RequestKind;
 use crate::protocol::Time;
+use asked::{Asked, Key, OcsIx, Place};
 use book::{Book, FlightId, JobId};
 use job::{Timer, Want};
-use lane::Lane;
-use shadow::{Proofs, Shadows};
-use asked::{Named, OcsIx, Place};
-use live::Live;
+use live::{Index, Live};
 use own::OwnFrames;
+use shadow::{Proofs, Shadows};
 use table::{NumberTable, Table};
 use timers::Timers;
 
@@ -76,7 +75,8 @@ pub struct Requester {
     jobs: Book,
     /// Where the job of each stands in the book.
     requests: NumberTable<RequestId, u32>,
-    lanes: Table<(OcsIx, Named), Lane>,
+    /// Where the jobs about a subject stand in the book.
+    subjects: Index<Key>,
     next_send: u64,
     live: Live,
     /// Live flights by the reference id they carry.
@@ -90,7 +90,7 @@ pub struct Requester {
     /// The wants for cancel and do-not-call, by OCS and kind.
     wants_of: BTreeMap<(OcsIx, RequestKind), BTreeSet<Want>>,
     /// Where something ended, so that others may go.
-    freed: VecDeque<(OcsIx, RequestKind, Named)>,
+    freed: VecDeque<(OcsIx, Asked)>,
     /// Everybody who wants an address is to try again.
     retry_all: bool,
     shadows_full: bool,
@@ -143,7 +143,7 @@ impl Requester {
             links: BTreeSet::new(),
             jobs: Book::default(),
             requests: Table::default(),
-            lanes: Table::default(),
+            subjects: Index::default(),
             next_send,
             live: Live::default(),
             references: Table::default(),
@@ -233,7 +233,7 @@ impl Requester {
             return;
         }
         if let Some(shadow) = self.shadows.remove(number) {
-            self.freed.push_back((shadow.place.ocs, shadow.asked.kind, shadow.asked.named()));
+            self.freed.push_back((shadow.place.ocs, shadow.asked));
             if self.shadows_full {
                 self.shadows_full = false;
                 self.retry_all = true;

@@ -6,12 +6,12 @@ use crate::message::RequestKind;
 use crate::protocol::Time;
 use crate::protocol::correlate::fit;
 use crate::protocol::requester::Requester;
+use crate::protocol::requester::asked::{Asked, OcsIx, Place};
 use crate::protocol::requester::config::SETTLING_POOL_MIN;
 use crate::protocol::requester::echo::Proof;
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::shadow::{Cover, Shadow};
 use crate::protocol::requester::submit::is_urgent;
-use crate::protocol::requester::asked::{Asked, OcsIx, Place};
 
 impl Requester {
     /// The least recently used address that is free of confusable requests and shadows at all these OCSs.

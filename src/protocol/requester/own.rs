@@ -10,6 +10,7 @@ use crate::message::Target;
 use crate::protocol::Time;
 use crate::protocol::requester::Requester;
 use crate::protocol::requester::after;
+use crate::protocol::requester::asked::{Asked, OcsIx, Place};
 use crate::protocol::requester::book::FlightId;
 use crate::protocol::requester::config::DnAddress;
 use crate::protocol::requester::io::{Alarm, Output, SendId, Standing};
@@ -17,7 +18,6 @@ use crate::protocol::requester::job::{Few, Timer};
 use crate::protocol::requester::live::Index;
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::shadow::{Cover, Shadow};
-use crate::protocol::requester::asked::{Asked, OcsIx, Place};
 
 /// Our own frames, so that their copies are known when the T-Server sends them back.
 #[derive(Clone, Debug, Default)]

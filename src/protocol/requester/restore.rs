@@ -8,6 +8,7 @@ use crate::message::Target;
 use crate::protocol::Time;
 use crate::protocol::requester::Requester;
 use crate::protocol::requester::after;
+use crate::protocol::requester::asked::{Asked, Place};
 use crate::protocol::requester::book::JobId;
 use crate::protocol::requester::io::{JournalMark, JournalRow, Output, SendId};
 use crate::protocol::requester::job::{Few, Flight, Leg, SendNote, Step, Waiter};
@@ -15,7 +16,6 @@ use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::{NotSent, Outcome, RefusedBy};
 use crate::protocol::requester::shadow::{Cover, Shadow};
 use crate::protocol::requester::submit::is_urgent;
-use crate::protocol::requester::asked::{Asked, Place};
 
 impl Requester {
     /// Marked rows first: they are on the wire already, whatever waits comes behind them.

@@ -8,6 +8,7 @@ use crate::message::RequestKind;
 use crate::message::Target;
 use crate::protocol::Time;
 use crate::protocol::requester::Requester;
+use crate::protocol::requester::asked::{Asked, OcsIx, Place};
 use crate::protocol::requester::book::{FlightId, JobId};
 use crate::protocol::requester::config::DnAddress;
 use crate::protocol::requester::echo::Proof;
@@ -15,7 +16,6 @@ use crate::protocol::requester::io::{JournalMark, Output, Progress, SendId};
 use crate::protocol::requester::job::{Few, Flight, Phase, SendNote, Step, Timer, Want};
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::{AnswerResult, OcsAnswer, UnknownReason};
-use crate::protocol::requester::asked::{Asked, OcsIx, Place};
 use crate::protocol::requester::own::Sent;
 use crate::protocol::requester::{after, bump};
 
@@ -67,14 +67,14 @@ impl Requester {
 
     /// Something ended: those who may have waited for it try again, in order of submission.
     pub(super) fn serve_freed(&mut self, now: Time) {
-        while let Some((ocs, kind, named)) = self.freed.pop_front() {
-            self.pump(now, ocs, &named);
+        while let Some((ocs, asked)) = self.freed.pop_front() {
+            self.pump(now, ocs, &asked);
+            let kind = asked.kind;
             if kind.is_campaign_control() {
                 continue;
             }
             if self.echo(ocs).names_subject(kind) || self.echo(ocs).reference == Proof::Proved {
-                let lane = self.lanes.get(&(ocs, named));
-                let live: Few<JobId> = lane.map(|lane| lane.live().collect()).unwrap_or_default();
+                let live = self.live_in_lane(ocs, &asked);
                 for job in live {
                     let legs = self.jobs.get(&job).map_or(0, |job| job.legs.len());
                     for leg in 0..legs {
@@ -166,13 +166,6 @@ impl Requester {
         if let Some(job) = self.jobs.get_mut(&want.job) {
             job.phase = Phase::Sent;
         }
-        for ocs in &all {
-            if let Some(lane) = self.lanes.get_mut(&(*ocs, asked.named()))
-                && asked.kind.is_mutating()
-            {
-                lane.leave(want.job, asked.kind);
-            }
-        }
         let waiters = self.jobs.get(&want.job).map(|job| job.waiters.clone()).unwrap_or_default();
         for waiter in waiters {
             self.arm_waiter(want.job, waiter.id);
@@ -216,7 +209,12 @@ impl Requester {
         let before = before.map(|send| send.origin).filter(|_| self.is(Mutant::RepeatsIntoOwnShadow));
         let Some(origin) = before.or_else(|| self.choose_origin(&[ocs], &asked)) else { return false };
         self.drop_want(want);
-        let older = self.jobs.get(&want.job).and_then(|job| job.legs.get(leg)).and_then(|leg| leg.flight.as_ref()).map(Flight::id);
+        let older = self
+            .jobs
+            .get(&want.job)
+            .and_then(|job| job.legs.get(leg))
+            .and_then(|leg| leg.flight.as_ref())
+            .map(Flight::id);
         if let Some(older) = older {
             self.retire_full(now, older);
         }
@@ -279,8 +277,7 @@ impl Requester {
         let own = (origin, target.dbid(), &asked);
         let first = flights.first().copied();
         let sent = Sent { flights, address: address.clone(), until: own_until };
-        if let Some((oldest, due)) = self.own.insert(send, own, sent, self.config.own_frames_max)
-        {
+        if let Some((oldest, due)) = self.own.insert(send, own, sent, self.config.own_frames_max) {
             self.timers.clear((due, Timer::Own(oldest)));
         }
         self.set_timer(own_until, Timer::Own(send));

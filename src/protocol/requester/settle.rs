@@ -13,6 +13,7 @@ use crate::protocol::Time;
 use crate::protocol::correlate::is_in_effect;
 use crate::protocol::requester::Requester;
 use crate::protocol::requester::after;
+use crate::protocol::requester::asked::{Asked, OcsIx};
 use crate::protocol::requester::book::{FlightId, JobId};
 use crate::protocol::requester::config::{LinkId, REPEATS_MAX, SETTLE_PAUSE_MAX, SETTLE_RETRY};
 use crate::protocol::requester::echo::EchoFact;
@@ -22,7 +23,6 @@ use crate::protocol::requester::job::{Flight, Phase, Step, Want};
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::{OcsAnswer, UnknownReason, Why};
 use crate::protocol::requester::send::Frame;
-use crate::protocol::requester::asked::{Asked, OcsIx};
 
 impl Requester {
     /// No answer in time.
@@ -344,10 +344,5 @@ impl Requester {
     pub(super) fn occupy(&mut self, job: JobId) {
         let Some(record) = self.jobs.get_mut(&job) else { return };
         record.phase = Phase::Sent;
-        let kind = record.asked.kind;
-        let keys: Vec<_> = record.legs.iter().map(|leg| (leg.ocs, record.asked.named())).collect();
-        for key in keys {
-            self.lanes.entry(key).or_default().leave(job, kind);
-        }
     }
 }

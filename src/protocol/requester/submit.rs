@@ -8,14 +8,13 @@ use crate::message::RequestKind;
 use crate::message::Target;
 use crate::protocol::Time;
 use crate::protocol::requester::Requester;
+use crate::protocol::requester::asked::{Asked, OcsIx};
 use crate::protocol::requester::book::JobId;
 use crate::protocol::requester::config::SHADOWS_PER_SEND;
 use crate::protocol::requester::io::{Output, RequestId, Submission};
 use crate::protocol::requester::job::{Few, Job, Leg, Phase, Timer, Waiter, Want};
-use crate::protocol::requester::lane::Lane;
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::{Limit, LocalRefusal, NotSent, Outcome, RefusedBy, UnknownReason};
-use crate::protocol::requester::asked::{Asked, Named, OcsIx};
 use crate::protocol::requester::{after, bump};
 
 impl Requester {
@@ -73,23 +72,16 @@ impl Requester {
             return Ok(());
         }
         for leg in &legs {
-            let waiting = self.lanes.get(&(leg.ocs, asked.named())).map_or(0, |lane| lane.waiting().count());
+            let waiting = self.waiting_in_lane(leg.ocs, &asked).len();
             if waiting >= self.config.lane_length {
                 return Err(RefusedBy::Overloaded(Limit::Lane));
             }
         }
-        let named = asked.named();
-        let kind = asked.kind;
         let ocss: Few<OcsIx> = legs.iter().map(|leg| leg.ocs).collect();
-        let job = self.new_job(now, asked, target, legs, patient);
+        let job = self.new_job(now, asked.clone(), target, legs, patient);
         self.join(job, waiter, patient);
-        for ocs in &ocss {
-            let place = self.place_in_lane(*ocs, &named, kind);
-            let lane = self.lanes.entry((*ocs, named.clone())).or_default();
-            lane.wait(place, job, kind);
-        }
         for ocs in ocss {
-            self.pump(now, ocs, &named);
+            self.pump(now, ocs, &asked);
         }
         Ok(())
     }
@@ -118,8 +110,14 @@ impl Requester {
     }
 
     pub(super) fn new_job(&mut self, now: Time, asked: Asked, target: Target, legs: Few<Leg>, patient: bool) -> JobId {
-        let job = Job { asked, target, waiters: Few::new(), legs, phase: Phase::Queued, submitted: now, patient };
-        self.jobs.insert(job)
+        let keys = asked.clone();
+        let (waiters, phase) = (Few::new(), Phase::Queued);
+        let job =
+            self.jobs.insert(Job { asked, target, waiters, legs, phase, submitted: now, patient, joinable: false });
+        for key in keys.keys_of_subject() {
+            self.subjects.insert(key, job.slot().into());
+        }
+        job
     }
 
     /// Shadows that may come of what is live count as if they were there.
@@ -151,7 +149,7 @@ impl Requester {
     fn joinable(&self, asked: &Asked, target: Target, legs: &[Leg]) -> Option<JobId> {
         let mut last = None;
         for leg in legs {
-            let job = self.lanes.get(&(leg.ocs, asked.named()))?.last()?;
+            let job = self.last_in_lane(leg.ocs, asked)?;
             if *last.get_or_insert(job) != job {
                 return None;
             }
@@ -164,39 +162,30 @@ impl Requester {
 
     /// For a mutant: any equal request that waits.
     fn equal_in_lane(&self, asked: &Asked, legs: &[Leg]) -> Option<JobId> {
-        let lane = self.lanes.get(&(legs.first()?.ocs, asked.named()))?;
         let equal = |job: &JobId| self.jobs.get(job).is_some_and(|job| job.asked.body == asked.body);
-        lane.waiting().map(|(job, _)| job).find(equal)
-    }
-
-    /// Stops and force unloads go to the head, force unloads first; the rest waits in order.
-    fn place_in_lane(&self, ocs: OcsIx, named: &Named, kind: RequestKind) -> usize {
-        let Some(lane) = self.lanes.get(&(ocs, named.clone())) else { return 0 };
-        let before = |other: RequestKind| match kind {
-            RequestKind::ForceUnload => other == RequestKind::ForceUnload,
-            RequestKind::Stop => is_urgent(other),
-            _ => true,
-        };
-        lane.waiting().take_while(|(_, other)| before(*other)).count()
+        self.waiting_in_lane(legs.first()?.ocs, asked).into_iter().find(equal)
     }
 
     fn supersede(&mut self, now: Time, asked: &Asked, legs: &[Leg]) {
         for leg in legs {
-            let Some(lane) = self.lanes.get(&(leg.ocs, asked.named())) else { continue };
-            let waiting = lane.waiting().filter(|(_, kind)| is_superseded(*kind));
-            let superseded: Vec<JobId> = waiting.map(|(job, _)| job).collect();
-            for job in superseded {
+            let mut waiting = self.waiting_in_lane(leg.ocs, asked);
+            waiting.retain(|job| self.is_superseded(*job));
+            for job in waiting {
                 let outcome = Outcome::Refused { by: RefusedBy::Superseded, answers: Vec::new() };
                 self.finish_job(now, job, &outcome);
             }
         }
     }
 
+    fn is_superseded(&self, job: JobId) -> bool {
+        use RequestKind::{Load, SetMode, Start};
+        self.jobs.get(&job).is_some_and(|job| matches!(job.asked.kind, Load | Start | SetMode))
+    }
+
     /// Reads wait for no lane; a read joins one that was sent after the lane's last outcome.
     fn submit_read(&mut self, now: Time, asked: Asked, target: Target, legs: Few<Leg>, waiter: Waiter) {
         let Some(ocs) = legs.first().map(|leg| leg.ocs) else { return };
-        let key = (ocs, asked.named());
-        let before = self.lanes.get(&key).and_then(Lane::read);
+        let before = self.read_in_lane(ocs, &asked);
         let same = |job: &JobId| {
             self.jobs.get(job).is_some_and(|job| job.target == target && same_read(&job.asked.body, &asked.body))
         };
@@ -204,15 +193,18 @@ impl Requester {
             self.join(job, waiter, false);
             return;
         }
+        self.forget_read(ocs, &asked);
         let job = self.new_job(now, asked, target, legs, false);
         self.join(job, waiter, false);
-        self.lanes.entry(key).or_default().set_read(job);
+        if let Some(job) = self.jobs.get_mut(&job) {
+            job.joinable = true;
+        }
         self.want_first(now, job);
     }
 
     /// Lets leave what may leave, from the head of a lane on.
-    pub(super) fn pump(&mut self, now: Time, ocs: OcsIx, named: &Named) {
-        while let Some(head) = self.lanes.get(&(ocs, named.clone())).and_then(Lane::head) {
+    pub(super) fn pump(&mut self, now: Time, ocs: OcsIx, asked: &Asked) {
+        while let Some(head) = self.head_of_lane(ocs, asked) {
             let Some(job) = self.jobs.get(&head) else { return };
             let sent = match job.phase {
                 Phase::Queued if self.may_leave(head) => self.want_first(now, head),
@@ -229,10 +221,8 @@ impl Requester {
     pub(super) fn may_leave(&self, number: JobId) -> bool {
         let Some(job) = self.jobs.get(&number) else { return false };
         job.legs.iter().all(|leg| {
-            let lane = self.lanes.get(&(leg.ocs, job.asked.named()));
-            lane.is_some_and(|lane| {
-                lane.head() == Some(number) && (self.is(Mutant::FirstFit) || lane.admits(job.asked.kind))
-            })
+            self.head_of_lane(leg.ocs, &job.asked) == Some(number)
+                && (self.is(Mutant::FirstFit) || self.lane_admits(leg.ocs, &job.asked))
         })
     }
 
@@ -301,10 +291,6 @@ impl Requester {
 /// Stop and force unload.
 pub(super) fn is_urgent(kind: RequestKind) -> bool {
     matches!(kind, RequestKind::Stop | RequestKind::ForceUnload)
-}
-
-fn is_superseded(kind: RequestKind) -> bool {
-    matches!(kind, RequestKind::Load | RequestKind::Start | RequestKind::SetMode)
 }
 
 fn same_read(one: &Message, other: &Message) -> bool {

@@ -1,7 +1,6 @@
 //! Hash tables whose order never shows.
 
 use std::{
-    borrow::Borrow,
     collections::{HashMap, hash_map::Entry},
     hash::{BuildHasher, BuildHasherDefault, Hash, Hasher},
 };
@@ -46,13 +45,6 @@ impl<K: Hash + Ord, V, H: BuildHasher> Table<K, V, H> {
     }
 
     pub(super) fn get(&self, key: &K) -> Option<&V> {
-        self.0.get(key)
-    }
-
-    pub(super) fn find<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<&V>
-    where
-        K: Borrow<Q>,
-    {
         self.0.get(key)
     }
 

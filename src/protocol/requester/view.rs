@@ -83,7 +83,7 @@ pub struct Sizes {
     pub requests: usize,
     /// Requests on the wire or waiting for it; equal submissions share one.
     pub jobs: usize,
-    /// Lanes.
+    /// What requests are open about: a lane at each OCS that is asked.
     pub lanes: usize,
     /// Sends whose answer is expected.
     pub live: usize,
@@ -186,8 +186,7 @@ impl Requester {
                 NotSent::Address | NotSent::TServer(_) | NotSent::Overdue => WaitsFor::Address,
             }),
         };
-        let lane = job.legs.first().map(|leg| (leg.ocs, job.asked.named()));
-        let lane = lane.and_then(|key| self.lanes.get(&key));
+        let lane = job.legs.first().map(|leg| self.waiting_in_lane(leg.ocs, &job.asked));
         Some(RequestView {
             kind: job.asked.kind,
             target: job.target,
@@ -195,7 +194,7 @@ impl Requester {
             submitted: job.submitted,
             deadline: job.waiters.iter().find(|waiter| waiter.id == id).and_then(|waiter| waiter.deadline),
             waiters: job.waiters.len(),
-            lane_position: lane.and_then(|lane| lane.waiting().position(|(waiting, _)| waiting == number)),
+            lane_position: lane.and_then(|lane| lane.iter().position(|waiting| *waiting == number)),
             legs: job.legs.iter().map(|leg| self.leg_view(leg)).collect(),
         })
     }
@@ -244,7 +243,7 @@ impl Requester {
         Sizes {
             requests: self.requests.len(),
             jobs: self.jobs.len(),
-            lanes: self.lanes.len(),
+            lanes: self.subjects.len(),
             live: self.jobs.flights(),
             shadows: self.shadows.len(),
             own_frames: self.own.len(),
