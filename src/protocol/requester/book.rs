@@ -29,9 +29,11 @@ pub(super) struct FlightId {
 }
 
 /// Records in one piece of memory; pieces never move, so that no event pays for a table that grows.
-const PIECE: usize = 64;
+const PIECE: usize = 1_024;
 
+/// Whole cache lines, so that none is shared with another job.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 struct Record {
     number: u64,
     job: Job,

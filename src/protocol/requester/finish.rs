@@ -76,11 +76,10 @@ impl Requester {
 
     fn take_flight(&mut self, number: FlightId) -> Option<Flight> {
         let flight = self.jobs.land(number)?;
-        self.timers.clear((flight.until, Timer::Flight(number)));
+        self.timers.clear((flight.due, Timer::Flight(number)));
         let slot = flight.job.slot();
-        if self.jobs.flights_at(slot, flight.place).next().is_none() {
-            self.live.remove(flight.place, &flight.asked, slot);
-        }
+        let others = self.jobs.flights_at(slot, flight.place).next().is_some();
+        self.live.remove(flight.place, flight.asked.kind, slot, others);
         if let Some(reference) = flight.reference {
             self.references.remove(&(flight.place.ocs, reference));
         }

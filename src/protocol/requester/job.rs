@@ -159,7 +159,10 @@ pub(super) struct Flight {
     pub(super) emitted: Time,
     /// EventACK, or the loss of the link.
     pub(super) sent: Option<Time>,
+    /// When it ends without an answer.
     pub(super) until: Time,
+    /// When its timer comes; if that is before the end, it is set again then.
+    pub(super) due: Time,
     pub(super) checking: bool,
     pub(super) reference: Option<i32>,
 }

@@ -65,11 +65,7 @@ impl Bits {
 
     fn iter(&self) -> impl Iterator<Item = u64> {
         let words = self.0.iter().flat_map(|(block, words)| ((block << 3)..).zip(words));
-        words.flat_map(|(word, bits)| {
-            let next = |bits: &u64| Some(bits & bits.saturating_sub(1)).filter(|bits| *bits != 0);
-            let ones = std::iter::successors(Some(*bits).filter(|bits| *bits != 0), next);
-            ones.map(move |bits| (word << 6) | u64::from(bits.trailing_zeros()))
-        })
+        words.flat_map(|(word, bits)| ones(*bits).map(move |bit| (word << 6) | u64::from(bit)))
     }
 }
 
@@ -128,9 +124,55 @@ impl<K: Hash + Ord> Index<K> {
     }
 }
 
-/// The jobs with live flights at every place, by where they stand in the book.
+/// The jobs with live flights at every place, of each kind about people and of any kind, by where they stand in the book.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Live(Index<(Place, Key)>);
+pub(super) struct Live(Table<(Place, Option<RequestKind>), Slots>);
+
+/// A bit for each place in the book.
+#[derive(Clone, Debug, Default)]
+struct Slots {
+    words: Vec<u64>,
+    len: usize,
+}
+
+impl Slots {
+    fn word(slot: u32) -> (usize, u64) {
+        (usize::try_from(slot >> 6).unwrap_or(usize::MAX), 1 << (slot & 63))
+    }
+
+    fn insert(&mut self, slot: u32) {
+        let (at, bit) = Self::word(slot);
+        if self.words.len() <= at {
+            self.words.resize(at.saturating_add(1), 0);
+        }
+        if let Some(word) = self.words.get_mut(at).filter(|word| **word & bit == 0) {
+            *word |= bit;
+            self.len = self.len.saturating_add(1);
+        }
+    }
+
+    fn remove(&mut self, slot: u32) {
+        let (at, bit) = Self::word(slot);
+        if let Some(word) = self.words.get_mut(at).filter(|word| **word & bit != 0) {
+            *word &= !bit;
+            self.len = self.len.saturating_sub(1);
+        }
+        if self.len == 0 {
+            self.words.clear();
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u32> {
+        let words = (0_u32..).step_by(64).zip(&self.words).take(if self.len == 0 { 0 } else { self.words.len() });
+        words.flat_map(|(first, bits)| ones(*bits).map(move |bit| first | bit))
+    }
+}
+
+/// The numbers of the bits that are set.
+fn ones(bits: u64) -> impl Iterator<Item = u32> {
+    let next = |bits: &u64| Some(bits & bits.saturating_sub(1)).filter(|bits| *bits != 0);
+    std::iter::successors(Some(bits).filter(|bits| *bits != 0), next).map(u64::trailing_zeros)
+}
 
 /// The flights that an event could be about.
 #[derive(Debug, Default)]
@@ -142,25 +184,34 @@ pub(super) struct Candidates {
     pub(super) anything: bool,
 }
 
+/// Only people can be asked about without being named.
+fn counted(kind: RequestKind) -> Option<Option<RequestKind>> {
+    (!kind.is_campaign_control()).then_some(Some(kind))
+}
+
 impl Live {
-    pub(super) fn insert(&mut self, place: Place, asked: &Asked, job: u32) {
-        for key in live_keys(asked) {
-            self.0.insert((place, key), job.into());
+    pub(super) fn insert(&mut self, place: Place, kind: RequestKind, job: u32) {
+        for key in [counted(kind), Some(None)].into_iter().flatten() {
+            self.0.entry((place, key)).or_default().insert(job);
         }
     }
 
-    pub(super) fn remove(&mut self, place: Place, asked: &Asked, job: u32) {
-        for key in live_keys(asked) {
-            self.0.remove((place, key), job.into());
+    /// A job of which others are live at the place stays among those of any kind.
+    pub(super) fn remove(&mut self, place: Place, kind: RequestKind, job: u32, others: bool) {
+        let any = (!others).then_some(None);
+        for key in [counted(kind), any].into_iter().flatten() {
+            if let Some(slots) = self.0.get_mut(&(place, key)) {
+                slots.remove(job);
+            }
         }
     }
 
-    fn under(&self, place: Place, key: Key) -> impl Iterator<Item = u32> {
-        self.0.under((place, key)).filter_map(|job| u32::try_from(job).ok())
+    fn under(&self, place: Place, kind: Option<RequestKind>) -> impl Iterator<Item = u32> {
+        self.0.get(&(place, kind)).into_iter().flat_map(Slots::iter)
     }
 
     pub(super) fn has_kind(&self, place: Place, kind: RequestKind) -> bool {
-        self.under(place, Key::Kind(kind)).next().is_some()
+        self.0.get(&(place, Some(kind))).is_some_and(|slots| slots.len > 0)
     }
 }
 
@@ -191,7 +242,8 @@ impl Requester {
 
     fn live_under(&self, place: Place, key: Key) -> impl Iterator<Item = &Flight> {
         let (some, about) = match key {
-            Key::All | Key::Kind(_) => (Some(self.live.under(place, key)), None),
+            Key::All => (Some(self.live.under(place, None)), None),
+            Key::Kind(kind) => (Some(self.live.under(place, Some(kind))), None),
             Key::Sequence(group) => (None, Some(Key::Pair(Pair { campaign: CampaignDbid::SEQUENCE, group }))),
             key => (None, Some(key)),
         };
@@ -211,9 +263,4 @@ impl Requester {
         let key = asked.keys().into_iter().flatten().find(|key| matches!(key, Key::Phone(..) | Key::Customer(..)));
         self.live_under(place, key.unwrap_or(Key::Kind(asked.kind)))
     }
-}
-
-/// What is about the same subject is found by that; an error without ids could be about anything.
-fn live_keys(asked: &Asked) -> [Key; 2] {
-    [Key::Kind(asked.kind), Key::All]
 }

@@ -209,6 +209,7 @@ impl Requester {
             }
             self.take_timer((due, timer));
             match timer {
+                Timer::Flight(flight) if self.has_more_time(flight, due) => {}
                 Timer::Flight(flight) => self.on_flight_due(now, flight),
                 Timer::Leg(job, leg) => self.on_leg_due(now, job, leg),
                 Timer::Waiter(request) => self.on_waiter_due(now, request),
@@ -243,10 +244,23 @@ impl Requester {
 
     fn arm_flight(&mut self, number: FlightId, until: Time) {
         if let Some(flight) = self.jobs.flight_mut(number) {
-            self.timers.clear((flight.until, Timer::Flight(number)));
             flight.until = until;
-            self.set_timer(until, Timer::Flight(number));
+            // Nearly always it is given more time, and answered long before any of it has passed.
+            if until < flight.due {
+                self.timers.clear((flight.due, Timer::Flight(number)));
+                flight.due = until;
+                self.set_timer(until, Timer::Flight(number));
+            }
         }
+    }
+
+    /// A flight that was given more time after its timer was set.
+    fn has_more_time(&mut self, number: FlightId, due: Time) -> bool {
+        let Some(flight) = self.jobs.flight_mut(number).filter(|flight| flight.until > due) else { return false };
+        flight.due = flight.until;
+        let until = flight.until;
+        self.set_timer(until, Timer::Flight(number));
+        true
     }
 
     fn arm_leg(&mut self, job: JobId, leg: usize, due: Option<Time>) {

@@ -154,6 +154,7 @@ impl Requester {
             emitted: now,
             sent: Some(now),
             until,
+            due: until,
             checking: true,
             reference: None,
         };

@@ -259,6 +259,7 @@ impl Requester {
                 emitted: now,
                 sent: None,
                 until,
+                due: until,
                 checking: false,
                 reference,
             };
@@ -299,7 +300,7 @@ impl Requester {
     /// Takes note of a flight, so that what it is about finds it.
     pub(super) fn launch(&mut self, flight: Flight) -> FlightId {
         let (id, until) = (flight.id(), flight.until);
-        self.live.insert(flight.place, &flight.asked, flight.job.slot());
+        self.live.insert(flight.place, flight.asked.kind, flight.job.slot());
         self.jobs.launch(flight);
         self.set_timer(until, Timer::Flight(id));
         id

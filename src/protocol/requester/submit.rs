@@ -79,10 +79,11 @@ impl Requester {
         }
         let ocss: Few<OcsIx> = legs.iter().map(|leg| leg.ocs).collect();
         let job = self.new_job(now, asked.clone(), target, legs, patient);
-        self.join(job, waiter, patient);
+        self.enter(job, waiter, patient);
         for ocs in ocss {
             self.pump(now, ocs, &asked);
         }
+        self.arm_unsent(job, waiter.id);
         Ok(())
     }
 
@@ -137,12 +138,17 @@ impl Requester {
         self.jobs.at(*slot).map(|(job, _)| job)
     }
 
+    /// Joins, and waits from now on.
     pub(super) fn join(&mut self, job: JobId, waiter: Waiter, patient: bool) {
+        self.enter(job, waiter, patient);
+        self.arm_waiter(job, waiter.id);
+    }
+
+    fn enter(&mut self, job: JobId, waiter: Waiter, patient: bool) {
         let Some(record) = self.jobs.get_mut(&job) else { return };
         record.patient |= patient;
         record.waiters.push(waiter);
         self.requests.insert(waiter.id, job.slot());
-        self.arm_waiter(job, waiter.id);
     }
 
     /// Rule 5: joins only the last of its lanes, only while that is not on the wire (do-not-call: also then).
@@ -195,11 +201,12 @@ impl Requester {
         }
         self.forget_read(ocs, &asked);
         let job = self.new_job(now, asked, target, legs, false);
-        self.join(job, waiter, false);
+        self.enter(job, waiter, false);
         if let Some(job) = self.jobs.get_mut(&job) {
             job.joinable = true;
         }
         self.want_first(now, job);
+        self.arm_unsent(job, waiter.id);
     }
 
     /// Lets leave what may leave, from the head of a lane on.
@@ -233,6 +240,13 @@ impl Requester {
         let want = Want { job, leg: None };
         self.add_want(want);
         self.try_want(now, want)
+    }
+
+    /// A submission that has just come needs no timer if it left at once and has no deadline.
+    fn arm_unsent(&mut self, job: JobId, id: RequestId) {
+        if self.jobs.get(&job).is_some_and(|job| job.phase != Phase::Sent) {
+            self.arm_waiter(job, id);
+        }
     }
 
     pub(super) fn arm_waiter(&mut self, job: JobId, id: RequestId) {

@@ -161,7 +161,7 @@ impl Requester {
     /// The record that a timer is for still says so.
     fn stands_for(&self, (due, timer): Entry) -> bool {
         match timer {
-            Timer::Flight(number) => self.jobs.flight(number).is_some_and(|flight| flight.until == due),
+            Timer::Flight(number) => self.jobs.flight(number).is_some_and(|flight| flight.due == due),
             Timer::Waiter(id) => {
                 let job = self.job_of(id).and_then(|job| self.jobs.get(&job));
                 job.is_some_and(|job| job.waiters.iter().any(|waiter| waiter.id == id && waiter.due == Some(due)))
