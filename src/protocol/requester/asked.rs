@@ -1,7 +1,6 @@
 //! What was asked, and what it is found by.
 
 use std::{
-    cmp::Ordering,
     hash::{DefaultHasher, Hash, Hasher},
     ops::Deref,
     sync::Arc,
@@ -36,7 +35,6 @@ pub(super) struct Question {
     digest: u64,
     phone: u64,
     customer: u64,
-    pub(super) subject: Subject,
     pub(super) body: Message,
 }
 
@@ -60,23 +58,11 @@ impl Hash for Named {
 
 impl PartialEq for Named {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0.0, &other.0.0) || self.0.subject == other.0.subject
+        Arc::ptr_eq(&self.0.0, &other.0.0) || self.0.is_about(&other.0.body)
     }
 }
 
 impl Eq for Named {}
-
-impl Ord for Named {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.0.subject.cmp(&other.0.subject)
-    }
-}
-
-impl PartialOrd for Named {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
 
 impl Asked {
     pub(super) fn of(body: Message) -> Option<Self> {
@@ -90,7 +76,7 @@ impl Asked {
             }
         };
         let (phone, customer) = (phone.map_or(0, digest), customer.map_or(0, digest));
-        Some(Self(Arc::new(Question { kind, digest: digest(&subject), phone, customer, subject, body })))
+        Some(Self(Arc::new(Question { kind, digest: digest(&subject), phone, customer, body })))
     }
 
     /// Of the subject.
@@ -103,7 +89,7 @@ impl Asked {
     }
 
     fn family(&self) -> Family {
-        match (self.kind, self.subject.pair()) {
+        match (self.kind, self.pair()) {
             (RequestKind::DoNotCall, _) => Family::DoNotCall,
             (RequestKind::CancelRecord, _) => Family::Cancel,
             (_, Some(pair)) if pair.campaign.is_sequence() => Family::Sequence,
@@ -111,50 +97,58 @@ impl Asked {
         }
     }
 
-    pub(super) fn is_about(&self, subject: &Subject) -> bool {
-        std::ptr::eq(&raw const self.subject, subject) || self.subject == *subject
+    /// The pair, for campaign control.
+    pub(super) fn pair(&self) -> Option<Pair> {
+        self.body.pair()
+    }
+
+    /// The same subject as that of a request, or of the echo of one.
+    pub(super) fn is_about(&self, other: &Message) -> bool {
+        if let (Some(one), Some(other)) = (self.body.do_not_call(), other.do_not_call()) {
+            let same_scope = || one.scope == other.scope || Subject::of_entry(one) == Subject::of_entry(other);
+            return one.phone == other.phone && one.customer_id == other.customer_id && same_scope();
+        }
+        match (self.body.cancel_record(), other.cancel_record()) {
+            (Some(one), Some(other)) => one.phone == other.phone,
+            (None, None) => self.pair().is_some() && self.pair() == other.pair(),
+            (Some(_), None) | (None, Some(_)) => false,
+        }
+    }
+
+    /// `GSW_PHONE` and `GSW_CUSTOMER_ID` of a request about a person, as keys.
+    fn person(&self) -> (Option<Key>, Option<Key>) {
+        let (phone, customer) = match (self.body.do_not_call(), self.body.cancel_record()) {
+            (Some(entry), _) => (entry.phone.is_some(), entry.customer_id.is_some()),
+            (None, Some(cancel)) => (cancel.phone.is_some(), cancel.customer_id.is_some()),
+            (None, None) => (false, false),
+        };
+        let phone = phone.then_some(Key::Phone(self.kind, self.phone));
+        (phone, customer.then_some(Key::Customer(self.kind, self.customer)))
     }
 
     /// What the subject is found by; for an event that names it, the first of [`lookup`].
     pub(super) fn key(&self) -> Key {
-        match &self.subject {
-            Subject::Pair(pair) => Key::Pair(*pair),
-            Subject::Person { phone: Some(_), .. } | Subject::Cancel(Some(_)) => Key::Phone(self.kind, self.phone),
-            Subject::Person { customer: Some(_), .. } => Key::Customer(self.kind, self.customer),
-            Subject::Person { .. } | Subject::Cancel(None) => Key::Kind(self.kind),
-        }
+        let (phone, customer) = self.person();
+        // The customer is no part of what a cancel is about.
+        let customer = customer.filter(|_| self.kind == RequestKind::DoNotCall);
+        self.pair().map(Key::Pair).or(phone).or(customer).unwrap_or(Key::Kind(self.kind))
     }
 
     /// The same and, where an event could name less, what it would then be found by.
     pub(super) fn keys_of_subject(&self) -> impl Iterator<Item = Key> {
         let key = self.key();
-        let customer = self.keys().into_iter().flatten().find(|key| matches!(key, Key::Customer(..)));
+        let (_, customer) = self.person();
         [Some(key), customer.filter(|customer| *customer != key)].into_iter().flatten()
     }
 
     pub(super) fn keys(&self) -> [Option<Key>; 4] {
         let errors = Some(Key::Errors(self.family()));
-        match &self.subject {
-            Subject::Pair(pair) => {
-                let group = pair.campaign.is_sequence().then_some(Key::Sequence(pair.group));
-                [Some(Key::Pair(*pair)), group, errors, None]
-            }
-            Subject::Person { phone, customer, .. } => [
-                Some(Key::Kind(self.kind)),
-                phone.as_ref().map(|_| Key::Phone(self.kind, self.phone)),
-                customer.as_ref().map(|_| Key::Customer(self.kind, self.customer)),
-                errors,
-            ],
-            Subject::Cancel(phone) => {
-                let customer = self.body.cancel_record().and_then(|cancel| cancel.customer_id.as_ref());
-                [
-                    Some(Key::Kind(self.kind)),
-                    phone.as_ref().map(|_| Key::Phone(self.kind, self.phone)),
-                    customer.map(|_| Key::Customer(self.kind, self.customer)),
-                    errors,
-                ]
-            }
+        if let Some(pair) = self.pair() {
+            let group = pair.campaign.is_sequence().then_some(Key::Sequence(pair.group));
+            return [Some(Key::Pair(pair)), group, errors, None];
         }
+        let (phone, customer) = self.person();
+        [Some(Key::Kind(self.kind)), phone, customer, errors]
     }
 }
 

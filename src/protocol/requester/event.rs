@@ -14,7 +14,7 @@ use crate::message::PairEvent;
 use crate::message::RequestKind;
 use crate::message::Target;
 use crate::protocol::Time;
-use crate::protocol::correlate::{Fit, Subject, fit, is_error_event};
+use crate::protocol::correlate::{Fit, fit, is_error_event};
 use crate::protocol::requester::Requester;
 use crate::protocol::requester::asked::{Lookup, Named, OcsIx, Place, lookup};
 use crate::protocol::requester::book::{FlightId, JobId};
@@ -290,12 +290,11 @@ impl Requester {
         if answer.error.is_some_and(|code| code != ErrorCode::NO) {
             return None;
         }
-        let entry = answer.do_not_call.as_ref().filter(|entry| **entry != DoNotCall::default())?;
+        answer.do_not_call.as_ref().filter(|entry| **entry != DoNotCall::default())?;
         let Lookup::Keys([Some(key), ..]) = event.lookup else { return None };
-        let subject = Subject::of_entry(entry);
         let mut proved = Few::new();
         let mut named = None;
-        let lane = self.in_lane(event.place.ocs, key, &subject).filter(|(_, job)| job.phase == Phase::Sent);
+        let lane = self.in_lane(event.place.ocs, key, event.body()).filter(|(_, job)| job.phase == Phase::Sent);
         for (number, job) in lane {
             named = Some(job.asked.named());
             for (ix, leg) in job.legs.iter().enumerate() {

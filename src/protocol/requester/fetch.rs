@@ -8,15 +8,17 @@ use std::hint::black_box;
 
 use crate::protocol::requester::Requester;
 use crate::protocol::requester::asked::Lookup;
+use crate::protocol::requester::finder::Tag;
 use crate::protocol::requester::job::Job;
 
 impl Requester {
-    /// The job that stands alone under an event's own key.
+    /// The job that an event's own key leads to.
     pub(super) fn fetch(&self, sought: &Lookup) {
         let Lookup::Keys([Some(key), ..]) = *sought else { return };
-        let slot = self.subjects.alone(key).and_then(|slot| u32::try_from(slot).ok());
-        let Some((_, job)) = slot.and_then(|slot| self.jobs.at(slot)) else { return };
-        let request = job.waiters.first().and_then(|waiter| self.requests.get(&waiter.id));
+        let Some((_, job)) = self.subjects.find(Tag::of(&key)).next().and_then(|slot| self.jobs.at(slot)) else {
+            return;
+        };
+        let request = job.waiters.first().map(|waiter| self.requests.find(Tag::of_number(waiter.id.0)).next());
         black_box((lines_of(job), request, job.asked.kind, job.asked.body.request_kind()));
     }
 }

@@ -14,6 +14,7 @@ use crate::protocol::requester::asked::{Asked, Place};
 use crate::protocol::requester::book::{FlightId, JobId};
 use crate::protocol::requester::config::TargetZeroPolicy;
 use crate::protocol::requester::event::Addressed;
+use crate::protocol::requester::finder::Tag;
 use crate::protocol::requester::io::{Output, Progress};
 use crate::protocol::requester::job::{Flight, Step, Timer, Want};
 use crate::protocol::requester::mutant::Mutant;
@@ -165,7 +166,7 @@ impl Requester {
     /// Another read of the pair, or a force unload (which some OCSs answer with a status), is live on this address, or
     /// a shadow of one.
     fn told_by_status(&self, place: Place, asked: &Asked) -> bool {
-        let Some(pair) = asked.subject.pair() else { return false };
+        let Some(pair) = asked.pair() else { return false };
         let told = |kind| matches!(kind, RequestKind::Status | RequestKind::ForceUnload);
         let mut live = self.live_of_pair(place, pair);
         live.any(|flight| told(flight.asked.kind))
@@ -236,22 +237,15 @@ impl Requester {
         }
         self.drop_want(Want { job: number, leg: None });
         let Some(job) = self.jobs.remove(&number) else { return };
-        for key in job.asked.keys_of_subject() {
-            self.subjects.remove(key, number.slot().into());
-        }
-        let mutating = job.asked.kind.is_mutating();
+        self.leave_lanes(number, &job);
         for leg in &job.legs {
-            // A read that was sent before this outcome tells nothing about it.
-            if mutating {
-                self.forget_read(leg.ocs, &job.asked);
-            }
             self.freed.push_back((leg.ocs, job.asked.clone()));
         }
         for waiter in &job.waiters {
             if let Some(due) = waiter.due {
                 self.timers.clear((due, Timer::Waiter(waiter.id)));
             }
-            self.requests.remove(&waiter.id);
+            self.requests.remove(Tag::of_number(waiter.id.0), number.slot());
             bump(&mut self.counters.outcomes);
             self.out.push_back(Output::Outcome { id: waiter.id, outcome: outcome.clone() });
         }

@@ -69,20 +69,7 @@ impl Bits {
     }
 }
 
-impl<K: Hash + Ord> Index<K> {
-    /// How many keys there are.
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// The number that stands alone under a key.
-    pub(super) fn alone(&self, key: K) -> Option<u64> {
-        match self.0.get(&key) {
-            Some(Numbers::One(number)) => Some(*number),
-            Some(Numbers::Several(_)) | None => None,
-        }
-    }
-
+impl<K: Hash + Eq> Index<K> {
     pub(super) fn insert(&mut self, key: K, number: u64) {
         match self.0.entry(key) {
             Entry::Vacant(place) => {
@@ -237,6 +224,7 @@ impl Requester {
             Lookup::Nothing => {}
         }
         found.flights.sort_unstable();
+        found.flights.dedup();
         found
     }
 
@@ -247,10 +235,8 @@ impl Requester {
             Key::Sequence(group) => (None, Some(Key::Pair(Pair { campaign: CampaignDbid::SEQUENCE, group }))),
             key => (None, Some(key)),
         };
-        let about =
-            about.into_iter().flat_map(|key| self.subjects.under(key)).filter_map(|job| u32::try_from(job).ok());
-        let jobs = some.into_iter().flatten().chain(about);
-        jobs.flat_map(move |job| self.jobs.flights_at(job, place))
+        let about = about.into_iter().flat_map(|key| self.about(key)).map(|(job, _)| job.slot());
+        some.into_iter().flatten().chain(about).flat_map(move |job| self.jobs.flights_at(job, place))
     }
 
     /// Live flights about a pair, reads included.

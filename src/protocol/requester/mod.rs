@@ -15,6 +15,7 @@ mod config;
 mod echo;
 mod event;
 mod fetch;
+mod finder;
 mod finish;
 mod io;
 mod job;
@@ -51,13 +52,14 @@ pub use view::{Counters, LegView, Queues, RequestPhase, RequestView, Sizes, Wait
 use crate::message::AppDbid;
 use crate::message::RequestKind;
 use crate::protocol::Time;
-use asked::{Asked, Key, OcsIx, Place};
+use asked::{Asked, OcsIx, Place};
 use book::{Book, FlightId, JobId};
+use finder::Finder;
 use job::{Timer, Want};
-use live::{Index, Live};
+use live::Live;
 use own::OwnFrames;
 use shadow::{Proofs, Shadows};
-use table::{NumberTable, Table};
+use table::Table;
 use timers::Timers;
 
 /// The application side of the protocol, for one gateway.
@@ -73,10 +75,11 @@ pub struct Requester {
     forged_before: BTreeMap<AppDbid, bool>,
     links: BTreeSet<LinkId>,
     jobs: Book,
-    /// Where the job of each stands in the book.
-    requests: NumberTable<RequestId, u32>,
+    /// Where the job of each submission stands in the book.
+    requests: Finder,
     /// Where the jobs about a subject stand in the book.
-    subjects: Index<Key>,
+    subjects: Finder,
+    lanes: usize,
     next_send: u64,
     live: Live,
     /// Live flights by the reference id they carry.
@@ -142,8 +145,9 @@ impl Requester {
             forged_before: BTreeMap::new(),
             links: BTreeSet::new(),
             jobs: Book::default(),
-            requests: Table::default(),
-            subjects: Index::default(),
+            requests: Finder::default(),
+            subjects: Finder::default(),
+            lanes: 0,
             next_send,
             live: Live::default(),
             references: Table::default(),

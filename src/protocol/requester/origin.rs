@@ -54,13 +54,13 @@ impl Requester {
 
     /// How many shadows that stand aside could own what comes for this request: same codes count before others.
     fn error_doubt(&self, place: Place, asked: &Asked) -> usize {
-        let Some(pair) = asked.subject.pair() else { return 0 };
+        let Some(pair) = asked.pair() else { return 0 };
         let errors = self.shadows.of_pair(place, pair).filter(|shadow| matches!(shadow.cover, Cover::Aside));
         errors.map(|shadow| error_overlap(shadow.asked.kind, asked.kind)).sum()
     }
 
     fn has_same_kind(&self, place: Place, asked: &Asked) -> bool {
-        let Some(pair) = asked.subject.pair() else { return false };
+        let Some(pair) = asked.pair() else { return false };
         let mut live = self.live_of_pair(place, pair);
         live.any(|flight| flight.asked.kind == asked.kind)
     }
@@ -84,11 +84,11 @@ impl Requester {
         if !named {
             return self.live.has_kind(place, asked.kind) || self.shadows.has_kind(place, asked.kind);
         }
-        let Some(pair) = asked.subject.pair() else {
+        let Some(pair) = asked.pair() else {
             // With the echo proved only an equal subject can be meant.
             let mut live = self.live_of_person(place, asked);
-            return live.any(|flight| flight.asked.subject == asked.subject)
-                || self.shadows.of_person(place, asked).any(|shadow| shadow.asked.subject == asked.subject);
+            return live.any(|flight| flight.asked.is_about(&asked.body))
+                || self.shadows.of_person(place, asked).any(|shadow| shadow.asked.is_about(&asked.body));
         };
         // A CM_EvError with ids can mean any request of the pair. Reads share addresses and are judged by rule 7.
         let mut live = self.live_of_pair(place, pair);

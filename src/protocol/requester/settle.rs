@@ -110,7 +110,7 @@ impl Requester {
         };
         let (ocs, to, give_up) = (record.ocs, record.to, record.give_up);
         let sent = record.sends.first().map_or(now, |send| send.at);
-        let Some(pair) = asked.subject.pair() else { return };
+        let Some(pair) = asked.pair() else { return };
         if !self.link_is_up(ocs) {
             self.set_step(job, leg, Step::WaitLink);
             self.arm_leg(job, leg, Some(give_up));

@@ -11,6 +11,7 @@ use crate::protocol::requester::Requester;
 use crate::protocol::requester::asked::{Asked, OcsIx};
 use crate::protocol::requester::book::JobId;
 use crate::protocol::requester::config::SHADOWS_PER_SEND;
+use crate::protocol::requester::finder::Tag;
 use crate::protocol::requester::io::{Output, RequestId, Submission};
 use crate::protocol::requester::job::{Few, Job, Leg, Phase, Timer, Waiter, Want};
 use crate::protocol::requester::mutant::Mutant;
@@ -19,7 +20,7 @@ use crate::protocol::requester::{after, bump};
 
 impl Requester {
     pub(super) fn submit(&mut self, now: Time, submission: Submission) {
-        if self.requests.contains_key(&submission.id) {
+        if self.job_of(submission.id).is_some() {
             // The one that is open ends once; a second outcome under the same number would break that.
             bump(&mut self.counters.duplicate_ids);
             return;
@@ -115,9 +116,7 @@ impl Requester {
         let (waiters, phase) = (Few::new(), Phase::Queued);
         let job =
             self.jobs.insert(Job { asked, target, waiters, legs, phase, submitted: now, patient, joinable: false });
-        for key in keys.keys_of_subject() {
-            self.subjects.insert(key, job.slot().into());
-        }
+        self.enter_lanes(job, &keys);
         job
     }
 
@@ -132,12 +131,6 @@ impl Requester {
         full
     }
 
-    /// The job of an open submission.
-    pub(super) fn job_of(&self, id: RequestId) -> Option<JobId> {
-        let slot = self.requests.get(&id)?;
-        self.jobs.at(*slot).map(|(job, _)| job)
-    }
-
     /// Joins, and waits from now on.
     pub(super) fn join(&mut self, job: JobId, waiter: Waiter, patient: bool) {
         self.enter(job, waiter, patient);
@@ -148,7 +141,7 @@ impl Requester {
         let Some(record) = self.jobs.get_mut(&job) else { return };
         record.patient |= patient;
         record.waiters.push(waiter);
-        self.requests.insert(waiter.id, job.slot());
+        self.requests.insert(Tag::of_number(waiter.id.0), job.slot());
     }
 
     /// Rule 5: joins only the last of its lanes, only while that is not on the wire (do-not-call: also then).
@@ -288,7 +281,7 @@ impl Requester {
         if let Some(job) = self.jobs.get_mut(&number) {
             job.waiters.retain(|waiter| waiter.id != id);
         }
-        self.requests.remove(&id);
+        self.requests.remove(Tag::of_number(id.0), number.slot());
         self.out.push_back(Output::Outcome { id, outcome });
     }
 

@@ -5,8 +5,8 @@ use std::{
     hash::{BuildHasher, BuildHasherDefault, Hash, Hasher},
 };
 
-/// A hash table, so that a look-up costs the same however many requests are pending. Its hasher has fixed keys and its
-/// order never shows: it can be walked only in the order of its keys.
+/// A hash table, so that a look-up costs the same however many requests are pending. Its hasher has fixed keys and it
+/// cannot be walked, so its order never shows.
 #[derive(Clone, Debug)]
 pub(super) struct Table<K, V, H = foldhash::quality::FixedState>(HashMap<K, V, H>);
 
@@ -39,7 +39,7 @@ impl<K, V, H: Default> Default for Table<K, V, H> {
     }
 }
 
-impl<K: Hash + Ord, V, H: BuildHasher> Table<K, V, H> {
+impl<K: Hash + Eq, V, H: BuildHasher> Table<K, V, H> {
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
@@ -52,10 +52,6 @@ impl<K: Hash + Ord, V, H: BuildHasher> Table<K, V, H> {
         self.0.get_mut(key)
     }
 
-    pub(super) fn contains_key(&self, key: &K) -> bool {
-        self.0.contains_key(key)
-    }
-
     pub(super) fn entry(&mut self, key: K) -> Entry<'_, K, V> {
         self.0.entry(key)
     }
@@ -66,12 +62,5 @@ impl<K: Hash + Ord, V, H: BuildHasher> Table<K, V, H> {
 
     pub(super) fn remove(&mut self, key: &K) -> Option<V> {
         self.0.remove(key)
-    }
-
-    /// Everything, by ascending keys; for what happens seldom.
-    pub(super) fn in_order(&self) -> impl Iterator<Item = (&K, &V)> {
-        let mut all: Vec<(&K, &V)> = self.0.iter().collect();
-        all.sort_unstable_by_key(|(key, _)| *key);
-        all.into_iter()
     }
 }

@@ -83,7 +83,7 @@ pub struct Sizes {
     pub requests: usize,
     /// Requests on the wire or waiting for it; equal submissions share one.
     pub jobs: usize,
-    /// What requests are open about: a lane at each OCS that is asked.
+    /// Lanes.
     pub lanes: usize,
     /// Sends whose answer is expected.
     pub live: usize,
@@ -228,7 +228,10 @@ impl Requester {
 
     /// Submissions without an outcome, by number.
     pub fn open_requests(&self) -> impl Iterator<Item = RequestId> {
-        self.requests.in_order().map(|(id, _)| *id)
+        let waiters = self.jobs.in_order().flat_map(|(_, job)| &job.waiters);
+        let mut open: Vec<RequestId> = waiters.map(|waiter| waiter.id).collect();
+        open.sort_unstable();
+        open.into_iter()
     }
 
     /// What has happened since the start.
@@ -243,7 +246,7 @@ impl Requester {
         Sizes {
             requests: self.requests.len(),
             jobs: self.jobs.len(),
-            lanes: self.subjects.len(),
+            lanes: self.lanes,
             live: self.jobs.flights(),
             shadows: self.shadows.len(),
             own_frames: self.own.len(),
