@@ -3,7 +3,7 @@
 use std::iter;
 
 use crate::protocol::requester::asked::Place;
-use crate::protocol::requester::job::{Flight, Job, Leg};
+use crate::protocol::requester::job::{Flight, Job, Leg, LegIx};
 
 /// A job: its number, in the order of submission, and where its record stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,7 +24,7 @@ impl JobId {
 pub(super) struct FlightId {
     number: u64,
     slot: u32,
-    leg: u16,
+    leg: LegIx,
     settling: bool,
 }
 
@@ -132,7 +132,7 @@ impl Book {
     /// A leg has one flight of its own, and one that asks for it.
     pub(super) fn launch(&mut self, flight: Flight) {
         let id = flight.id();
-        let Some(leg) = self.get_mut(&flight.job).and_then(|job| job.legs.get_mut(flight.leg)) else { return };
+        let Some(leg) = self.get_mut(&flight.job).and_then(|job| job.legs.get_mut(flight.leg())) else { return };
         let before = if id.settling {
             leg.question.replace(Box::new(flight)).is_some()
         } else {
@@ -186,7 +186,10 @@ fn flights_of(leg: &Leg) -> impl Iterator<Item = &Flight> {
 
 impl Flight {
     pub(super) fn id(&self) -> FlightId {
-        let leg = u16::try_from(self.leg).unwrap_or(u16::MAX);
-        FlightId { number: self.number, slot: self.job.slot, leg, settling: self.settling }
+        FlightId { number: self.number, slot: self.job.slot, leg: self.leg, settling: self.settling }
+    }
+
+    pub(super) fn leg(&self) -> usize {
+        self.leg.into()
     }
 }

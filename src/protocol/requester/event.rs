@@ -251,7 +251,7 @@ impl Requester {
         if !known || shadowed {
             return Standing::Ambiguous;
         }
-        let Some((job, leg)) = self.jobs.flight(flight).map(|flight| (flight.job, flight.leg)) else {
+        let Some((job, leg)) = self.jobs.flight(flight).map(|flight| (flight.job, flight.leg())) else {
             return Standing::Late;
         };
         self.accept_draining(event, job, leg);
@@ -272,7 +272,7 @@ impl Requester {
             let Some(flight) = self.jobs.flight(*number).filter(|flight| !flight.settling && fit.is_possible()) else {
                 continue;
             };
-            let (job, leg, kind) = (flight.job, flight.leg, flight.asked.kind);
+            let (job, leg, kind) = (flight.job, flight.leg(), flight.asked.kind);
             let Some(record) = self.jobs.get_mut(&job).and_then(|job| job.legs.get_mut(leg)) else { continue };
             if !std::mem::replace(&mut record.suspect, true) {
                 self.progress(job, &Progress::Suspect);
@@ -365,7 +365,7 @@ impl Requester {
             for number in self.candidates(event.place, &event.lookup).flights {
                 let Some(flight) = self.jobs.flight(number) else { continue };
                 let could = fit(&flight.asked.body, event.body()).is_possible();
-                let (job, leg) = (flight.job, flight.leg);
+                let (job, leg) = (flight.job, flight.leg());
                 if let Some(leg) = self.jobs.get_mut(&job).and_then(|job| job.legs.get_mut(leg))
                     && could
                 {

@@ -30,7 +30,7 @@ impl Requester {
             self.on_told(event, number);
             return;
         }
-        let (job, leg, kind) = (flight.job, flight.leg, flight.asked.kind);
+        let (job, leg, kind) = (flight.job, flight.leg(), flight.asked.kind);
         let sends = self.jobs.get(&job).and_then(|job| job.legs.get(leg)).map_or(0, |leg| leg.sends.len());
         let repeated = kind == RequestKind::DoNotCall && sends > 1;
         let why = if repeated && matches!(why, Why::Exact | Why::SoleCandidate) { Why::ByRepeat } else { why };
@@ -217,13 +217,15 @@ impl Requester {
     fn stop_leg(&mut self, now: Time, job: JobId, leg: usize) {
         let Some(record) = self.jobs.get(&job).and_then(|job| job.legs.get(leg)) else { return };
         let (flight, step) = (record.flight.as_ref().map(Flight::id), record.step);
+        let question = record.question.as_deref().map(Flight::id);
         if let Some(flight) = flight {
             self.retire_full(now, flight);
         }
-        match step {
-            Step::Asking(read) => self.retire_full(now, read),
-            Step::RepeatWanted => self.drop_want(Want { job, leg: Some(leg) }),
-            Step::Idle | Step::Ask | Step::Repeat | Step::WaitLink => {}
+        if let Some(question) = question {
+            self.retire_full(now, question);
+        }
+        if step == Step::RepeatWanted {
+            self.drop_want(Want { job, leg: Some(leg) });
         }
         self.set_step(job, leg, Step::Idle);
         self.arm_leg(job, leg, None);

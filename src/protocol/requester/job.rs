@@ -136,7 +136,7 @@ pub(super) enum Step {
     /// Asks for the state when due.
     Ask,
     /// Waits for the state.
-    Asking(FlightId),
+    Asking,
     /// Repeats when due.
     Repeat,
     /// Waits for an address to repeat on.
@@ -145,13 +145,16 @@ pub(super) enum Step {
     WaitLink,
 }
 
+/// A leg of a job; short, as a job has one for each OCS at most.
+pub(super) type LegIx = u16;
+
 /// One send to one OCS while its answer is expected.
 #[derive(Clone, Debug)]
 pub(super) struct Flight {
     /// In the order of sending; the first of a frame has the frame's own number.
     pub(super) number: u64,
     pub(super) job: JobId,
-    pub(super) leg: usize,
+    pub(super) leg: LegIx,
     /// Asks for the state on behalf of the leg.
     pub(super) settling: bool,
     pub(super) place: Place,

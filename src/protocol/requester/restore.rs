@@ -14,6 +14,7 @@ use crate::protocol::requester::io::{JournalMark, JournalRow, Output, SendId};
 use crate::protocol::requester::job::{Few, Flight, Leg, SendNote, Step, Waiter};
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::{NotSent, Outcome, RefusedBy};
+use crate::protocol::requester::send::leg_ix;
 use crate::protocol::requester::shadow::{Cover, Shadow};
 use crate::protocol::requester::submit::is_urgent;
 
@@ -147,7 +148,7 @@ impl Requester {
         let flight = Flight {
             number,
             job,
-            leg,
+            leg: leg_ix(leg),
             settling: false,
             place,
             asked: asked.clone(),

@@ -13,7 +13,7 @@ use crate::protocol::requester::book::{FlightId, JobId};
 use crate::protocol::requester::config::DnAddress;
 use crate::protocol::requester::echo::Proof;
 use crate::protocol::requester::io::{JournalMark, Output, Progress, SendId};
-use crate::protocol::requester::job::{Few, Flight, Phase, SendNote, Step, Timer, Want};
+use crate::protocol::requester::job::{Few, Flight, LegIx, Phase, SendNote, Step, Timer, Want};
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::{AnswerResult, OcsAnswer, UnknownReason};
 use crate::protocol::requester::own::Sent;
@@ -252,7 +252,7 @@ impl Requester {
             let flight = Flight {
                 number,
                 job,
-                leg: *leg,
+                leg: leg_ix(*leg),
                 settling,
                 place,
                 asked: asked.clone(),
@@ -331,7 +331,7 @@ impl Requester {
                 continue;
             }
             flight.sent = Some(now);
-            let (kind, job, leg, settling) = (flight.asked.kind, flight.job, flight.leg, flight.settling);
+            let (kind, job, leg, settling) = (flight.asked.kind, flight.job, flight.leg(), flight.settling);
             self.arm_flight(number, after(now, self.config.answer_of(kind)));
             let give_up = self.settled_by(now, after(now, self.config.b_of(kind)));
             if let Some(record) = self.jobs.get_mut(&job).and_then(|job| job.legs.get_mut(leg))
@@ -351,7 +351,7 @@ impl Requester {
                 flight.sent.get_or_insert(now);
                 continue;
             };
-            let (job, leg, settling, kind) = (flight.job, flight.leg, flight.settling, flight.asked.kind);
+            let (job, leg, settling, kind) = (flight.job, flight.leg(), flight.settling, flight.asked.kind);
             self.remove_flight(number);
             if settling {
                 self.ask_again(now, job, leg, false);
@@ -369,6 +369,11 @@ impl Requester {
             self.finish_leg(now, job, leg, answer);
         }
     }
+}
+
+/// There are far fewer OCSs in a configuration.
+pub(super) fn leg_ix(leg: usize) -> LegIx {
+    LegIx::try_from(leg).unwrap_or(LegIx::MAX)
 }
 
 /// Counted from 1, within the positive ints.

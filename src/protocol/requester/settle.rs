@@ -28,7 +28,7 @@ impl Requester {
     /// No answer in time.
     pub(super) fn on_flight_due(&mut self, now: Time, number: FlightId) {
         let Some(flight) = self.jobs.flight(number) else { return };
-        let (job, leg, kind, place) = (flight.job, flight.leg, flight.asked.kind, flight.place);
+        let (job, leg, kind, place) = (flight.job, flight.leg(), flight.asked.kind, flight.place);
         let (settling, emitted) = (flight.settling, flight.emitted);
         self.retire_full(now, number);
         if settling {
@@ -72,7 +72,7 @@ impl Requester {
         record.due = None;
         let (step, give_up) = (record.step, record.give_up);
         match step {
-            Step::Ask | Step::Asking(_) if now >= give_up => {
+            Step::Ask | Step::Asking if now >= give_up => {
                 let reason = self.jobs.get(&job).and_then(|job| job.legs.get(leg)).map(|leg| leg.reason());
                 self.finish_silent(now, job, leg, reason.unwrap_or(UnknownReason::Silent));
             }
@@ -84,7 +84,7 @@ impl Requester {
                 self.try_want(now, want);
             }
             Step::WaitLink => self.finish_silent(now, job, leg, UnknownReason::LinkDown),
-            Step::Idle | Step::Asking(_) | Step::RepeatWanted => {}
+            Step::Idle | Step::Asking | Step::RepeatWanted => {}
         }
     }
 
@@ -94,7 +94,7 @@ impl Requester {
         let first = match record.step {
             Step::Idle | Step::WaitLink => true,
             Step::Ask => record.asks == 0,
-            Step::Asking(_) | Step::Repeat | Step::RepeatWanted => false,
+            Step::Asking | Step::Repeat | Step::RepeatWanted => false,
         };
         if first {
             self.progress(job, &Progress::Settling);
@@ -140,8 +140,8 @@ impl Requester {
         let Some(question) = Asked::of(Message::from(read)) else { return };
         let target = Target::One(to);
         let frame = Frame { job, legs: vec![leg], settling: true, origin, target, asked: question, address };
-        if let Some(flight) = self.emit(now, frame) {
-            self.set_step(job, leg, Step::Asking(flight));
+        if self.emit(now, frame).is_some() {
+            self.set_step(job, leg, Step::Asking);
         }
         self.arm_leg(job, leg, Some(give_up));
     }
@@ -167,7 +167,7 @@ impl Requester {
 
     /// The answer to a question of settling.
     pub(super) fn on_told(&mut self, event: &Addressed<'_>, number: FlightId) {
-        let Some((job, leg)) = self.jobs.flight(number).map(|flight| (flight.job, flight.leg)) else { return };
+        let Some((job, leg)) = self.jobs.flight(number).map(|flight| (flight.job, flight.leg())) else { return };
         self.retire_answered(event.now, number, event.message);
         let Some(record) = self.jobs.get(&job) else { return };
         let state = match &event.message.body {
@@ -248,7 +248,7 @@ impl Requester {
             let Some(flight) = self.jobs.flight_mut(number) else { continue };
             flight.sent.get_or_insert(now);
             flight.checking = true;
-            let (job, leg, settling) = (flight.job, flight.leg, flight.settling);
+            let (job, leg, settling) = (flight.job, flight.leg(), flight.settling);
             if settling {
                 self.retire_full(now, number);
                 self.set_step(job, leg, Step::WaitLink);
@@ -289,7 +289,7 @@ impl Requester {
             if !is_turn(flight.asked.kind) || !std::mem::take(&mut flight.checking) {
                 continue;
             }
-            let (job, leg, kind) = (flight.job, flight.leg, flight.asked.kind);
+            let (job, leg, kind) = (flight.job, flight.leg(), flight.asked.kind);
             // A read changes nothing and is simply asked again.
             if kind == RequestKind::Status {
                 self.read_again(now, number, job, leg);

@@ -204,7 +204,7 @@ impl Requester {
         let flights = || open().filter_map(|leg| leg.flight.as_ref());
         if flights().any(|flight| flight.checking) {
             RequestPhase::Checking
-        } else if open().any(|leg| matches!(leg.step, Step::Asking(_) | Step::Repeat | Step::RepeatWanted))
+        } else if open().any(|leg| matches!(leg.step, Step::Asking | Step::Repeat | Step::RepeatWanted))
             || flights().next().is_none()
         {
             RequestPhase::Settling
