@@ -19,6 +19,8 @@ mod set_dialing_mode;
 mod sheet;
 mod start_dialing;
 mod stop_dialing;
+#[cfg(test)]
+mod straight;
 mod table;
 #[cfg(test)]
 mod testing;

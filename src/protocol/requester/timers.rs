@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     fn at(millis: u64, number: u64) -> Entry {
-        (Time::from_millis(millis), Timer::Flight(number))
+        (Time::from_millis(millis), Timer::Shadow(number))
     }
 
     fn drain(timers: &mut Timers) -> Vec<Entry> {
