@@ -29,7 +29,9 @@ pub(super) struct Place {
 pub(super) struct Asked(Arc<Question>);
 
 /// All that a request is found by stands together, and personal values are digested once.
+/// In this order, so that what an event needs of it stands in its first lines.
 #[derive(Debug, PartialEq)]
+#[repr(C)]
 pub(super) struct Question {
     pub(super) kind: RequestKind,
     digest: u64,
