@@ -126,6 +126,7 @@ impl Topology {
             lists: self.lists.iter().filter(of_list).cloned().collect(),
             campaigns,
             seed: u64::from(dbid.0.unsigned_abs()),
+            dialing: None,
         })
     }
 

@@ -234,6 +234,7 @@ impl OcsHost {
                 }
             }
             Output::Trace { number, level, text } => tracing::info!(ocs, number, level, "{text}"),
+            Output::Record(_) => {} // kept in memory
             Output::Ignored(reason) => tracing::debug!(ocs, ?reason, "user event ignored"),
             Output::Warned { origin, warning } => tracing::info!(ocs, %origin, %warning, "tolerated"),
             Output::DncAdded { .. } => tracing::debug!(ocs, "row added to the do-not-call list"),

@@ -4,6 +4,7 @@
 
 mod campaign;
 mod config;
+pub mod dialer;
 mod modes;
 mod outbox;
 mod people;
@@ -16,7 +17,7 @@ use std::collections::BTreeMap;
 
 pub use config::{Campaign, Group, OcsConfig, Origin, OriginKind, PairConfig};
 pub use outbox::{Output, WAITING_MAX};
-pub use record::{CallingList, Held, Record};
+pub use record::{CallingList, Held, Record, RecordChange};
 
 use crate::engine::dnc::DncSet;
 use crate::message::AppDbid;
@@ -32,7 +33,8 @@ use crate::protocol::Time;
 use crate::protocol::UtcSeconds;
 use crate::protocol::lifecycle::PairState;
 use crate::protocol::responder::{Ignored, Requester, Responder, Verdict};
-use campaign::PairRuntime;
+use campaign::{Alarm, PairRuntime};
+use dialer::{Book, Dialer};
 use outbox::Outbox;
 use sequence::Sequence;
 
@@ -105,6 +107,12 @@ pub struct Ocs {
     /// Sequences that are loaded or running; one a group.
     sequences: BTreeMap<GroupDbid, Sequence>,
     dnc: DncSet,
+    /// One index a calling list.
+    books: Vec<Book>,
+    /// Absent: nothing is dialed.
+    dialer: Option<Box<Dialer>>,
+    /// The first timer of pairs and sequences; absent when it has to be looked for.
+    alarm: Option<Option<(Time, Alarm)>>,
     outbox: Outbox,
     ignored: BTreeMap<Ignored, u64>,
     /// The time of the input, or of the timer that is being worked off.
@@ -125,7 +133,8 @@ impl Ocs {
             rows: config.profile.rows,
         };
         let pairs = config.pairs.iter().map(|pair| (pair.pair, PairRuntime::new(pair.dialing))).collect();
-        Self {
+        let dialer = config.dialing.clone().map(|model| Box::new(Dialer::new(model, &config)));
+        let mut ocs = Self {
             outbox: Outbox::new(config.seed),
             config,
             responder,
@@ -133,11 +142,16 @@ impl Ocs {
             pairs,
             sequences: BTreeMap::new(),
             dnc: DncSet::default(),
+            books: Vec::new(),
+            dialer,
+            alarm: None,
             ignored: BTreeMap::new(),
             now: Time::ZERO,
             utc: UtcSeconds::default(),
             utc_at: Time::ZERO,
-        }
+        };
+        ocs.read_lists();
+        ocs
     }
 
     /// One input. Timers that are due are worked off first. Drain [`Ocs::poll`] after every call.
@@ -168,9 +182,9 @@ impl Ocs {
     /// When [`Input::Tick`] is due.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
-        let timers = self.pairs.values().filter_map(|runtime| runtime.deadline);
-        let sequences = self.sequences.values().filter_map(Sequence::due);
-        timers.chain(sequences).chain(self.outbox.next_due()).min()
+        let alarm = self.alarm.flatten().map(|(at, _)| at);
+        let dial = self.dialer.as_ref().and_then(|dialer| dialer.next_due());
+        alarm.into_iter().chain(dial).chain(self.outbox.next_due()).min()
     }
 
     /// What it is configured with, calling lists as they are now.
@@ -271,6 +285,7 @@ impl Ocs {
             Internal::RecordBack { list, record_id } => self.record_back(&list, record_id),
             Internal::ItemEnd(group) => self.item_end(group),
             Internal::Restart => {
+                self.alarm = None;
                 self.sequences.clear();
                 self.outbox.clear();
                 for config in &self.config.pairs {
@@ -278,6 +293,7 @@ impl Ocs {
                     let fresh = PairRuntime { session, ..PairRuntime::new(config.dialing) };
                     self.pairs.insert(config.pair, fresh);
                 }
+                self.dialing_restarted();
             }
         }
     }

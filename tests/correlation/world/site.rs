@@ -87,6 +87,7 @@ fn build(ocs: usize, number: u64) -> Ocs {
             records: (1..=3).map(|n| Record::new(n, format!("9{n}"))).collect(),
         }],
         seed: 1,
+        dialing: None,
     };
     Ocs::new(config, vec![DN.to_owned()])
 }
