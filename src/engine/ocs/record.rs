@@ -228,7 +228,7 @@ pub struct RecordChange {
 }
 
 impl RecordChange {
-    pub(super) fn of(list: usize, place: usize, record: &Record) -> Self {
+    pub(in crate::engine) fn of(list: usize, place: usize, record: &Record) -> Self {
         Self {
             list,
             place,
