@@ -74,7 +74,8 @@ impl Ocs {
         let Some(manner) = runtime.dialing.mode.and_then(Manner::of) else { return false };
         let Some(dialer) = &mut self.dialer else { return false };
         let Some(runner) = dialer.runners.get(&pair) else { return false };
-        if !runner.pace.wants_one(manner, &dialer.pools[pool], runner.air, dialer.model.power_per_mille) {
+        let seats = &dialer.pools[pool];
+        if !runner.pace.wants_one(manner, seats, runner.air.over(seats), dialer.model.power_per_mille) {
             return false;
         }
         if dialer.model.lines > 0 && dialer.lines_used >= dialer.model.lines {
@@ -189,12 +190,11 @@ impl Ocs {
         let ring = outcome.ring.draw(&mut dialer.random);
         let Some(call) = dialer.call_mut(id) else { return };
         (call.step, call.since_ms) = (Step::Ringing(outcome), now);
-        let (pair, list, n, seized) = (call.pair, call.list, call.record, call.seat.is_some());
+        let (pair, pool, list, n, seized) = (call.pair, call.pool, call.list, call.record, call.seat.is_some());
         dialer.lines_used += 1;
+        dialer.rings(pair, pool, seized, true);
         if let Some(runner) = dialer.runners.get_mut(&pair) {
             runner.counts.dials += 1;
-            runner.air.ringing += 1;
-            runner.air.seized += u64::from(seized);
         }
         dialer.at(now + ring, Event::Step(id));
         let record = &mut self.config.lists[list].records[n];
@@ -229,8 +229,9 @@ impl Ocs {
                     let limit = dialer.model.drop_after_ms;
                     limit > 0 && now.saturating_sub(call.since_ms) >= limit
                 });
-                if let Some(runner) = self.dialer.as_mut().and_then(|dialer| dialer.runners.get_mut(&call.pair)) {
-                    runner.air.waiting -= 1;
+                let Some(dialer) = &mut self.dialer else { return };
+                dialer.waits(call.pair, call.pool, false);
+                if let Some(runner) = dialer.runners.get_mut(&call.pair) {
                     runner.pace.learn_loss();
                     let lost = if dropped { &mut runner.counts.dropped } else { &mut runner.counts.abandoned };
                     *lost += 1;
@@ -246,9 +247,8 @@ impl Ocs {
     fn outcome(&mut self, now: u64, id: CallId, call: Call, outcome: Outcome) {
         let is_answer = outcome.result == CallResult::ANSWER;
         let Some(dialer) = &mut self.dialer else { return };
+        dialer.rings(call.pair, call.pool, call.seat.is_some(), false);
         if let Some(runner) = dialer.runners.get_mut(&call.pair) {
-            runner.air.ringing -= 1;
-            runner.air.seized -= u64::from(call.seat.is_some());
             runner.counts.answers += u64::from(is_answer);
             *runner.counts.outcomes.entry(outcome.result).or_default() += 1;
             runner.pace.learn_outcome(is_answer, now.saturating_sub(call.since_ms));
@@ -265,9 +265,7 @@ impl Ocs {
         if let Some(call) = dialer.call_mut(id) {
             (call.step, call.since_ms) = (Step::Waiting, now);
         }
-        if let Some(runner) = dialer.runners.get_mut(&call.pair) {
-            runner.air.waiting += 1;
-        }
+        dialer.waits(call.pair, call.pool, true);
         dialer.pools[call.pool].waiting.push_back(id);
         dialer.at(now + patience.min(limit), Event::Step(id));
     }
@@ -297,8 +295,8 @@ impl Ocs {
             if !waits {
                 continue; // it has ended meanwhile
             }
-            if let Some(runner) = dialer.call(id).map(|call| call.pair).and_then(|pair| dialer.runners.get_mut(&pair)) {
-                runner.air.waiting -= 1;
+            if let Some(pair) = dialer.call(id).map(|call| call.pair) {
+                dialer.waits(pair, pool, false);
             }
             self.connect(now, id);
         }
@@ -472,19 +470,21 @@ impl Ocs {
         for slot in slots {
             let Some(dialer) = &mut self.dialer else { return };
             let Some(call) = dialer.calls.get(slot).and_then(|call| *call) else { continue };
-            let Some(runner) = dialer.runners.get_mut(&pair) else { continue };
-            match call.step {
+            let cut = match call.step {
                 Step::Talking | Step::WrapUp => continue,
-                Step::Preview => {}
+                Step::Preview => (0, 0),
                 Step::Ringing(_) => {
-                    runner.air.ringing -= 1;
-                    runner.air.seized -= u64::from(call.seat.is_some());
-                    runner.counts.cut += 1;
+                    dialer.rings(pair, call.pool, call.seat.is_some(), false);
+                    (1, 0)
                 }
                 Step::Waiting => {
-                    runner.air.waiting -= 1;
-                    runner.counts.answers_cut += 1;
+                    dialer.waits(pair, call.pool, false);
+                    (0, 1)
                 }
+            };
+            if let Some(runner) = dialer.runners.get_mut(&pair) {
+                runner.counts.cut += cut.0;
+                runner.counts.answers_cut += cut.1;
             }
             dialer.remove(now, CallId { slot, serial: call.serial });
             if let Some(seat) = call.seat {
@@ -518,6 +518,25 @@ fn runtime_asks(mode: Option<crate::message::DialMode>) -> bool {
 }
 
 impl Dialer {
+    /// One call more, or less, that is being dialed or rings.
+    fn rings(&mut self, pair: Pair, pool: usize, seized: bool, more: bool) {
+        let change = |count: &mut u64, by: u64| *count = if more { *count + by } else { *count - by };
+        if let Some(runner) = self.runners.get_mut(&pair) {
+            change(&mut runner.air.ringing, 1);
+            change(&mut runner.air.seized, u64::from(seized));
+        }
+        change(&mut self.pools[pool].ringing, u64::from(!seized));
+    }
+
+    /// One call more, or less, that was answered and has no seat.
+    fn waits(&mut self, pair: Pair, pool: usize, more: bool) {
+        let change = |count: &mut u64| *count = if more { *count + 1 } else { *count - 1 };
+        if let Some(runner) = self.runners.get_mut(&pair) {
+            change(&mut runner.air.waiting);
+        }
+        change(&mut self.pools[pool].answered);
+    }
+
     fn free_seat(&mut self, now: u64, pool: usize, seat: usize, keep_place: bool) {
         if !self.pools[pool].release(now, seat, keep_place) {
             self.gone(now, pool, seat);

@@ -34,6 +34,8 @@ pub struct PairCounts {
     pub outcomes: BTreeMap<CallResult, u64>,
     /// Milliseconds that its seats have been with customers or busy after them.
     pub talk_ms: u64,
+    /// How boldly it dials at the moment, per mille of what its estimate asks for.
+    pub pace_per_mille: u32,
 }
 
 /// The records of a campaign, and the calls of its pairs.
@@ -111,6 +113,7 @@ impl Ocs {
         runner.map_or_else(PairCounts::default, |runner| PairCounts {
             ringing: runner.air.ringing,
             waiting: runner.air.waiting,
+            pace_per_mille: runner.pace.per_mille(),
             ..runner.counts.clone()
         })
     }

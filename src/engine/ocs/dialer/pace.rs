@@ -9,9 +9,13 @@ use crate::message::OptimizeBy;
 const ONE: u64 = 1 << 16;
 /// How often the pace is looked at.
 pub(super) const ADJUST_MS: u64 = 10_000;
-/// Per mille of what the estimate says.
-const PACE_MIN: i64 = 100;
-const PACE_MAX: i64 = 8_000;
+/// Millionths of what the estimate says.
+const PACE_MIN: i64 = 100_000;
+const PACE_MAX: i64 = 2_000_000;
+/// At the start: rather some agents who wait than customers who do.
+const PACE_START: i64 = 500_000;
+/// Most change of one look, per mille: what is seen is what was dialed a while ago.
+const CHANGE_MAX: i64 = 10;
 
 /// What a running campaign has learned, and how boldly it dials.
 #[derive(Clone, Debug)]
@@ -20,7 +24,7 @@ pub(super) struct Pace {
     answered: u64,
     /// From attempt to answer, milliseconds.
     ring_ms: u64,
-    /// Steered: per mille of what the estimate asks for.
+    /// Steered: millionths of what the estimate asks for.
     pace: i64,
     /// Busy factor, per mille.
     busy: i64,
@@ -33,7 +37,7 @@ pub(super) struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { answered: ONE, ring_ms: 10_000, pace: 1_000, busy: 0, answers: 0, lost: 0, wait_ms: 0 }
+        Self { answered: ONE, ring_ms: 10_000, pace: PACE_START, busy: 0, answers: 0, lost: 0, wait_ms: 0 }
     }
 }
 
@@ -84,7 +88,7 @@ impl Manner {
     }
 }
 
-/// Calls of a campaign that have no agent yet.
+/// Calls of a campaign that have no customer yet, or no agent.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct InTheAir {
     /// Being dialed or ringing.
@@ -93,6 +97,14 @@ pub(super) struct InTheAir {
     pub(super) seized: u64,
     /// Answered, without a seat.
     pub(super) waiting: u64,
+}
+
+impl InTheAir {
+    /// What competes for the seats: the campaign's own calls that have one, and every call that will want one, also
+    /// those of a campaign that has just been stopped.
+    pub(super) fn over(self, pool: &Pool) -> Self {
+        Self { ringing: pool.ringing + self.seized, seized: self.seized, waiting: pool.answered }
+    }
 }
 
 impl Pace {
@@ -114,12 +126,17 @@ impl Pace {
                     free += pool.busy() * self.ring_ms.min(pool.handle_ms) * ONE / pool.handle_ms.max(1);
                 }
                 let pace = u64::try_from(self.pace).unwrap_or(0);
-                let wanted = free * pace / 1_000 * ONE / self.answered.max(ONE / 100);
+                let wanted = free * pace / 1_000_000 * ONE / self.answered.max(ONE / 100);
                 // While somebody is free there is a call at least, or nothing would be learned any more.
                 let first = idle > 0 && air.ringing + air.waiting == 0;
                 first || (wanted >= (air.ringing + 1) * ONE && air.ringing < pool.present() * 20)
             }
         }
+    }
+
+    /// How boldly it dials.
+    pub(super) fn per_mille(&self) -> u32 {
+        u32::try_from(self.pace / 1_000).unwrap_or(0)
     }
 
     /// A dial attempt has come to its result.
@@ -147,26 +164,26 @@ impl Pace {
     pub(super) fn steer(&mut self, dialing: Dialing, busy_ms: u64, present_ms: u64) {
         if let Some(share) = (busy_ms * 1_000).checked_div(present_ms) {
             let share = i64::try_from(share).unwrap_or(1_000);
-            self.busy = if self.busy == 0 { share } else { (self.busy * 15 + share) / 16 };
+            self.busy = if self.busy == 0 { share } else { (self.busy * 7 + share) / 8 };
         }
         let goal = i64::from(dialing.goal.unwrap_or(0));
         // How much bolder, per mille of the pace.
         let change = match dialing.optimize_by {
-            Some(OptimizeBy::BUSY_FACTOR) => (goal * 10 - self.busy) / 5,
+            Some(OptimizeBy::BUSY_FACTOR) => (goal * 10 - self.busy) / 20,
             Some(OptimizeBy::OVERDIAL_RATE) => {
                 let lost = i64::try_from(self.lost * 1_000 / self.answers.max(ONE)).unwrap_or(1_000);
-                (goal * 10 - lost) / 2
+                (goal * 10 - lost) / 5
             }
             Some(OptimizeBy::WAIT_TIME) => {
                 let wanted = (goal * 1_000).max(500);
-                ((self.wait_ms - wanted) * 60 / wanted).min(60)
+                (self.wait_ms - wanted) * 20 / wanted
             }
-            _ => (1_000 - self.pace) / 10, // nothing to aim at: as the estimate says
+            _ => (1_000_000 - self.pace) / 10_000, // nothing to aim at: as the estimate says
         };
-        self.pace = (self.pace + self.pace * change.clamp(-60, 60) / 1_000).clamp(PACE_MIN, PACE_MAX);
-        // A third is forgotten in ten minutes.
-        self.answers = self.answers * 149 / 150;
-        self.lost = self.lost * 149 / 150;
+        self.pace = (self.pace + self.pace * change.clamp(-CHANGE_MAX, CHANGE_MAX) / 1_000).clamp(PACE_MIN, PACE_MAX);
+        // Half is forgotten in seven minutes.
+        self.answers = self.answers * 59 / 60;
+        self.lost = self.lost * 59 / 60;
     }
 }
 
@@ -201,7 +218,7 @@ mod tests {
 
     #[test]
     fn predictive_makes_more_calls_the_fewer_are_answered() {
-        let mut pace = Pace::default();
+        let mut pace = Pace { pace: 1_000_000, ..Pace::default() };
         assert_eq!(calls(1, &pace, &pool(4)), 4, "at first as if everybody answered");
         (0..1_000).for_each(|n| pace.learn_outcome(n % 4 == 0, 9_000));
         assert!((14..=18).contains(&calls(1, &pace, &pool(4))), "{}", calls(1, &pace, &pool(4)));
@@ -215,17 +232,17 @@ mod tests {
         while pool.engage(0).is_some() {
             pool.talk(0);
         }
-        let pace = Pace::default();
+        let pace = Pace { pace: 1_000_000, ..Pace::default() };
         assert_eq!([calls(1, &pace, &pool), calls(5, &pace, &pool)], [1, 0], "10 seats, 10 s of 100 s");
     }
 
     #[test]
     fn each_method_dials_more_below_its_goal_and_less_above() {
         let steered = |method, goal, learn: &dyn Fn(&mut Pace)| {
-            let mut pace = Pace::default();
+            let mut pace = Pace { pace: 1_000_000, ..Pace::default() };
             learn(&mut pace);
             pace.steer(Dialing::new(DialMode::PREDICTIVE, method, goal), 700, 1_000);
-            pace.pace.cmp(&1_000)
+            pace.pace.cmp(&1_000_000)
         };
         use std::cmp::Ordering::{Equal, Greater, Less};
         let nothing = |_: &mut Pace| {};

@@ -34,6 +34,9 @@ pub(super) struct Pool {
     pub(super) pairs: Vec<Pair>,
     /// Calls that are under way for its seats.
     pub(super) calls: usize,
+    /// Calls without a seat, of whatever campaign: being dialed or ringing, and answered.
+    pub(super) ringing: u64,
+    pub(super) answered: u64,
     /// Somebody works here; a new number at every change, so that older logins and logouts mean nothing.
     pub(super) staffed: bool,
     pub(super) epoch: u32,
