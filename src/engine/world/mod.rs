@@ -9,6 +9,7 @@
 //! ```
 
 mod operator;
+mod script;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 
 pub use operator::Operator;
+pub use script::Script;
 pub use trace::TraceHash;
 
 use crate::engine::ocs::dialer::{CampaignCounts, Zones};
