@@ -167,7 +167,7 @@ impl Watcher {
 }
 
 fn play(seed: u64, agents: u32, rates: &str, acts: &[(u64, Act)]) -> World {
-    let topology = site(rates, agents);
+    let mut topology = site(rates, agents);
     let mut steps = Vec::new();
     for (second, act) in acts {
         if let Act::Ask(message) = act {
@@ -180,8 +180,8 @@ fn play(seed: u64, agents: u32, rates: &str, acts: &[(u64, Act)]) -> World {
     for (campaign, group) in PAIRS {
         steps.push((end, CommDnMessage::new(AppDbid(201), OCS, UnloadCampaign::new(Pair::new(campaign, group)))));
     }
-    let config =
-        WorldConfig { seed: Some(seed), zones: zones(), ..WorldConfig::new(topology.clone(), UtcSeconds(START)) };
+    topology.dialing.as_mut().unwrap().zones = zones();
+    let config = WorldConfig { seed: Some(seed), ..WorldConfig::new(topology, UtcSeconds(START)) };
     let mut world = World::new(config).unwrap();
     world.add(Box::new(Script::new("Script", steps)));
     let mut watcher = Watcher {

@@ -52,7 +52,7 @@ pub struct Topology {
     pub pairs: Vec<PairConfig>,
     /// Calling lists.
     pub lists: Vec<CallingList>,
-    /// How calls go; absent: nothing is dialed. Its zones are filled in by whoever has the zone data.
+    /// How calls go; absent: nothing is dialed. Its zones are UTC until somebody who has the zone data fills them in.
     pub dialing: Option<DialModel>,
     /// Names of the time zones that records may have, by DBID; 0 is the server's own.
     pub zones: Vec<(i32, String)>,
@@ -190,8 +190,21 @@ impl Topology {
             "zone" => self.zone_line(&mut options)?,
             other => {
                 const KINDS: [&str; 15] = [
-                    "comm_dn", "ocs", "origin", "gateway", "group", "campaign", "pair", "list", "desktop", "dialing",
-                    "outcome", "treatment", "agents", "ports", "zone",
+                    "comm_dn",
+                    "ocs",
+                    "origin",
+                    "gateway",
+                    "group",
+                    "campaign",
+                    "pair",
+                    "list",
+                    "desktop",
+                    "dialing",
+                    "outcome",
+                    "treatment",
+                    "agents",
+                    "ports",
+                    "zone",
                 ];
                 return Err(unknown(&format!("one of {}", KINDS.join(", ")), other, KINDS));
             }

@@ -10,9 +10,11 @@ mod hub;
 pub mod metrics;
 pub mod port;
 mod pseudonym;
+pub mod sim_clock;
 pub mod simulator;
 mod site;
 pub mod wall;
+mod zones;
 
 pub use config::*;
 pub use config_check::{Finding, Severity};
@@ -20,3 +22,4 @@ pub use health::Health;
 pub use hub::{Hub, Numbered, Subscription};
 pub use pseudonym::{Pseudonyms, without_numbers};
 pub use site::config_of_site;
+pub use zones::{ZoneError, fill_zones};

@@ -10,22 +10,25 @@ use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
     task::JoinSet,
-    time::{Instant, sleep_until},
+    time::sleep_until,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::ocs::{Input, Ocs, Output};
-use crate::engine::topology::Topology;
-use crate::engine::tserver::{DnConfig, TServerConfig, Tristate, used_dns};
+use crate::engine::topology::{CommDn, Topology};
+use crate::engine::tserver::{DnConfig, TServerConfig, used_dns};
+use crate::engine::world::dn_config;
 use crate::net::client::{LinkEvent, LinkHandle};
 use crate::net::driver::{AddpTrace, LinkSettings, start_link};
 use crate::net::listener::{Doors, TServerHandle, serve_tserver_at};
 use crate::net::registry::LinkDirectory;
 use crate::net::tls::TlsServer;
-use crate::protocol::Time;
 use crate::protocol::UtcTime;
 use crate::protocol::link::{LinkConfig, Tag};
 use crate::protocol::profile::Profile;
+use crate::service::ZoneError;
+use crate::service::fill_zones;
+use crate::service::sim_clock::SimClock;
 use crate::wire::Dialect;
 use crate::wire::Text;
 use crate::wire::limits::FRAME_BYTES_MAX;
@@ -43,6 +46,8 @@ pub struct SimSettings {
     pub echo_to_sender: bool,
     /// Most bytes of one list that the T-Server takes.
     pub list_bytes_max: usize,
+    /// How many times faster than the wall's the clock of the OCSs runs.
+    pub times: u32,
     /// TLS on the T-Server's port. Its own OCSs come in without, by a port of their own.
     pub tls: Option<TlsServer>,
 }
@@ -64,6 +69,9 @@ pub enum SimError {
     /// A profile that is not shipped.
     #[error("OCS {0}: its profile is not known")]
     Profile(i32),
+    /// A zone that nobody knows.
+    #[error(transparent)]
+    Zone(#[from] ZoneError),
 }
 
 /// A running simulator.
@@ -90,7 +98,7 @@ pub async fn start_simulator(settings: SimSettings, stop: &CancellationToken) ->
     if !addr.ip().is_loopback() {
         return Err(SimError::NotLoopback(addr));
     }
-    let dns: Vec<DnConfig> = settings.topology.comm_dns.iter().map(dn_config).collect();
+    let dns: Vec<DnConfig> = settings.topology.comm_dns.iter().map(dn_config_told).collect();
     let used: Vec<String> = used_dns(&dns).into_iter().map(|dn| dn.name.to_string()).collect();
     let mut config = TServerConfig::new(dns);
     config.echo_to_sender = settings.echo_to_sender;
@@ -105,8 +113,11 @@ pub async fn start_simulator(settings: SimSettings, stop: &CancellationToken) ->
 
     let directory = LinkDirectory::new();
     let (mut ocss, mut up) = (JoinSet::new(), Vec::new());
-    for entry in &settings.topology.ocs {
-        let config = settings.topology.ocs_config(entry.dbid, Dialect::default(), settings.profile.clone());
+    let clock = SimClock::start(UtcTime::from(SystemTime::now()).seconds, settings.times);
+    let mut topology = settings.topology;
+    fill_zones(&mut topology, clock.utc())?;
+    for entry in &topology.ocs {
+        let config = topology.ocs_config(entry.dbid, Dialect::default(), settings.profile.clone());
         let config = config.ok_or(SimError::Profile(entry.dbid.0))?;
         let names: Vec<&str> = used.iter().map(String::as_str).collect();
         let link = LinkSettings {
@@ -121,18 +132,19 @@ pub async fn start_simulator(settings: SimSettings, stop: &CancellationToken) ->
         let (handle, events) = start_link(link, &directory, stop.clone());
         let (told, is_up) = watch::channel(false);
         up.push(is_up);
-        let host = OcsHost { ocs: Ocs::new(config, used.clone()), handle, start: Instant::now(), sends: 0, up: told };
+        let host = OcsHost { ocs: Ocs::new(config, used.clone()), handle, clock, sends: 0, up: told };
         ocss.spawn(host.run(events));
     }
     Ok(Simulator { tserver, ocss, up })
 }
 
-fn dn_config(dn: &crate::engine::topology::CommDn) -> DnConfig {
-    let (outbound_contact_server, warning) = Tristate::parse(&dn.outbound_contact_server);
+/// As the T-Server reads it; a word that it does not know is told.
+fn dn_config_told(dn: &CommDn) -> DnConfig {
+    let (config, warning) = dn_config(dn);
     if let Some(warning) = warning {
         tracing::warn!(dn = %dn.name, "{warning}");
     }
-    DnConfig { in_service: dn.in_service, outbound_contact_server, ..DnConfig::new(&dn.name) }
+    config
 }
 
 impl Simulator {
@@ -171,7 +183,7 @@ impl Simulator {
 struct OcsHost {
     ocs: Ocs,
     handle: LinkHandle,
-    start: Instant,
+    clock: SimClock,
     sends: u64,
     up: watch::Sender<bool>,
 }
@@ -179,7 +191,7 @@ struct OcsHost {
 impl OcsHost {
     async fn run(mut self, mut events: mpsc::Receiver<LinkEvent>) {
         loop {
-            let due = self.ocs.next_deadline().map(|due| self.start + due.0);
+            let due = self.ocs.next_deadline().map(|due| self.clock.instant(due));
             let timer = async {
                 match due {
                     Some(due) => sleep_until(due).await,
@@ -213,8 +225,7 @@ impl OcsHost {
     }
 
     fn give(&mut self, input: Input<'_>) {
-        let utc = UtcTime::from(SystemTime::now()).seconds;
-        self.ocs.handle(Time(self.start.elapsed()), utc, input);
+        self.ocs.handle(self.clock.now(), self.clock.utc(), input);
         while let Some(output) = self.ocs.poll() {
             self.perform(output);
         }

@@ -340,7 +340,8 @@ impl Ocs {
     /// Assumed: depleted = every record is final. Those that wait for their time are open.
     pub(super) fn complete_if_depleted(&mut self, pair: Pair) {
         let open = |list: usize| self.books.get(list).map_or(0, |book| book.open());
-        if self.state(pair) == Some(PairState::Running) && self.config.lists_of(pair.campaign).all(|list| open(list) == 0)
+        if self.state(pair) == Some(PairState::Running)
+            && self.config.lists_of(pair.campaign).all(|list| open(list) == 0)
         {
             self.complete(pair);
         }

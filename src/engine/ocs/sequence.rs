@@ -81,8 +81,10 @@ impl Ocs {
             let schedule = schedule.ok_or(ErrorCode::CAMPAIGN_SCHEDULE_NOT_FOUND)?;
             self.check_schedule(group, schedule)?;
             let schedule = schedule.clone();
-            self.sequences
-                .insert(group, Sequence { state, schedule, position: 0, item: None, failures: 0, last_requester: None, due: None });
+            self.sequences.insert(
+                group,
+                Sequence { state, schedule, position: 0, item: None, failures: 0, last_requester: None, due: None },
+            );
         }
         if request.kind == RequestKind::SetMode {
             self.set_item_mode(group, request)?;

@@ -24,7 +24,7 @@ pub use operator::Operator;
 pub use script::Script;
 pub use trace::TraceHash;
 
-use crate::engine::ocs::dialer::{CampaignCounts, Zones};
+use crate::engine::ocs::dialer::CampaignCounts;
 use crate::engine::ocs::{self, Internal, Ocs, Output, RecordChange};
 use crate::engine::topology::{CommDn, Topology};
 use crate::engine::tserver::{
@@ -52,17 +52,15 @@ pub struct WorldConfig {
     pub seed: Option<u64>,
     /// The calendar at the start of the world.
     pub start: UtcSeconds,
-    /// Time zones of the records.
-    pub zones: Zones,
     /// Bytes and charset.
     pub dialect: Dialect,
 }
 
 impl WorldConfig {
-    /// A site as its file says; all zones are UTC.
+    /// A site as its file says.
     #[must_use]
     pub fn new(topology: Topology, start: UtcSeconds) -> Self {
-        Self { topology, profile: None, seed: None, start, zones: Zones::default(), dialect: Dialect::default() }
+        Self { topology, profile: None, seed: None, start, dialect: Dialect::default() }
     }
 }
 
@@ -186,7 +184,7 @@ impl World {
     /// # Errors
     /// [`WorldError`].
     pub fn new(config: WorldConfig) -> Result<Self, WorldError> {
-        let WorldConfig { topology, profile, seed, start, zones, dialect } = config;
+        let WorldConfig { topology, profile, seed, start, dialect } = config;
         let dns: Vec<DnConfig> = topology.comm_dns.iter().map(|dn| dn_config(dn).0).collect();
         let used: Vec<String> = used_dns(&dns).into_iter().map(|dn| dn.name.to_string()).collect();
         let tserver = TServer::new(TServerConfig { dialect, ..TServerConfig::new(dns) });
@@ -210,7 +208,6 @@ impl World {
             config.seed ^= seed.unwrap_or(0).rotate_left(16);
             if let Some(dialing) = &mut config.dialing {
                 dialing.seed = seed.unwrap_or(dialing.seed);
-                dialing.zones = zones.clone();
             }
             let names: Vec<&str> = used.iter().map(String::as_str).collect();
             let link = LinkConfig::new(&entry.name, &names);

@@ -120,7 +120,10 @@ mod tests {
         for (number, word) in
             [(0, "ok"), (9, "answering_machine"), (21, "abandoned"), (33, "answer"), (51, "do_not_call")]
         {
-            assert_eq!((CallResult(number).word(), CallResult::from_word(word)), (Some(word), Some(CallResult(number))));
+            assert_eq!(
+                (CallResult(number).word(), CallResult::from_word(word)),
+                (Some(word), Some(CallResult(number)))
+            );
         }
         assert_eq!((CallResult(53).word(), CallResult(54).word()), (Some("wrong_number"), None));
         assert_eq!(CallResult(99).to_string(), "99");

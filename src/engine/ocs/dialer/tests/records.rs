@@ -150,7 +150,8 @@ fn a_cancel_of_a_ringing_record_stands_whatever_the_call_comes_to() {
 #[test]
 fn a_record_in_other_hands_is_dialed_when_it_comes_back() {
     let mut site = Site::new(&format!("list l contacts=1\n{ANSWERED}"));
-    let taken = Internal::RecordTaken { list: "l".into(), record_id: 1, pair: Pair::new(102, 732), held: Held::Desktop };
+    let taken =
+        Internal::RecordTaken { list: "l".into(), record_id: 1, pair: Pair::new(102, 732), held: Held::Desktop };
     site.inside(taken);
     site.start(101, mode(2));
     site.run(60_000);
