@@ -534,6 +534,17 @@ pub(crate) async fn calling_lists_come_back_by_column(store: &dyn Store) {
     assert_eq!(rest.iter().map(|record| record.record_id).collect::<Vec<_>>(), [2, 3]);
     let lists = store.lists().await.unwrap();
     assert_eq!((lists.len(), lists[0].records, lists[0].head.enabled), (1, 3, false));
+    // Dialing changes its own columns only: what an import has changed meanwhile stays, and no row comes back.
+    let dialed = Record { record_status: 5, call_result: 52, attempt: 2, user: vec![], ..Record::new(1, "stale") };
+    let states = |list: &str, id: i32| Write::RecordStates {
+        list: list.into(),
+        records: vec![Record { record_id: id, ..dialed.clone() }],
+    };
+    store.commit(vec![states("Renewals", 1), states("Renewals", 77), states("x", 1)]).await.unwrap();
+    let row = store.records("Renewals", None, 1).await.unwrap().remove(0);
+    assert_eq!((row.record_status, row.call_result, row.attempt), (5, 52, 2));
+    assert_eq!((row.contact_info.as_str(), row.user.len(), row.dial_sched_time), ("5551234", 2, None));
+    assert_eq!(store.lists().await.unwrap()[0].records, 3);
     let twin = Record { chain_id: 1, ..Record::new(4, "5551237") };
     let error = store.commit(vec![Write::Records { list: "Renewals".into(), records: vec![twin] }]).await.unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Refused, "one place in a chain is one record");

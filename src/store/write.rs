@@ -101,6 +101,14 @@ pub enum Write {
     },
     /// A calling list comes, or changes its settings.
     List(ListHead),
+    /// What dialing, a cancel and a do-not-call change in rows of a calling list: type, status, result, attempt, times,
+    /// and who has them. Rows that are not there are left out.
+    RecordStates {
+        /// Name of the list.
+        list: String,
+        /// The rows as they are now.
+        records: Vec<Record>,
+    },
     /// Rows of a calling list come or change.
     Records {
         /// Name of the list.

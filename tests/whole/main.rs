@@ -23,4 +23,5 @@ mod requests;
 mod sight;
 mod silence;
 mod streams;
+mod tables;
 mod tokens;

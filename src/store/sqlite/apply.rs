@@ -105,6 +105,7 @@ impl Ledger {
                  DO UPDATE SET enabled = excluded.enabled, customer_column = excluded.customer_column",
                 params![head.name, head.enabled, head.customer_column],
             ),
+            Write::RecordStates { list, records } => self.record_states(list, records),
             Write::Records { list, records } => self.records(list, records),
         }
     }
@@ -409,6 +410,34 @@ impl Ledger {
             )?;
         }
         Ok(())
+    }
+
+    fn record_states(&self, list: &str, records: &[Record]) -> Done {
+        records.iter().try_for_each(|record| {
+            self.run(
+                "calling_records",
+                "UPDATE calling_records SET record_type = ?3, record_status = ?4, call_result = ?5, attempt = ?6, \
+                 dial_sched_time = ?7, call_time = ?8, campaign_id = ?9, group_id = ?10, agent_id = ?11, app_id = ?12, \
+                 switch_id = ?13, treatments = ?14 \
+                 WHERE list = (SELECT id FROM calling_lists WHERE name = ?1) AND record_id = ?2",
+                params![
+                    list,
+                    record.record_id,
+                    record.record_type,
+                    record.record_status,
+                    record.call_result,
+                    record.attempt,
+                    record.dial_sched_time.map(|at| at.0),
+                    record.call_time.map(|at| at.0),
+                    record.campaign_id.map(|campaign| campaign.0),
+                    record.group_id.map(|group| group.0),
+                    record.agent_id,
+                    record.app_id,
+                    record.switch_id,
+                    record.treatments,
+                ],
+            )
+        })
     }
 
     /// Appends a row to a chain: `values` in the order of [`Chain::columns`].
