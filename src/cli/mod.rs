@@ -11,6 +11,7 @@ mod decode;
 mod dnc;
 mod doctor;
 pub mod exit;
+mod expiry;
 pub mod log;
 mod notify;
 pub mod output;

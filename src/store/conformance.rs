@@ -26,7 +26,7 @@ use crate::protocol::UtcTime;
 use crate::protocol::requester::{EchoFact, Proof, SendId};
 use crate::store::{
     Accept, ApiKey, AuditQuery, AuditRow, Chain, DncAnswer, DncEntry, DncQuery, IdempotencyKey, ListHead, ListedDnc,
-    Mark, RequestPage, Retention, StopWish, Store, StoreErrorKind, Verify, Write,
+    Mark, RequestPage, Retention, StopWish, Store, StoreErrorKind, StoredAlarm, Verify, Write,
 };
 use crate::wire::Charset;
 use crate::wire::Text;
@@ -363,6 +363,20 @@ pub(crate) async fn wishes_echoes_and_states_come_back(store: &dyn Store) {
     ];
     store.commit(writes).await.unwrap();
     assert_eq!(store.stop_wishes().await.unwrap(), [StopWish { request: RequestNumber(8), ..wish }]);
+    let alarm = |origin, seconds| Write::Alarmed { origin: AppDbid(origin), at: at(seconds) };
+    let cleared = |origin, seconds| Write::AlarmCleared { origin: AppDbid(origin), at: at(seconds) };
+    let writes = vec![
+        alarm(201, 1),
+        cleared(201, 2),
+        cleared(201, 3),
+        alarm(202, 1),
+        cleared(202, 2),
+        alarm(202, 5),
+        cleared(203, 6),
+    ];
+    store.commit(writes).await.unwrap();
+    let found = |origin, seconds, cleared_at| StoredAlarm { origin: AppDbid(origin), at: at(seconds), cleared_at };
+    assert_eq!(store.alarms().await.unwrap(), [found(201, 1, Some(at(2))), found(202, 5, None)]);
     let echoes = store.echoes().await.unwrap();
     assert_eq!(echoes.len(), 1);
     let (ocs, echo) = echoes[0];

@@ -24,7 +24,7 @@ pub use chain::{Chain, Fault, FaultKind, Hash, Head, Report, hex, unhex};
 pub use error::{StoreError, StoreErrorKind};
 pub use read::{
     AuditQuery, Audited, CheckReport, Counts, Dead, Delivery, DncEvidence, DncQuery, KeyHeld, LastNumbers, Purged,
-    Receipt, RequestPage, Retention, StoreStats, StoredList, StoredRequest, Verify,
+    Receipt, RequestPage, Retention, StoreStats, StoredAlarm, StoredList, StoredRequest, Verify,
 };
 pub use sqlite::SqliteStore;
 pub use write::{
@@ -60,6 +60,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn key_held(&self, subject: &str, key: &str) -> Pending<Option<KeyHeld>>;
     /// Pairs that are to stop.
     fn stop_wishes(&self) -> Pending<Vec<StopWish>>;
+    /// Own DBIDs that somebody else has used, the cleared ones too.
+    fn alarms(&self) -> Pending<Vec<StoredAlarm>>;
     /// What is known about echoes.
     fn echoes(&self) -> Pending<Vec<(AppDbid, EchoKnowledge)>>;
     /// The mirror.

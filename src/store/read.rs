@@ -73,6 +73,17 @@ impl Default for RequestPage {
     }
 }
 
+/// One of our DBIDs that somebody else has sent with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredAlarm {
+    /// Which.
+    pub origin: AppDbid,
+    /// When it was seen.
+    pub at: UtcTime,
+    /// When an operator has looked at it; `None` = the alarm stands.
+    pub cleared_at: Option<UtcTime>,
+}
+
 /// What an idempotency key stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyHeld {

@@ -73,6 +73,20 @@ pub enum Write {
         /// When.
         at: UtcTime,
     },
+    /// Somebody else has sent with one of our DBIDs.
+    Alarmed {
+        /// Which.
+        origin: AppDbid,
+        /// When.
+        at: UtcTime,
+    },
+    /// An operator has looked at it.
+    AlarmCleared {
+        /// Which.
+        origin: AppDbid,
+        /// When.
+        at: UtcTime,
+    },
     /// The mirror of a pair changed.
     State(Box<PairState>),
     /// A do-not-call entry with its evidence; the entry stands in the list from here on.

@@ -8,6 +8,7 @@ mod wire;
 
 mod access;
 mod adjacent;
+mod alarms;
 mod control;
 mod errors;
 mod keys;

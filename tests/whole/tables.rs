@@ -22,7 +22,7 @@ async fn rows(store: &Arc<dyn Store>) -> Vec<Record> {
 }
 
 /// A simulator on this store and a gateway with a store of its own.
-async fn site(store: &Arc<dyn Store>, topology: &Topology) -> (Site, impl AsyncFnOnce(Site)) {
+async fn site(store: &Arc<dyn Store>, topology: &Topology) -> (Site, impl AsyncFnOnce(Site) + use<>) {
     let (simulator, stop) = simulate_on("127.0.0.1:0", topology, None, Some(Arc::clone(store))).await;
     let site = Site::gateway(topology, &simulator.addr().to_string(), |_| {}).await;
     site.is_up().await;

@@ -33,7 +33,7 @@ use crate::protocol::Time;
 use crate::protocol::UtcTime;
 use crate::protocol::link::Tag;
 use crate::protocol::requester::{
-    DnAddress, Input, JournalMark, LinkId, OcsPeer, Output, RequestId, Requester, SendId,
+    Alarm, DnAddress, Input, JournalMark, LinkId, OcsPeer, Output, RequestId, Requester, SendId,
 };
 use crate::service::wall;
 use crate::store::{Mark, StoreError, Write};
@@ -230,6 +230,9 @@ impl Core {
             Command::Sight { reply } => {
                 let _ = reply.send(self.sight());
             }
+            Command::ClearAlarm { origin, reply } => {
+                let _ = reply.send(self.clear_alarm(origin));
+            }
             Command::Wishes { reply } => {
                 let _ = reply.send(self.wishes.all());
             }
@@ -276,7 +279,8 @@ impl Core {
                 self.progress(number, progress);
             }
             Output::Mirror { message, standing, .. } => self.mirror(&message, standing),
-            Output::Alarm(alarm) => tracing::error!(?alarm, "somebody else sends with our DBID, or a table is full"),
+            Output::Alarm(Alarm::ForgedOrigin { origin, address }) => self.forged(origin, &address.dn),
+            Output::Alarm(Alarm::ShadowsFull) => tracing::error!("the table of shadows is full"),
             Output::Echo { ocs, fact, proved } => {
                 tracing::info!(%ocs, fact = fact.slug(), proved, "what this OCS echoes");
                 self.stage.write(None, Write::Echo { ocs, fact, proved, at: Self::utc() });

@@ -193,7 +193,7 @@ impl Core {
         follower: Option<Follower>,
         raw: Option<&str>,
     ) -> Result<RequestNumber, OrderError> {
-        let Prepared { body, target, advice, note } = prepared;
+        let Prepared { body, target, advice, note, expires_at } = prepared;
         let kind = body.request_kind().unwrap_or(RequestKind::Status);
         let number = self.next_number();
         let (by_gateway, channel) = (asker.by_gateway, asker.channel);
@@ -232,7 +232,7 @@ impl Core {
         tracing::debug!(request = %number, kind = kind.slug(), %target, "accepted");
         self.shared.metrics.accepted(kind);
         if let Message::DoNotCall(entry) = &body {
-            self.shared.dnc.add(entry);
+            self.shared.dnc.add(entry, expires_at);
             let entry = DncEntry {
                 request: number,
                 at: record.accepted_at,
@@ -250,7 +250,7 @@ impl Core {
                 tenant: None,
                 campaign: None,
                 list: None,
-                expires_at: None,
+                expires_at,
                 expected: self.expected(target),
             };
             self.stage.write(Some(number), Write::Dnc(Box::new(entry)));

@@ -1,5 +1,6 @@
 //! The gateway: one task owns correlator, mirror and journal; callers hold a cheap handle and talk to it by channel.
 
+mod alarms;
 mod asker;
 mod build;
 mod core;
@@ -202,6 +203,10 @@ enum Command {
     },
     Wishes {
         reply: Reply<Vec<StopWish>>,
+    },
+    ClearAlarm {
+        origin: AppDbid,
+        reply: Reply<bool>,
     },
     DryRun {
         order: Order,
@@ -437,6 +442,12 @@ impl Gateway {
     /// Pairs that are to stand still and are not known to.
     pub async fn stop_wishes(&self) -> Vec<StopWish> {
         self.ask(|reply| Command::Wishes { reply }).await.unwrap_or_default()
+    }
+
+    /// Somebody has looked after one of our DBIDs that somebody else had sent with: it is used again. False = there is no
+    /// such alarm; `None` = the gateway stops.
+    pub async fn clear_alarm(&self, origin: AppDbid) -> Option<bool> {
+        self.ask(|reply| Command::ClearAlarm { origin, reply }).await
     }
 
     /// Where everything is kept.

@@ -83,6 +83,17 @@ impl Ledger {
                  at = excluded.at WHERE proved",
                 params![ocs.0, fact.slug(), proved, micros(*at)],
             ),
+            Write::Alarmed { origin, at } => self.run(
+                "forged_origins",
+                "INSERT INTO forged_origins (origin, at) VALUES (?1, ?2) \
+                 ON CONFLICT DO UPDATE SET at = excluded.at, cleared_at = NULL",
+                params![origin.0, micros(*at)],
+            ),
+            Write::AlarmCleared { origin, at } => self.run(
+                "forged_origins",
+                "UPDATE forged_origins SET cleared_at = ?2 WHERE origin = ?1 AND cleared_at IS NULL",
+                params![origin.0, micros(*at)],
+            ),
             Write::State(state) => self.state(state),
             Write::Dnc(entry) => self.dnc(entry),
             Write::DncAnswer(answer) => self.dnc_answer(answer),

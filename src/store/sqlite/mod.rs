@@ -38,7 +38,7 @@ use crate::protocol::requester::EchoKnowledge;
 use crate::store::{
     ApiKey, AuditQuery, Audited, CheckReport, Counts, DncEvidence, DncQuery, Hash, Head, KeyHeld, LastNumbers,
     ListedDnc, Pending, Purged, Receipt, Report, RequestPage, Retention, StopWish, Store, StoreError, StoreErrorKind,
-    StoreStats, StoredList, StoredRequest, Verify, Write,
+    StoreStats, StoredAlarm, StoredList, StoredRequest, Verify, Write,
 };
 use apply::Ledger;
 use heads::HeadsFile;
@@ -294,6 +294,10 @@ impl Store for SqliteStore {
 
     fn stop_wishes(&self) -> Pending<Vec<StopWish>> {
         self.read(tables::stop_wishes)
+    }
+
+    fn alarms(&self) -> Pending<Vec<StoredAlarm>> {
+        self.read(tables::alarms)
     }
 
     fn echoes(&self) -> Pending<Vec<(AppDbid, EchoKnowledge)>> {

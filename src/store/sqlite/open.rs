@@ -13,7 +13,8 @@ use crate::store::{StoreError, StoreErrorKind};
 /// "CmDN": tells our files from other programs' databases.
 const APPLICATION_ID: i32 = 0x436d_444e;
 /// The tables, each step once, in order.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_store.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001_store.sql"), include_str!("../migrations/0002_alarms.sql")];
 /// The version of the tables that this program writes.
 pub const SCHEMA: u32 = MIGRATIONS.len() as u32;
 /// Files up to this size are read through at every start; larger ones by `store check` alone.
