@@ -48,9 +48,10 @@ pub(super) async fn key(verb: KeyVerb, ctx: &Ctx) -> Result<Exit, CliError> {
                         key.scopes.join(" "),
                         key.created_at.clone(),
                         end,
+                        key.used_at.clone().unwrap_or_else(|| "-".into()),
                     ]
                 };
-                let head = ["KEY", "NAME", "STATE", "SCOPES", "CREATED", "EXPIRES"];
+                let head = ["KEY", "NAME", "STATE", "SCOPES", "CREATED", "EXPIRES", "USED"];
                 ctx.out.table(&head, page.items.iter().map(row).collect())
             })?;
             Ok(Exit::Done)

@@ -10,7 +10,7 @@ use axum::{
         sse::{Event, KeepAlive},
     },
 };
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{Stream, StreamExt, future::BoxFuture, stream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::error::RecvError;
 use utoipa::IntoParams;
@@ -73,10 +73,10 @@ async fn events(
         (Some(_), Some(missed)) => missed.iter().filter_map(|event| delta(&door, &caller, &filter, event)).collect(),
         _ => vec![snapshot(&door, &caller, last, &filter).await],
     };
-    let inside = door.clone();
+    let (inside, worthless) = (door.clone(), caller.worthless());
     let subscriber = door.gateway.metrics().subscriber("events");
     let live = following(live, subscriber, move |event| delta(&inside, &caller, &filter, event));
-    Ok(answer(&door, stream::iter(first).chain(live)))
+    Ok(answer(&door, worthless, stream::iter(first).chain(live)))
 }
 
 /// Every UserEvent that passes, from now on.
@@ -89,13 +89,13 @@ async fn tap(State(door): State<Door>, caller: Caller, Asked(query): Asked<Strea
     }
     let (gateway, show_numbers) = (door.gateway.clone(), query.show_numbers);
     let Subscription { live, .. } = door.gateway.tap().subscribe(None);
-    let subscriber = door.gateway.metrics().subscriber("tap");
+    let (subscriber, worthless) = (door.gateway.metrics().subscriber("tap"), caller.worthless());
     let live = following(live, subscriber, move |(number, event)| {
         let mask = if show_numbers { Mask::Show } else { Mask::Veil(gateway.pseudonyms()) };
         let tap = convert::tap(event, mask);
         (hears(&caller, &tap) && filter.passes(&tap)).then(|| sse("tap", *number, &tap))
     });
-    Ok(answer(&door, live))
+    Ok(answer(&door, worthless, live))
 }
 
 /// What names no campaign and group may be about anybody.
@@ -198,8 +198,21 @@ fn following<T: Send + Sync + 'static>(
     })
 }
 
-fn answer(door: &Door, events: impl Stream<Item = Event> + Send + 'static) -> Response {
+/// A stream is cut with a reason when its caller would not be let in any more.
+fn answer(
+    door: &Door,
+    worthless: BoxFuture<'static, &'static str>,
+    events: impl Stream<Item = Event> + Send + 'static,
+) -> Response {
     let stop = door.stop.clone();
+    let events = stream::unfold(Some((Box::pin(events), worthless)), async |state| {
+        let (mut events, mut worthless) = state?;
+        tokio::select! {
+            biased;
+            reason = &mut worthless => Some((Event::default().event("cut").data(reason), None)),
+            event = events.next() => Some((event?, Some((events, worthless)))),
+        }
+    });
     let events = events.map(Ok::<_, Infallible>).take_until(stop.cancelled_owned());
     Sse::new(events).keep_alive(KeepAlive::default()).into_response()
 }

@@ -311,15 +311,16 @@ pub(crate) async fn requests_are_paged_from_the_newest_on(store: &dyn Store) {
 pub(crate) async fn dead_letters_are_listed_and_taken_up_again(store: &dyn Store) {
     let dead = Write::Dead { number: RequestNumber(1), at: at(60), reason: "silent".into() };
     store.commit(vec![accepted(1), accepted(2), end(1, RequestResult::Unknown), dead]).await.unwrap();
-    let page = RequestPage { dead: true, ..RequestPage::default() };
-    assert_eq!(store.requests(page).await.unwrap().len(), 1);
+    let listed = store.dead_letters(None, 9).await.unwrap();
+    assert_eq!((listed.len(), listed[0].dead.clone().unwrap().reason), (1, "silent".to_owned()));
+    assert_eq!(store.dead_letters(Some(RequestNumber(1)), 9).await.unwrap(), []);
     let found = store.request(RequestNumber(1)).await.unwrap().unwrap();
     assert_eq!(found.dead.map(|dead| (dead.at, dead.reason)), Some((at(60), "silent".to_owned())));
     assert_eq!(store.counts().await.unwrap().dead, 1);
     store.commit(vec![Write::Retry(RequestNumber(1))]).await.unwrap();
     let found = store.request(RequestNumber(1)).await.unwrap().unwrap();
     assert!(found.dead.is_none() && found.record.ended.is_none() && found.attempts == 0);
-    assert_eq!(store.requests(page).await.unwrap(), []);
+    assert_eq!(store.dead_letters(None, 9).await.unwrap(), []);
 }
 
 pub(crate) async fn steps_end_at_their_limit(store: &dyn Store) {

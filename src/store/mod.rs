@@ -54,6 +54,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn request(&self, number: RequestNumber) -> Pending<Option<StoredRequest>>;
     /// Requests from the newest on, without steps.
     fn requests(&self, page: RequestPage) -> Pending<Vec<RequestRecord>>;
+    /// Dead letters before this one, from the newest on, without steps and marks; each with its reason.
+    fn dead_letters(&self, after: Option<RequestNumber>, most: usize) -> Pending<Vec<StoredRequest>>;
     /// Every open request, and every other with a mark since then, from the oldest on, without steps (rule 16).
     fn restored(&self, marked_since: UtcTime) -> Pending<Vec<StoredRequest>>;
     /// What a subject's idempotency key stands for.

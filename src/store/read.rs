@@ -59,8 +59,6 @@ pub struct Dead {
 pub struct RequestPage {
     /// Open, ended, or all.
     pub which: Which,
-    /// Only dead letters.
-    pub dead: bool,
     /// Those older than this one.
     pub after: Option<RequestNumber>,
     /// At most so many.
@@ -69,7 +67,7 @@ pub struct RequestPage {
 
 impl Default for RequestPage {
     fn default() -> Self {
-        Self { which: Which::All, dead: false, after: None, most: 100 }
+        Self { which: Which::All, after: None, most: 100 }
     }
 }
 

@@ -67,7 +67,7 @@ fn twenty_verbs_eight_roles_own_and_foreign_objects() {
 }
 
 /// A site that asks for tokens, and a key for each role.
-async fn guarded_site(change: impl FnOnce(&mut commdn::service::Config)) -> Site {
+pub(crate) async fn guarded_site(change: impl FnOnce(&mut commdn::service::Config)) -> Site {
     Site::start(&Topology::demo(), None, |config| {
         config.auth.mode = "tokens".into();
         change(config);
@@ -75,7 +75,7 @@ async fn guarded_site(change: impl FnOnce(&mut commdn::service::Config)) -> Site
     .await
 }
 
-async fn key(site: &Site, scopes: &[&str]) -> String {
+pub(crate) async fn key(site: &Site, scopes: &[&str]) -> String {
     let wish = KeyWish {
         name: "test".into(),
         scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
@@ -84,7 +84,7 @@ async fn key(site: &Site, scopes: &[&str]) -> String {
     site.access.create_key(&wish, "test").await.unwrap().1.expose_secret().to_owned()
 }
 
-async fn ask(site: &Site, token: Option<&str>, method: &Method, path: &str, body: Option<&Value>) -> Reply {
+pub(crate) async fn ask(site: &Site, token: Option<&str>, method: &Method, path: &str, body: Option<&Value>) -> Reply {
     let mut request = site.ask(method.clone(), path);
     if let Some(token) = token {
         request = request.bearer_auth(token);
@@ -140,6 +140,7 @@ fn routes() -> Vec<RouteCase> {
     all.push((Method::DELETE, "/v1/keys/0".into(), vec!["admin"], None, None));
     all.push((Method::GET, "/v1/audit".into(), vec!["admin"], None, None));
     all.push((Method::GET, "/v1/audit/verify".into(), vec!["admin"], None, None));
+    all.push((Method::DELETE, "/v1/alarms/201".into(), vec!["admin"], None, None));
     let raw = json!({"message": "x", "origin": 1, "target": 1});
     all.push((Method::POST, "/v1/send".into(), vec!["admin"], None, Some(raw)));
     all

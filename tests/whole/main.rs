@@ -10,6 +10,7 @@ mod access;
 mod adjacent;
 mod alarms;
 mod control;
+mod ends;
 mod errors;
 mod keys;
 mod links;

@@ -130,7 +130,9 @@ pub struct Standing {
 }
 
 impl Standing {
-    fn of(record: Arc<RequestRecord>) -> Self {
+    /// Of a request that nothing more is known of.
+    #[must_use]
+    pub fn of(record: Arc<RequestRecord>) -> Self {
         Self {
             record,
             phase: "waiting",
@@ -414,7 +416,7 @@ impl Gateway {
     /// Requests from the newest on.
     pub async fn requests(&self, which: Which, after: Option<RequestNumber>, most: usize) -> Vec<RequestRecord> {
         let known = self.ask(|reply| Command::List { which, after, most, reply }).await.unwrap_or_default();
-        let page = RequestPage { which, dead: false, after, most };
+        let page = RequestPage { which, after, most };
         let mut all: BTreeMap<RequestNumber, RequestRecord> =
             self.stored_page(page).await.into_iter().map(|record| (record.number, record)).collect();
         // What is in memory is newer; what the store still calls open may have ended.
@@ -429,9 +431,11 @@ impl Gateway {
         all.into_values().rev().filter(fits).take(most).collect()
     }
 
-    /// Dead letters from the newest on.
-    pub async fn dead_letters(&self, after: Option<RequestNumber>, most: usize) -> Vec<RequestRecord> {
-        self.stored_page(RequestPage { which: Which::All, dead: true, after, most }).await
+    /// Dead letters from the newest on, each with its reason.
+    pub async fn dead_letters(&self, after: Option<RequestNumber>, most: usize) -> Vec<Standing> {
+        let stored = self.shared.store.dead_letters(after, most).await;
+        let stored = stored.inspect_err(|error| tracing::error!(%error, "dead letters are not read"));
+        stored.unwrap_or_default().into_iter().map(errand::standing_of).collect()
     }
 
     async fn stored_page(&self, page: RequestPage) -> Vec<RequestRecord> {

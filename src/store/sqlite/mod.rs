@@ -279,6 +279,10 @@ impl Store for SqliteStore {
         self.read(move |db| requests::request(db, number))
     }
 
+    fn dead_letters(&self, after: Option<RequestNumber>, most: usize) -> Pending<Vec<StoredRequest>> {
+        self.read(move |db| requests::dead_letters(db, after, most))
+    }
+
     fn requests(&self, page: RequestPage) -> Pending<Vec<RequestRecord>> {
         self.read(move |db| requests::requests(db, page))
     }
