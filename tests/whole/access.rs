@@ -1,6 +1,7 @@
 //! Who may do what at the door: the matrix of verbs, roles and objects, rates, slow sockets, and the audit.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use commdn::engine::topology::Topology;
 use commdn::service::access::{Grants, KeyWish, Object, Verb};
@@ -332,19 +333,41 @@ async fn answers_tell_browsers_what_they_may_do() {
     site.stop().await;
 }
 
+/// So many sockets as `COMMDN_DRIBBLERS` says, or as the limit of open files allows: each costs two here.
+fn dribblers() -> usize {
+    let wanted = std::env::var("COMMDN_DRIBBLERS").ok().and_then(|count| count.parse().ok()).unwrap_or(1_000);
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let files = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let soft = files.and_then(|rest| rest.split_whitespace().next()?.parse::<usize>().ok()).unwrap_or(1_024);
+    usize::min(wanted, soft.saturating_sub(600) / 2)
+}
+
 #[tokio::test]
 async fn dribbling_sockets_are_cut_off_and_do_not_keep_others_out() {
-    let site = Site::demo().await;
-    let dribblers = join_all((0..500).map(|_| async {
+    let wanted = dribblers();
+    let site = Site::start(&Topology::demo(), None, |config| {
+        (config.limits.connections_max, config.limits.connections_per_peer) = (wanted + 500, wanted + 500);
+    })
+    .await;
+    let worst = async || {
+        let mut longest = Duration::ZERO;
+        for _ in 0..100 {
+            let start = Instant::now();
+            site.get("/v1/campaigns").await.with(200);
+            longest = longest.max(start.elapsed());
+        }
+        longest
+    };
+    let alone = worst().await;
+    let sockets = join_all((0..wanted).map(|_| async {
         let mut socket = TcpStream::connect(site.addr).await.unwrap();
         socket.write_all(b"GET /v1/campaigns HTTP/1.1\r\nHost: loc").await.unwrap();
         socket
     }));
-    let dribblers = guard(dribblers).await;
-    for _ in 0..20 {
-        site.get("/v1/campaigns").await.with(200);
-    }
-    let ends = dribblers.into_iter().map(|mut socket| async move {
+    let sockets = guard(sockets).await;
+    let beside = worst().await;
+    println!("dribblers: {wanted} sockets, slowest of 100 requests {alone:?} alone, {beside:?} beside them");
+    let ends = sockets.into_iter().map(|mut socket| async move {
         // Either end will do: closed, or reset with what we wrote unread.
         let _ = socket.read_to_end(&mut Vec::new()).await;
     });

@@ -2,6 +2,8 @@
 //! Nothing sleeps and no time is measured; the guards only turn a test that would hang into one that fails.
 #![cfg(feature = "app")]
 
+#[path = "../tls/authority.rs"]
+mod authority;
 mod site;
 mod stream;
 mod wire;
@@ -12,6 +14,7 @@ mod alarms;
 mod control;
 mod ends;
 mod errors;
+mod https;
 mod keys;
 mod links;
 mod operate;

@@ -66,7 +66,16 @@ impl Program {
 
     /// What a service manager sends.
     pub(crate) fn signal(&self) {
-        let kill = format!("kill -TERM {}", self.child.id());
+        self.send("TERM");
+    }
+
+    /// What a tool sends that has put new certificates in place.
+    pub(crate) fn hang_up(&self) {
+        self.send("HUP");
+    }
+
+    fn send(&self, signal: &str) {
+        let kill = format!("kill -{signal} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
