@@ -1,6 +1,7 @@
 //! Floor 6: what runs for hours, put together: the gateway and the simulator.
 
 pub mod access;
+pub mod backup;
 mod config;
 mod config_check;
 pub mod dnc;

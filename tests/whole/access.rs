@@ -141,6 +141,7 @@ fn routes() -> Vec<RouteCase> {
     all.push((Method::DELETE, "/v1/keys/0".into(), vec!["admin"], None, None));
     all.push((Method::GET, "/v1/audit".into(), vec!["admin"], None, None));
     all.push((Method::GET, "/v1/audit/verify".into(), vec!["admin"], None, None));
+    all.push((Method::POST, "/v1/store/backup".into(), vec!["admin", "numbers:show"], None, None));
     all.push((Method::DELETE, "/v1/alarms/201".into(), vec!["admin"], None, None));
     let raw = json!({"message": "x", "origin": 1, "target": 1});
     all.push((Method::POST, "/v1/send".into(), vec!["admin"], None, Some(raw)));

@@ -25,7 +25,7 @@ use rusqlite::Connection;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub use heads::heads_in;
-pub use offline::{Restored, backup_offline, check_offline, restore};
+pub use offline::{Restored, backup_offline, check_copy, check_offline, restore};
 pub use open::{Files, SCHEMA};
 
 use crate::engine::PairState;
