@@ -25,6 +25,7 @@ mod port;
 mod profiles;
 mod program;
 mod requests;
+mod restarts;
 mod sight;
 mod silence;
 mod streams;

@@ -96,6 +96,11 @@ pub(crate) struct Running {
 pub(crate) fn listening(words: &[&str], variables: &[(&str, &str)]) -> Running {
     let mut command = command(words);
     command.arg("--json").envs(variables.iter().copied());
+    listening_as(command)
+}
+
+/// The same, from a command that is complete.
+pub(crate) fn listening_as(command: Command) -> Running {
     let program = Program::start(command);
     let told = program.json();
     assert_eq!((&told["event"], &told["gateway_tserver"]), (&json!("listening"), &Value::Null));
