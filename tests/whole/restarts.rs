@@ -50,17 +50,17 @@ async fn a_cancel_that_has_expired_is_not_sent_after_a_restart_and_a_fresh_one_i
     drop(db);
 
     let site = Site::gateway(&Topology::demo(), &addr, kept(data.path())).await;
-    let mut tap = Stream::open(&site, "/v1/tap?filter=name%3DCM_ReqCancelRecord", None).await;
+    let mut tap = Stream::open(&site, "/v1/tap?filter=type%3DCM_ReqCancelRecord", None).await;
     let (simulator, stop) = simulate(&addr, &Topology::demo(), None).await;
     let request = async |id: &str| site.get(&format!("/v1/requests/{id}")).await.with(200);
     guard(async { while request(&asked[1]).await["outcome"] == "pending" {} }).await;
     assert_eq!(request(&asked[1]).await["outcome"], "answered");
     let expired = request(&asked[0]).await;
-    assert_eq!(expired["outcome"], "unknown", "{}", expired.text);
+    assert_eq!((&expired["outcome"], &expired["reason"]), (&json!("refused"), &json!("link_down")), "{}", expired.text);
     let told = site.get(&format!("/v1/requests/{}/explain", asked[0])).await.with(200);
     assert_eq!(told["frames"], json!([]), "it was never sent: {}", told.text);
     let sent = tap.find(|item| item.data["direction"] == "out").await;
-    assert!(sent.data.to_string().contains("cancel_record"), "{}", sent.data);
+    assert_eq!(sent.data["name"], "CM_ReqCancelRecord");
     site.stop().await;
     let sent = tap.drain().await.into_iter().filter(|item| item.data["direction"] == "out").count();
     assert_eq!(sent, 0, "one was sent, and no other");
@@ -170,7 +170,7 @@ async fn a_disk_that_stops_writing_is_503_and_loses_nothing() {
         ["serve", "--http", "127.0.0.1:0", "--tserver", &simulator.tserver, "--data", &data, "--log", "off", "--json"];
     let plain = program::command(&words);
     let mut limited = Command::new("sh");
-    limited.args(["-c", "ulimit -f 2048; trap '' XFSZ; exec \"$0\" \"$@\""]).arg(plain.get_program()).args(&words);
+    limited.args(["-c", "ulimit -f 16384; trap '' XFSZ; exec \"$0\" \"$@\""]).arg(plain.get_program()).args(&words);
     for (name, value) in plain.get_envs() {
         match value {
             Some(value) => limited.env(name, value),
@@ -195,7 +195,7 @@ async fn a_disk_that_stops_writing_is_503_and_loses_nothing() {
     }
     let (status, problem) = refused.expect("the disk writes for ever");
     assert_eq!((status, &problem["type"]), (503, &json!("/problems/store-unavailable")), "{problem}");
-    assert!(!problem.to_string().contains("+42077") && kept.len() > 50, "{} {problem}", kept.len());
+    assert!(!problem.to_string().contains("+42077") && kept.len() > 30, "{} {problem}", kept.len());
     let ready = get(format!("{}/readyz", failing.url)).await;
     assert_eq!(ready.status(), 503);
     assert!(ready.json::<Value>().await.unwrap()["journal_fault"].is_string());

@@ -335,7 +335,7 @@ impl Core {
                 self.stage.succeeded();
                 let rows = batch.writes.len();
                 self.shared.metrics.journal().committed(rows, self.stage.store().stats().last_commit);
-                self.shared.set_trouble(None);
+                self.shared.health.journal_works();
                 self.stage.busy = true;
                 let mut effects = batch.effects;
                 loop {
@@ -352,7 +352,7 @@ impl Core {
                 self.stage.busy = false;
             }
             Err(error) => {
-                self.shared.set_trouble(Some(error.clone()));
+                self.shared.health.journal_failed(error.to_string());
                 self.shared.metrics.journal().failed();
                 self.shared.tally.store_refusals.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 let refused = self.stage.failed(error.clone(), batch);
