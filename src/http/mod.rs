@@ -13,7 +13,7 @@ mod serve;
 mod stream;
 mod trace;
 
-use std::{any::Any, io, sync::Arc};
+use std::{any::Any, io, ops::Deref, sync::Arc};
 
 use axum::{Router, middleware, response::IntoResponse};
 use tokio::net::TcpListener;
@@ -35,12 +35,23 @@ use trace::Tracer;
 
 pub(crate) use routes::{audited as shown_audit, key as shown_key, verdict as shown_verdict};
 
-/// What the handlers share.
+/// What the handlers share. One count for all of it: every layer and every handler has its own copy.
 #[derive(Clone, Debug)]
-struct Door {
+struct Door(Arc<Behind>);
+
+#[derive(Debug)]
+struct Behind {
     gateway: Gateway,
     access: Access,
     stop: CancellationToken,
+}
+
+impl Deref for Door {
+    type Target = Behind;
+
+    fn deref(&self) -> &Behind {
+        &self.0
+    }
 }
 
 /// How the door is guarded.
@@ -129,7 +140,7 @@ pub async fn serve(
     let (router, openapi) = api().into_inner().split_for_parts();
     let tracer = Tracer::new(gateway.clone());
     let guard = AllowedHosts(Arc::from(config.allowed_hosts));
-    let door = Door { gateway, access: config.access, stop: stop.clone() };
+    let door = Door(Arc::new(Behind { gateway, access: config.access, stop: stop.clone() }));
     let app: Router = router
         .with_state(door.clone())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi))
