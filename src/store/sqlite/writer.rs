@@ -1,7 +1,7 @@
 //! The one thread that writes: it takes what is queued, writes it in one transaction, syncs once, and answers all.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
@@ -26,7 +26,7 @@ pub(super) enum Job {
 
 /// Writes of one caller.
 pub(super) struct Batch {
-    pub(super) writes: Vec<Write>,
+    pub(super) writes: Vec<Arc<Write>>,
     pub(super) reply: oneshot::Sender<Result<Receipt, StoreError>>,
 }
 
