@@ -104,6 +104,9 @@ pub struct SimRunArgs {
     /// Address on which the simulated T-Server listens [default: 127.0.0.1:7000]
     #[arg(long, value_name = "ADDR", conflicts_with = "length")]
     pub tserver: Option<String>,
+    /// Folder of a store of its own, for calling lists and do-not-call rows [default: kept in memory]
+    #[arg(long, value_name = "DIR", conflicts_with = "length")]
+    pub data: Option<String>,
     /// How time passes: real, x60 (sixty times as fast), or virtual, which needs --for
     #[arg(long, value_name = "CLOCK", default_value = "real", value_parser = clock)]
     pub clock: Speed,

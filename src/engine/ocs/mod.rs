@@ -5,6 +5,7 @@
 mod campaign;
 mod config;
 pub mod dialer;
+mod lists;
 mod modes;
 mod outbox;
 mod people;
@@ -13,7 +14,7 @@ mod sequence;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 pub use config::{Campaign, Group, OcsConfig, Origin, OriginKind, PairConfig};
 pub use outbox::{Output, WAITING_MAX};
@@ -35,6 +36,7 @@ use crate::protocol::lifecycle::PairState;
 use crate::protocol::responder::{Ignored, Requester, Responder, Verdict};
 use campaign::{Alarm, PairRuntime};
 use dialer::{Book, Dialer};
+use lists::Parked;
 use outbox::Outbox;
 use sequence::Sequence;
 
@@ -52,6 +54,8 @@ pub enum Input<'a> {
     Tick,
     /// Something inside.
     Internal(Internal),
+    /// Calling lists as the host has them now: at start, and as the answer to [`Output::ReadLists`].
+    Lists(Vec<CallingList>),
 }
 
 /// What happens without a user event: faults, and what dialing will report.
@@ -113,6 +117,8 @@ pub struct Ocs {
     dialer: Option<Box<Dialer>>,
     /// The first timer of pairs and sequences; absent when it has to be looked for.
     alarm: Option<Option<(Time, Alarm)>>,
+    /// Loads that wait for their calling lists.
+    parked: VecDeque<Parked>,
     outbox: Outbox,
     ignored: BTreeMap<Ignored, u64>,
     /// The time of the input, or of the timer that is being worked off.
@@ -145,12 +151,13 @@ impl Ocs {
             books: Vec::new(),
             dialer,
             alarm: None,
+            parked: VecDeque::new(),
             ignored: BTreeMap::new(),
             now: Time::ZERO,
             utc: UtcSeconds::default(),
             utc_at: Time::ZERO,
         };
-        ocs.read_lists();
+        ocs.index_lists();
         ocs
     }
 
@@ -162,6 +169,7 @@ impl Ocs {
         match input {
             Input::UserEvent { dn, user_data } => self.user_event(dn, user_data),
             Input::Internal(internal) => self.internal(internal),
+            Input::Lists(lists) => self.lists_read(lists),
             Input::Tick => {}
         }
         self.run_timers(now);
@@ -255,22 +263,25 @@ impl Ocs {
             (_, Message::CancelRecord(request)) => self.cancel(asker, request),
             (_, Message::DoNotCall(request)) => self.do_not_call(asker, request),
             (Some(pair), body) => {
-                let request = campaign::Request::new(kind, pair, &body, &self.responder.rows);
-                let result = if pair.campaign.is_sequence() {
-                    self.sequence_request(asker, &request, body.schedule())
-                } else {
-                    self.campaign_request(asker, &request)
-                };
-                if let Err(code) = result {
-                    let (campaign, group) = (Some(pair.campaign), Some(pair.group));
-                    let status = Some(self.status_for_error(pair));
-                    self.answer(
-                        asker,
-                        ErrorEvent { campaign, group, status, error: Some(code), ..ErrorEvent::default() },
-                    );
+                if !self.read_before(asker, kind, pair, &body) {
+                    self.serve_pair(asker, kind, pair, &body);
                 }
             }
             (None, _) => {} // every request but these two names a pair
+        }
+    }
+
+    fn serve_pair(&mut self, asker: &Asker, kind: RequestKind, pair: Pair, body: &Message) {
+        let request = campaign::Request::new(kind, pair, body, &self.responder.rows);
+        let result = if pair.campaign.is_sequence() {
+            self.sequence_request(asker, &request, body.schedule())
+        } else {
+            self.campaign_request(asker, &request)
+        };
+        if let Err(code) = result {
+            let (campaign, group) = (Some(pair.campaign), Some(pair.group));
+            let status = Some(self.status_for_error(pair));
+            self.answer(asker, ErrorEvent { campaign, group, status, error: Some(code), ..ErrorEvent::default() });
         }
     }
 
@@ -287,6 +298,7 @@ impl Ocs {
             Internal::Restart => {
                 self.alarm = None;
                 self.sequences.clear();
+                self.parked.clear();
                 self.outbox.clear();
                 for config in &self.config.pairs {
                     let session = self.pairs.get(&config.pair).map_or(0, |runtime| runtime.session);

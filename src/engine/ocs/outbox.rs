@@ -46,8 +46,13 @@ pub enum Output {
         /// When.
         at: UtcSeconds,
     },
-    /// A row of a calling list is another now.
+    /// A row of a calling list is another now. It comes before the answer, so that the host can keep it first.
     Record(RecordChange),
+    /// A campaign is about to be loaded: the next input is to be [`super::Input::Lists`] with these lists.
+    ReadLists {
+        /// Their names.
+        lists: Vec<String>,
+    },
     /// A user event was ignored.
     Ignored(Ignored),
     /// A request was read with a tolerance.

@@ -125,7 +125,7 @@ impl Ocs {
         self.alarm = None;
         let Some(sequence) = self.sequences.get_mut(&group) else { return };
         sequence.due = None;
-        if sequence.item.is_some() { self.item_end(group) } else { self.item_begin(group) }
+        if sequence.item.is_some() { self.item_end(group) } else { self.item_begin(group, false) }
     }
 
     /// A bad schedule first, then each item's campaign and group.
@@ -198,8 +198,8 @@ impl Ocs {
         wrap(emit.event, event, Some(schedule))
     }
 
-    /// Loads and starts the item in turn.
-    fn item_begin(&mut self, group: GroupDbid) {
+    /// Loads and starts the item in turn. Before that its calling lists are read, where the host keeps them.
+    pub(super) fn item_begin(&mut self, group: GroupDbid, is_read: bool) {
         self.alarm = None;
         let Some(sequence) = self.sequences.get(&group) else { return };
         if sequence.state != SequenceState::Running || sequence.item.is_some() {
@@ -207,7 +207,11 @@ impl Ocs {
         }
         let Some(item) = sequence.item_in_turn().copied() else { return };
         let Some(pair) = item.campaign.map(|campaign| Pair { campaign, group }) else { return };
-        let (dialing, last) = (self.item_dialing(pair, &item), sequence.last_requester);
+        let last = sequence.last_requester;
+        if !is_read && self.read_before_item(pair) {
+            return;
+        }
+        let dialing = self.item_dialing(pair, &item);
         let stop_at = item.stop_at_time.filter(|stop| *stop != 0).map(i64::from);
         let left = stop_at.map(|stop| stop.saturating_sub(self.utc_now()));
         if left.is_some_and(|seconds| seconds <= 0) {

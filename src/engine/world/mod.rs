@@ -399,7 +399,10 @@ impl World {
                     watch(now, Seen::Trace { ocs: ocs.config().dbid, number, text: &text });
                     return true;
                 }
-                Some(Output::DncAdded { .. } | Output::Ignored(_) | Output::Warned { .. }) => return true,
+                // Nothing is kept beyond the end of the world.
+                Some(
+                    Output::DncAdded { .. } | Output::ReadLists { .. } | Output::Ignored(_) | Output::Warned { .. },
+                ) => return true,
             },
         };
         // What cannot be packed is not sent; that is the application's mistake.

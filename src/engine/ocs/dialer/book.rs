@@ -106,6 +106,13 @@ impl Book {
         self.held.get(&group).copied().unwrap_or(0)
     }
 
+    /// Dialing has this record in hand already.
+    pub(super) fn mark_out(&mut self, n: usize) {
+        if let Some(chain) = self.chain_of.get(n).copied() {
+            self.chains[chain].place = Place::Out;
+        }
+    }
+
     /// True when dialing has a record of this chain in hand.
     pub(in crate::engine::ocs) fn is_out(&self, n: usize) -> bool {
         let chain = self.chain_of.get(n).and_then(|chain| self.chains.get(*chain));

@@ -3,7 +3,7 @@
 use super::pace::{ADJUST_MS, Manner};
 use super::seats::SeatState;
 use super::{Book, Dialer, Event};
-use crate::engine::ocs::record::{CallingList, READY, RETRIEVED};
+use crate::engine::ocs::record::{READY, RETRIEVED, Record};
 use crate::engine::ocs::{Ocs, Output, RecordChange};
 use crate::message::Pair;
 use crate::protocol::lifecycle::PairState;
@@ -14,48 +14,53 @@ impl Ocs {
         u64::try_from(self.now.0.as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// The lists are what they are now: the index is made anew. Calls go on.
-    pub(in crate::engine::ocs) fn read_lists(&mut self) {
+    /// The index of the lists is made anew.
+    pub(in crate::engine::ocs) fn index_lists(&mut self) {
         self.books = self.config.lists.iter().map(Book::new).collect();
-        if self.dialer.is_some() {
-            for (book, list) in self.books.iter_mut().zip(&self.config.lists) {
-                book.fill(&list.records);
-            }
+        let Some(dialer) = &self.dialer else { return };
+        for call in dialer.calls.iter().flatten() {
+            self.books[call.list].mark_out(call.record);
+        }
+        for (book, list) in self.books.iter_mut().zip(&self.config.lists) {
+            book.fill(&list.records);
         }
     }
 
-    /// Gives the OCS another content of a list, for instance from a store. Records in somebody's hands stay as they
-    /// are; an unknown name is refused.
-    ///
-    /// # Errors
-    /// The list, when no campaign uses one of its name.
-    pub fn replace_list(&mut self, mut list: CallingList) -> Result<(), CallingList> {
-        let Some(n) = self.config.lists.iter().position(|known| known.name == list.name) else { return Err(list) };
-        if self.config.lists[n].records.iter().any(|record| record.held.is_some()) {
-            let held = self.config.lists[n].records.iter().filter(|record| record.held.is_some());
-            let held: std::collections::BTreeMap<i32, _> = held.map(|it| (it.record_id, it.clone())).collect();
-            for record in &mut list.records {
-                if let Some(kept) = held.get(&record.record_id) {
-                    record.clone_from(kept);
+    /// The records that dialing has in hand, before their lists are read again.
+    pub(in crate::engine::ocs) fn records_in_hand(&self) -> Vec<(usize, Record)> {
+        let calls = self.dialer.iter().flat_map(|dialer| dialer.calls.iter().enumerate());
+        let in_hand = calls.filter_map(|(slot, call)| {
+            let call = call.as_ref()?;
+            Some((slot, self.config.lists.get(call.list)?.records.get(call.record)?.clone()))
+        });
+        in_hand.collect()
+    }
+
+    /// Lists have been read: calls find their records by their ids, and what is new can be dialed. A record in hand
+    /// stays what it is here, whatever was read, until it has been written back.
+    pub(in crate::engine::ocs) fn lists_renewed(&mut self, in_hand: Vec<(usize, Record)>) {
+        let now = self.now_ms();
+        if let Some(dialer) = &mut self.dialer {
+            for (slot, record) in &in_hand {
+                let Some(call) = dialer.calls[*slot].as_ref() else { continue };
+                let records = &mut self.config.lists[call.list].records;
+                match records.binary_search_by_key(&record.record_id, |known| known.record_id) {
+                    Ok(at) => records[at].clone_from(record),
+                    Err(at) => records.insert(at, record.clone()),
                 }
             }
-        }
-        let ids: Vec<i32> = self.config.lists[n].records.iter().map(|record| record.record_id).collect();
-        let same = ids.iter().copied().eq(list.records.iter().take(ids.len()).map(|record| record.record_id));
-        if !same && self.dialer.as_ref().is_some_and(|dialer| dialer.has_call_of(n)) {
-            return Err(list); // calls know their records by their places
-        }
-        self.config.lists[n] = list;
-        self.books[n] = Book::new(&self.config.lists[n]);
-        if let Some(dialer) = &mut self.dialer {
-            self.books[n].fill(&self.config.lists[n].records);
-            dialer.lists[n].1 = None;
-            let now = u64::try_from(self.now.0.as_millis()).unwrap_or(u64::MAX);
-            for pair in dialer.lists[n].0.clone() {
+            for (slot, record) in &in_hand {
+                let Some(call) = dialer.calls[*slot].as_mut() else { continue };
+                let records = &self.config.lists[call.list].records;
+                let place = records.binary_search_by_key(&record.record_id, |known| known.record_id);
+                call.record = place.unwrap_or(call.record);
+            }
+            dialer.know_lists(&self.config);
+            for pair in self.pairs.iter().filter(|(_, it)| it.state == PairState::Running).map(|(pair, _)| *pair) {
                 dialer.at(now, Event::Fill(pair));
             }
         }
-        Ok(())
+        self.index_lists();
     }
 
     /// Something became of a record: it is counted, and told to whoever keeps the list.
@@ -131,7 +136,7 @@ impl Ocs {
         for (list, n) in held {
             self.give_back(list, n);
         }
-        self.read_lists();
+        self.index_lists();
     }
 
     /// One event that is due.
@@ -205,10 +210,6 @@ impl Ocs {
 }
 
 impl Dialer {
-    fn has_call_of(&self, list: usize) -> bool {
-        self.calls.iter().flatten().any(|call| call.list == list)
-    }
-
     fn forget_pace(&mut self, pair: Pair) {
         if let Some(runner) = self.runners.get_mut(&pair) {
             (runner.pace, runner.turn) = Default::default();

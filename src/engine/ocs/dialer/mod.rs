@@ -111,18 +111,9 @@ impl Dialer {
             pools.push(Pool::new(staff.agents, model.talk.mean() + model.wrap_up.mean()));
             pools.push(Pool::new(staff.ports, model.ivr.mean()));
         }
-        let mut lists = vec![(Vec::new(), None); config.lists.len()];
-        let mut runners = BTreeMap::new();
-        for config_of_pair in &config.pairs {
-            let pair = config_of_pair.pair;
-            let of_pair: Vec<usize> = config.lists_of(pair.campaign).collect();
-            for list in &of_pair {
-                lists[*list].0.push(pair);
-            }
-            runners.insert(pair, Runner { lists: of_pair, ..Runner::default() });
-        }
+        let runners = config.pairs.iter().map(|pair| (pair.pair, Runner::default())).collect();
         let random = Random::new(model.seed ^ config.seed.rotate_left(32));
-        Self {
+        let mut dialer = Self {
             model,
             random,
             events: BinaryHeap::new(),
@@ -133,9 +124,23 @@ impl Dialer {
             pools,
             staff: all_staff,
             groups,
-            lists,
+            lists: Vec::new(),
             lines_used: 0,
             short_of_lines: false,
+        };
+        dialer.know_lists(config);
+        dialer
+    }
+
+    /// Who dials from which list.
+    fn know_lists(&mut self, config: &OcsConfig) {
+        self.lists = vec![(Vec::new(), None); config.lists.len()];
+        for (pair, runner) in &mut self.runners {
+            runner.lists = config.lists_of(pair.campaign).collect();
+            runner.list_turn = 0;
+            for list in &runner.lists {
+                self.lists[*list].0.push(*pair);
+            }
         }
     }
 

@@ -166,22 +166,21 @@ fn a_record_in_other_hands_is_dialed_when_it_comes_back() {
 }
 
 #[test]
-fn a_list_with_another_content_is_dialed_anew() {
-    let mut site = Site::new(&format!("list l\n{ANSWERED}")).running(mode(2));
+fn a_list_that_is_read_again_while_calls_go_on_is_dialed_as_it_is_now() {
+    let mut site = Site::new(&format!("list l contacts=1\n{ANSWERED}\ndialing talk=1m")).running(mode(2));
     site.run(10_000);
-    assert!(site.dials().is_empty());
+    assert_eq!(site.record(1).held, Some(Held::Desktop));
     let mut list = site.ocs.config().lists[0].clone();
-    list.records.push(Record::new(77, "+12025550177"));
-    assert!(site.ocs.replace_list(list.clone()).is_ok());
-    site.run(1_000);
-    assert_eq!(site.dials(), [(10_000, 77)]);
-    list.records.insert(0, Record::new(78, "+12025550178"));
-    assert!(site.ocs.replace_list(list.clone()).is_err(), "calls know their records by their places");
-    list.records.rotate_left(1);
-    assert!(site.ocs.replace_list(list.clone()).is_ok(), "rows may follow");
-    assert_eq!(site.record(77).held, Some(Held::Desktop), "what is in hand stays");
-    site.run(60_000);
-    assert_eq!(site.dials().len(), 2);
-    list.name = "other".into();
-    assert!(site.ocs.replace_list(list).is_err());
+    let other = |id: i32| Record::new(id, format!("+1202555{id:04}"));
+    // Rows before it, a row behind it, and the one in hand as the store has it; then it is gone from there.
+    list.records = vec![other(-5), Record { record_status: 2, ..Record::new(1, "+12025550001") }, other(77)];
+    site.input(Input::Lists(vec![list.clone()]));
+    assert_eq!(site.record(1).held, Some(Held::Desktop), "what is in hand stays");
+    site.run(10_000);
+    list.records.remove(1);
+    site.input(Input::Lists(vec![list]));
+    assert_eq!(site.record(1).held, Some(Held::Desktop));
+    site.run(600_000);
+    assert_eq!(site.columns(1), (2, UPDATED, 33, 1), "written back by its id");
+    assert_eq!(site.dials().iter().map(|(_, id)| *id).collect::<Vec<_>>(), [1, -5, 77]);
 }
