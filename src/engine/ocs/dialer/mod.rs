@@ -21,8 +21,10 @@ mod pace;
 pub(in crate::engine) mod random;
 mod result;
 mod seats;
+mod talk;
 #[cfg(test)]
 mod tests;
+mod write_back;
 mod zone;
 
 use std::cmp::Reverse;

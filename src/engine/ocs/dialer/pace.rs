@@ -50,6 +50,8 @@ pub(super) struct Manner {
     pub(super) seize: bool,
     /// An agent reads the record first.
     pub(super) preview: bool,
+    /// The agent asks for the record; otherwise it comes by itself.
+    pub(super) asks: bool,
     kind: Rate,
 }
 
@@ -65,12 +67,12 @@ enum Rate {
 impl Manner {
     /// `None` for modes that are not known.
     pub(super) fn of(mode: DialMode) -> Option<Self> {
-        let (ports, seize, preview) = (false, false, false);
-        let plain = Self { ports, seize, preview, kind: Rate::Progressive };
+        let plain = Self { ports: false, seize: false, preview: false, asks: false, kind: Rate::Progressive };
         Some(match mode.0 {
             1 => Self { kind: Rate::Predictive, ..plain },
             2 => plain,
-            3 | 8 => Self { seize: true, preview: true, ..plain },
+            3 => Self { seize: true, preview: true, asks: true, ..plain },
+            8 => Self { seize: true, preview: true, ..plain },
             4 => Self { seize: true, ..plain },
             5 => Self { seize: true, kind: Rate::Predictive, ..plain },
             6 => Self { kind: Rate::Power, ..plain },
