@@ -116,3 +116,14 @@ fn the_shipped_sites_can_be_read_and_dial() {
     assert_eq!((agents(301), agents(302)), (120, 80), "each agent works for one OCS");
     assert_eq!(shift.zones.len(), 3);
 }
+
+/// A change of the rules or of the shipped site changes the number; a change of machine must not.
+#[test]
+fn the_trace_of_the_demo_is_the_same_on_every_machine() {
+    let topology = Topology::demo_dialing();
+    let operator = Operator::new(&topology, 1_800);
+    let mut world = World::new(WorldConfig { seed: Some(7), ..WorldConfig::new(topology, START) }).unwrap();
+    world.add(Box::new(operator));
+    world.run_until(Time::from_secs(1_800));
+    assert_eq!(world.trace().to_string(), "cd1b504f6011292e");
+}

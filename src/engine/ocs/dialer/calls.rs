@@ -152,12 +152,11 @@ impl Ocs {
     fn await_due(&mut self, pair: Pair, utc: i64) {
         let now = self.now_ms();
         let Some(dialer) = &mut self.dialer else { return };
-        let Some(lists) = dialer.runners.get(&pair).map(|runner| runner.lists.clone()) else { return };
-        for list in lists {
-            let Some(due) = self.books[list].next_due() else { continue };
-            if dialer.lists[list].1.is_some_and(|at| at <= due) {
-                continue;
-            }
+        let Some(runner) = dialer.runners.get(&pair) else { return };
+        let wakes = runner.lists.iter().copied().filter_map(|list| Some((list, self.books[list].next_due()?)));
+        // Nothing new for most calls: no list of them is made then.
+        let late = |(list, due): &(usize, i64)| dialer.lists[*list].1.is_none_or(|at| at > *due);
+        for (list, due) in wakes.filter(late).collect::<Vec<_>>() {
             dialer.lists[list].1 = Some(due);
             let wait = u64::try_from(due.saturating_sub(utc)).unwrap_or(0).saturating_mul(1_000).max(1);
             dialer.at(now.saturating_add(wait), Event::Due { list });
