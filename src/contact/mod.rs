@@ -1,0 +1,18 @@
+//! Floor 1: contacts, from the bytes of a file to what is to be stored. One model, four dialects of it.
+//!
+//! ```text
+//! bytes -> csv (records with line and number) -> mapping (draft) -> policy (trim, phones, checks)
+//!       -> decide (what a draft does to the contacts that it meets) -> chain (records of the calling list)
+//! ```
+//!
+//! Nothing here reads a file, a clock or a store: hits of keys and do-not-call verdicts are passed in.
+
+mod profile;
+mod record;
+mod report;
+
+pub use profile::{
+    DncPolicy, EmptyPolicy, ImportProfile, MatchKey, MatchScope, OnMatch, PhonePolicy, Ragged, SourceKind,
+};
+pub use record::{CallingList, Contact, ExternalId, Organisation, Phone, PhoneColumn, PhoneType};
+pub use report::{Code, Counts, Outcome, RecordReport, Remark, Severity};

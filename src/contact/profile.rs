@@ -1,0 +1,175 @@
+//! How a file becomes contacts: everything that a user may choose (specification 1 and 1.1).
+
+/// All choices of an import. Saved profiles, flags and the settings of the four systems end here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImportProfile {
+    /// Its name; empty = not saved.
+    pub name: String,
+    /// Whose rules apply where systems differ.
+    pub source: SourceKind,
+    /// (header in the file, attribute); headers that are not named keep their name, unless `only_mapped`.
+    pub mapping: Vec<(String, String)>,
+    /// Headers that are not read.
+    pub ignored: Vec<String>,
+    /// Columns that are not in `mapping` are not read, and reported once.
+    pub only_mapped: bool,
+    /// The column of the contact's id.
+    pub id_column: Option<String>,
+    /// The column of 0 and 1.
+    pub callable_column: Option<String>,
+    /// (column, kind, zone column)
+    pub phone_columns: Vec<super::PhoneColumn>,
+    /// Columns of mail addresses.
+    pub email_columns: Vec<String>,
+    /// The column that names the zone of a contact.
+    pub tz_column: Option<String>,
+    /// The column that names the country of a contact's national phones.
+    pub country_column: Option<String>,
+    /// Source of external ids that have no other.
+    pub external_source: String,
+    /// In order; none = every record is new.
+    pub match_keys: Vec<MatchKey>,
+    /// What a hit does.
+    pub on_match: OnMatch,
+    /// Where is looked for hits.
+    pub scope: MatchScope,
+    /// What an empty cell does to a value that is there.
+    pub empty: EmptyPolicy,
+    /// What a column that is absent does: whole records are replaced.
+    pub replace_whole: bool,
+    /// Blanks at both ends go.
+    pub trim: bool,
+    /// What is done with phones that cannot be read.
+    pub phones: PhonePolicy,
+    /// ISO 3166; empty = none, national numbers cannot be read.
+    pub default_country: String,
+    /// Digits without plus are E.164 (jtel).
+    pub plusless: bool,
+    /// A contact without a phone fails.
+    pub phone_required: bool,
+    /// What is done with a phone or customer on the do-not-call list.
+    pub dnc: DncPolicy,
+    /// `auto` or a label of WHATWG.
+    pub encoding: String,
+    /// `None` = found out.
+    pub delimiter: Option<char>,
+    /// Records with more or fewer cells than the header.
+    pub ragged: Ragged,
+    /// Errors that are allowed; `None` = any number.
+    pub max_errors: Option<u64>,
+    /// Share of errors that is allowed, in hundredths of a percent, looked at every 1,000 records.
+    pub max_error_share: Option<u32>,
+    /// First record that is read, from 1.
+    pub start_from: u64,
+    /// The file was exported by us: one leading `'` of a marked cell goes.
+    pub from_export: bool,
+    /// An update sets attempts, results and times back.
+    pub clear_system_data: bool,
+    /// Nothing is imported when a record fails.
+    pub atomic: bool,
+    /// The list, by name.
+    pub target_list: Option<String>,
+}
+
+/// A system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceKind {
+    /// Our own interface.
+    Native,
+    /// A: contact lists of Genesys Cloud.
+    GenesysCloud,
+    /// B: external contacts, the new flow.
+    External,
+    /// B: the classic flow.
+    Classic,
+    /// C: profiles of UCS.
+    Ucs,
+    /// D: jtel.
+    Jtel,
+}
+
+/// What a contact is found by. An empty value never matches.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MatchKey {
+    /// Its id.
+    Id,
+    /// An external id of this source.
+    ExternalId(String),
+    /// A mail address, letters' case ignored.
+    Email,
+    /// A phone in E.164.
+    Phone,
+    /// Attributes that together are a key, in this order.
+    Attributes {
+        /// Name of the key.
+        name: String,
+        /// All of them must have a value and be equal.
+        attributes: Vec<String>,
+    },
+    /// Organisations only: their external id.
+    Organisation,
+}
+
+/// What a hit does (specification 1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnMatch {
+    /// Nothing is looked for.
+    CreateAlways,
+    /// The record is passed over; several hits are an error.
+    Skip,
+    /// The contact takes the record's values; several hits are an error.
+    Overwrite,
+    /// The first hit takes the record's values.
+    UpdateFirst,
+    /// All hits become one contact.
+    MergeAll,
+}
+
+/// Where is looked for hits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MatchScope {
+    /// In the list.
+    List,
+    /// In all lists and outside of them.
+    Tenant,
+}
+
+/// What an empty cell does on an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmptyPolicy {
+    /// The value stays.
+    Keep,
+    /// The value goes.
+    Clear,
+}
+
+/// What is done with a phone that cannot be made E.164.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PhonePolicy {
+    /// The record fails.
+    Require,
+    /// It is kept, and not dialed.
+    Warn,
+    /// It is kept, and dialed as it is.
+    AsIs,
+}
+
+/// What is done with who must not be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DncPolicy {
+    /// Stored, and never dialed.
+    NoCall,
+    /// Passed over.
+    Skip,
+    /// The record fails.
+    Error,
+}
+
+/// Records whose cells are not as many as the header's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ragged {
+    /// The record fails.
+    Error,
+    /// Short ones are filled with empty cells; empty cells too many are dropped.
+    Pad,
+}
