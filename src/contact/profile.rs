@@ -2,6 +2,7 @@
 
 /// All choices of an import. Saved profiles, flags and the settings of the four systems end here.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "app", derive(serde::Serialize, serde::Deserialize))]
 pub struct ImportProfile {
     /// Its name; empty = not saved.
     pub name: String,
@@ -73,6 +74,7 @@ pub struct ImportProfile {
 
 /// A system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "app", derive(serde::Serialize, serde::Deserialize))]
 pub enum SourceKind {
     /// Our own interface.
     Native,
@@ -90,6 +92,7 @@ pub enum SourceKind {
 
 /// What a contact is found by. An empty value never matches.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "app", derive(serde::Serialize, serde::Deserialize))]
 pub enum MatchKey {
     /// Its id.
     Id,
@@ -112,6 +115,7 @@ pub enum MatchKey {
 
 /// What a hit does (specification 1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "app", derive(serde::Serialize, serde::Deserialize))]
 pub enum OnMatch {
     /// Nothing is looked for.
     CreateAlways,
@@ -127,6 +131,7 @@ pub enum OnMatch {
 
 /// Where is looked for hits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "app", derive(serde::Serialize, serde::Deserialize))]
 pub enum MatchScope {
     /// In the list.
     List,
@@ -136,6 +141,7 @@ pub enum MatchScope {
 
 /// What an empty cell does on an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "app", derive(serde::Serialize, serde::Deserialize))]
 pub enum EmptyPolicy {
     /// The value stays.
     Keep,
@@ -145,6 +151,7 @@ pub enum EmptyPolicy {
 
 /// What is done with a phone that cannot be made E.164.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "app", derive(serde::Serialize, serde::Deserialize))]
 pub enum PhonePolicy {
     /// The record fails.
     Require,
@@ -156,6 +163,7 @@ pub enum PhonePolicy {
 
 /// What is done with who must not be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "app", derive(serde::Serialize, serde::Deserialize))]
 pub enum DncPolicy {
     /// Stored, and never dialed.
     NoCall,
@@ -167,6 +175,7 @@ pub enum DncPolicy {
 
 /// Records whose cells are not as many as the header's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "app", derive(serde::Serialize, serde::Deserialize))]
 pub enum Ragged {
     /// The record fails.
     Error,

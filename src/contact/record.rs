@@ -2,6 +2,7 @@
 
 /// A calling list, as an import sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "app", derive(serde::Serialize, serde::Deserialize))]
 pub struct CallingList {
     /// Store-wide integer; what jtel calls `DiallerCampaignsID`. 0 = not stored yet.
     pub number: i64,
@@ -41,6 +42,7 @@ pub struct CallingList {
 
 /// A column with phones.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "app", derive(serde::Serialize, serde::Deserialize))]
 pub struct PhoneColumn {
     /// Its name.
     pub column: String,
