@@ -7,10 +7,22 @@
 //!
 //! Nothing here reads a file, a clock or a store: hits of keys and do-not-call verdicts are passed in.
 
+pub mod chain;
+pub mod csv;
+mod decide;
+mod draft;
+pub mod formula;
+mod mapping;
+mod outcome;
+pub mod phone;
 mod profile;
 mod record;
 mod report;
 
+pub use decide::{Decision, OrganisationDecision, Rules, decide, decide_organisation, keys_of, match_order};
+pub use draft::{Draft, FollowUp, KeyKind, KeyValue, OrganisationDraft, keys_of_draft};
+pub use mapping::{Mapping, MappingError};
+pub use outcome::{OutcomeWriter, RejectWriter};
 pub use profile::{
     DncPolicy, EmptyPolicy, ImportProfile, MatchKey, MatchScope, OnMatch, PhonePolicy, Ragged, SourceKind,
 };

@@ -92,7 +92,7 @@ impl PhoneType {
 }
 
 /// One person, in one calling list or in none.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {
     /// Store-wide integer in the order of creation, and the `chain_id` of its chain; `DiallerContactsID`. 0 = new.
     pub number: i64,
@@ -123,7 +123,7 @@ pub struct Contact {
 }
 
 /// What another system calls a contact or an organisation.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ExternalId {
     /// The system.
     pub source: String,
@@ -132,7 +132,7 @@ pub struct ExternalId {
 }
 
 /// One phone of a contact.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Phone {
     /// The attribute that holds it.
     pub column: String,
@@ -159,7 +159,7 @@ impl Phone {
 }
 
 /// A company.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Organisation {
     /// Store-wide integer; 0 = new.
     pub number: i64,
