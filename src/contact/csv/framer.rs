@@ -69,8 +69,6 @@ struct Quoted {
     read: usize,
     text: usize,
     cells: usize,
-    /// The end of the file was met, and it was found out whether it lies inside of quotes.
-    probed: bool,
     unterminated: bool,
     done: bool,
 }
@@ -320,28 +318,25 @@ impl Framer {
     fn read_quoted(&mut self) -> Step {
         let Some(mut quoted) = self.quoted.take() else { return Step::NeedBytes };
         while !quoted.done {
-            if self.start.saturating_add(quoted.read) >= self.buffer.len() {
+            let at_end = self.start.saturating_add(quoted.read) >= self.buffer.len();
+            if at_end {
                 self.let_go(&mut quoted);
                 if !self.ended {
                     self.quoted = Some(quoted);
                     return Step::NeedBytes;
                 }
-                if !quoted.probed {
-                    // A line end inside of quotes is data, elsewhere it ends the record.
-                    let probe = self.reader.clone().read_record(b"\n", &mut [0; 8], &mut [0; 8]).0;
-                    quoted.unterminated = probe == ReadRecordResult::InputEmpty;
-                    quoted.probed = true;
-                }
             }
             let input = self.buffer.get(self.start.saturating_add(quoted.read)..).unwrap_or_default();
+            // The end of the file stands for a line end, which is data inside of quotes.
+            let input = if at_end { b"\n" } else { input };
             let text = self.cells.get_mut(quoted.text..).unwrap_or_default();
             let ends = self.ends.get_mut(quoted.cells..).unwrap_or_default();
             let (result, read, wrote, cells) = self.reader.read_record(input, text, ends);
-            quoted.read = quoted.read.saturating_add(read);
+            quoted.read = quoted.read.saturating_add(if at_end { 0 } else { read });
             quoted.text = quoted.text.saturating_add(wrote);
             quoted.cells = quoted.cells.saturating_add(cells);
             match result {
-                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::InputEmpty => (quoted.unterminated, quoted.done) = (at_end, at_end),
                 // What is too long is not kept: its room is used again.
                 ReadRecordResult::OutputFull if quoted.dropped > 0 => quoted.text = 0,
                 ReadRecordResult::OutputEndsFull if quoted.dropped > 0 => quoted.cells = 0,
