@@ -66,13 +66,12 @@ pub struct Batch {
 pub trait Sink: Send {
     /// One record. Nothing is written yet.
     fn report(&mut self, report: &RecordReport, raw: Option<&[u8]>);
-    /// Writes all that was reported and brings it to the disk; the lengths of outcome and reject file.
+    /// Writes all that was reported and brings it to the disk; the lengths of outcome and reject file. When the
+    /// transaction fails all the same, the job fails, and the files are cut when it is taken up again.
     ///
     /// # Errors
     /// What the disk says.
     fn seal(&mut self) -> io::Result<(u64, u64)>;
-    /// Forgets what was reported since the last seal that was followed by a commit; `to` are the lengths before it.
-    fn discard(&mut self, to: (u64, u64));
 }
 
 /// A piece of work for the writer, on its way there and back.
@@ -122,7 +121,7 @@ pub trait DryRun: Send {
     ///
     /// # Errors
     /// What the store says.
-    fn apply(&mut self, piece: &mut Piece) -> Result<(), crate::store::StoreError>;
+    fn apply(&mut self, piece: &mut Piece, now_ms: i64) -> Result<(), crate::store::StoreError>;
 }
 
 /// What a delete by ids did with one of them.

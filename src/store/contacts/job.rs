@@ -243,6 +243,8 @@ pub struct Undone {
     pub kept: u64,
     /// Numbers of the first of those.
     pub kept_numbers: Vec<i64>,
+    /// Contacts that the job had made are looked at down to this number.
+    pub down_to: Option<i64>,
     /// All of it is done.
     pub finished: bool,
 }

@@ -80,7 +80,7 @@ CREATE TABLE import_jobs (
 ) STRICT;
 CREATE INDEX import_jobs_open ON import_jobs (number) WHERE state IN ('created', 'validating', 'validated', 'importing');
 
--- Contacts as they were before a job changed or deleted them; kind is contact or organisation.
+-- What was there before a job changed or deleted it; kind is changed, deleted (contacts) or organisation.
 CREATE TABLE before_images (
     job INTEGER NOT NULL,
     seq INTEGER NOT NULL,
