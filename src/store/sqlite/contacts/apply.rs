@@ -536,9 +536,9 @@ impl<'a> Applier<'a> {
             contact.list.unwrap_or(0),
             contact.id,
             contact.callable,
-            attributes,
-            has_phones.then_some(phones),
-            has_ids.then_some(ids),
+            &*attributes,
+            has_phones.then_some(&*phones),
+            has_ids.then_some(&*ids),
             contact.organisation,
             (contact.customer_id != contact.id).then_some(&contact.customer_id),
             contact.version,
@@ -566,9 +566,9 @@ impl<'a> Applier<'a> {
             contact.number,
             contact.id,
             contact.callable,
-            attributes,
-            has_phones.then_some(phones),
-            has_ids.then_some(ids),
+            &*attributes,
+            has_phones.then_some(&*phones),
+            has_ids.then_some(&*ids),
             contact.organisation,
             (contact.customer_id != contact.id).then_some(&contact.customer_id),
             contact.version,
@@ -766,7 +766,7 @@ pub(super) struct Finished {
     pub(super) cancellations: u64,
 }
 
-const CANCELLED: i32 = crate::engine::ocs::CANCELLED;
+use crate::engine::ocs::record::CANCELLED;
 
 impl Dnc<'_> {
     fn has_phone(&mut self, phone: &str) -> Done<bool> {

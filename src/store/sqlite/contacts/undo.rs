@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::contact::chain::ChainRecord;
 use crate::contact::{Contact, ImportProfile};
-use crate::engine::ocs::{CANCELLED, DO_NOT_CALL, NO_CALL, RETRIEVED};
+use crate::engine::ocs::record::{CANCELLED, DO_NOT_CALL, NO_CALL, RETRIEVED};
 use crate::store::StoreError;
 use crate::store::contacts::{Context, Undone, refused};
 use crate::store::sqlite::contacts::apply::{Applier, Place};
@@ -184,7 +184,7 @@ impl Image<'_> {
         let text = "INSERT INTO contacts (number, list, id, callable, attributes, phones, external_ids, organisation, \
                     customer_id, version, job, touched, created_at, updated_at) \
                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
-        db.execute(text, self.values().as_slice()).map_err(|error| sql(&error))?;
+        db.execute(text, rusqlite::params_from_iter(self.values())).map_err(|error| sql(&error))?;
         let Some(contact) = applier.contact(self.number)? else { return Ok(false) };
         applier.put_keys(None, Some(&contact))?;
         if let Some(list) = contact.list {
@@ -210,7 +210,7 @@ impl Image<'_> {
         let text = "UPDATE contacts SET list = ?2, id = ?3, callable = ?4, attributes = ?5, phones = ?6, \
                     external_ids = ?7, organisation = ?8, customer_id = ?9, version = ?10, job = ?11, touched = ?12, \
                     created_at = ?13, updated_at = ?14 WHERE number = ?1";
-        db.execute(text, self.values().as_slice()).map_err(|error| sql(&error))?;
+        db.execute(text, rusqlite::params_from_iter(self.values())).map_err(|error| sql(&error))?;
         let contact = applier.contact(self.number)?;
         applier.put_keys(Some(&now), contact.as_ref())?;
         if let Some(contact) = &contact {
