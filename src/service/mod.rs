@@ -5,6 +5,7 @@ mod config;
 mod config_check;
 pub mod dnc;
 pub mod gateway;
+pub mod import;
 mod health;
 mod hub;
 pub mod metrics;

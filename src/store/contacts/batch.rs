@@ -64,8 +64,8 @@ pub struct Batch {
 
 /// Where reports go.
 pub trait Sink: Send {
-    /// One record. Nothing is written yet.
-    fn report(&mut self, report: &RecordReport, raw: Option<&[u8]>);
+    /// One record. Nothing is written yet. True = the validation said something else about it.
+    fn report(&mut self, report: &RecordReport, raw: Option<&[u8]>) -> bool;
     /// Writes all that was reported and brings it to the disk; the lengths of outcome and reject file. When the
     /// transaction fails all the same, the job fails, and the files are cut when it is taken up again.
     ///

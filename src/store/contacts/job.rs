@@ -194,6 +194,8 @@ pub struct JobSpec {
     pub auto_continue: bool,
     /// Ends when it is validated.
     pub dry_run: bool,
+    /// The caller's own name for the request, and SHA-256 of what it said.
+    pub idempotency: Option<(String, String)>,
     /// Anything that an interface wants to find again, as JSON.
     pub extra: String,
 }

@@ -75,9 +75,11 @@ CREATE TABLE import_jobs (
     owner TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     cancelled_by TEXT,
+    idempotency_key TEXT,
     spec TEXT NOT NULL,
     progress TEXT NOT NULL
 ) STRICT;
+CREATE UNIQUE INDEX import_jobs_key ON import_jobs (owner, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX import_jobs_open ON import_jobs (number) WHERE state IN ('created', 'validating', 'validated', 'importing');
 
 -- What was there before a job changed or deleted it; kind is changed, deleted (contacts) or organisation.

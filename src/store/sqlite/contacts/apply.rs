@@ -175,7 +175,7 @@ impl<'a> Applier<'a> {
             self.store(draft, report, counts)?
         };
         report.outcome = applied.outcome;
-        count(counts, report);
+        counts.add(report.outcome, &report.remarks);
         Ok(applied)
     }
 
@@ -774,7 +774,7 @@ impl Dnc<'_> {
         Ok(self.phone.exists(params![phone, now]).map_err(|error| failed("gsw_donotcall_list", &error))?
             || self
                 .spelling
-                .exists(params![phone, now.saturating_mul(1)])
+                .exists(params![phone, now])
                 .map_err(|error| failed("dnc_evidence", &error))?)
     }
 
@@ -801,22 +801,6 @@ fn new_id(context: &Context, record: u64) -> String {
         Some(job) => Uuid::new_v5(&job, record.to_string().as_bytes()).to_string(),
         None => Uuid::new_v4().to_string(),
     }
-}
-
-/// Adds a record to the sums.
-pub(super) fn count(counts: &mut Counts, report: &RecordReport) {
-    let place = match report.outcome {
-        Outcome::Created => &mut counts.created,
-        Outcome::Updated => &mut counts.updated,
-        Outcome::Unchanged => &mut counts.unchanged,
-        Outcome::Skipped => &mut counts.skipped,
-        Outcome::Deleted => &mut counts.deleted,
-        Outcome::Failed => &mut counts.failed,
-        Outcome::NotReached => &mut counts.not_reached,
-    };
-    *place = place.saturating_add(1);
-    let warnings = report.remarks.iter().filter(|remark| remark.severity == Severity::Warning).count();
-    counts.warnings = counts.warnings.saturating_add(warnings as u64);
 }
 
 impl Kind {

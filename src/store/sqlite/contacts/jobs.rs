@@ -36,10 +36,18 @@ fn job(row: &Row<'_>) -> Read<ImportJob> {
     })
 }
 
+/// A key that its owner has used before gives the job that it was used for.
 pub(super) fn create(db: &Connection, mut job: ImportJob) -> Read<ImportJob> {
+    if let Some((key, _)) = &job.spec.idempotency {
+        let text = "SELECT number FROM import_jobs WHERE owner = ?1 AND idempotency_key = ?2";
+        let known = db.query_row(text, [&job.owner, key], |row| row.get(0)).optional();
+        if let Some(number) = known.map_err(|error| sql(&error))? {
+            return by_number(db, number)?.ok_or_else(|| strange("import_jobs: a job that was just found"));
+        }
+    }
     db.execute(
-        "INSERT INTO import_jobs (id, kind, state, list, owner, created_at, cancelled_by, spec, progress) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO import_jobs (id, kind, state, list, owner, created_at, cancelled_by, spec, progress, \
+         idempotency_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
             job.id,
             job.kind.slug(),
@@ -50,6 +58,7 @@ pub(super) fn create(db: &Connection, mut job: ImportJob) -> Read<ImportJob> {
             job.cancelled_by,
             json(&job.spec)?,
             json(&job.progress)?,
+            job.spec.idempotency.as_ref().map(|(key, _)| key),
         ],
     )
     .map_err(|error| sql(&error))?;

@@ -9,7 +9,7 @@ use crate::contact::{Counts, Outcome, RecordReport};
 use crate::store::contacts::{
     BUSY_MS_MAX, BUSY_RECORDS_MAX, Called, Context, Cursor, Piece, Stop, StopReason,
 };
-use crate::store::sqlite::contacts::apply::{Applier, Finished, Place, Start, count};
+use crate::store::sqlite::contacts::apply::{Applier, Finished, Place, Start};
 use crate::store::sqlite::contacts::jobs;
 use crate::store::sqlite::value::failed;
 use crate::store::{StoreError, StoreErrorKind};
@@ -52,7 +52,7 @@ pub(super) fn records(
                 report.contact_id.clear();
                 report.remarks.clear();
                 report.outcome = Outcome::NotReached;
-                count(&mut progress.counts, &report);
+                progress.counts.add(report.outcome, &report.remarks);
             } else {
                 applier.one(draft, &mut report, &mut progress.counts)?;
                 if is_too_bad(&context, &progress.counts, report.outcome) {
@@ -60,7 +60,9 @@ pub(super) fn records(
                 }
             }
             let raw = item.raw.clone().and_then(|range| batch.raw.get(range));
-            sink.report(&report, raw);
+            if sink.report(&report, raw) {
+                progress.counts.drift = progress.counts.drift.saturating_add(1);
+            }
         }
         progress.cursor = Cursor { offset: item.offset, record: draft.record, line: item.line, ..progress.cursor };
         progress.counts.blank_lines = item.blank_lines;
