@@ -5,8 +5,7 @@ macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $item:ident = $word:literal,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[cfg_attr(feature = "app", derive(serde::Serialize, serde::Deserialize))]
-        pub enum $name { $($(#[$item_doc])* #[cfg_attr(feature = "app", serde(rename = $word))] #[doc = concat!("`", $word, "`")] $item,)* }
+        pub enum $name { $($(#[$item_doc])* #[doc = concat!("`", $word, "`")] $item,)* }
 
         impl $name {
             /// All of them.
@@ -22,6 +21,21 @@ macro_rules! words {
         impl std::fmt::Display for $name {
             fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 out.write_str(self.word())
+            }
+        }
+
+        #[cfg(feature = "app")]
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+                out.serialize_str(self.word())
+            }
+        }
+
+        #[cfg(feature = "app")]
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+                let word = <std::borrow::Cow<'_, str> as serde::Deserialize>::deserialize(input)?;
+                word.parse().map_err(serde::de::Error::custom)
             }
         }
 

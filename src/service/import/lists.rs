@@ -8,7 +8,7 @@ use crate::service::import::error::{Answer, ImportError};
 use crate::service::import::source;
 use crate::service::import::{ImportService, now_ms};
 use crate::store::StoreErrorKind;
-use crate::store::contacts::{Cleared, ListChange, ListRow};
+use crate::store::contacts::{Cleared, ListChange, ListRow, new_list};
 
 /// Which list an import writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,30 +24,6 @@ pub enum ListTarget {
         /// It is made of the file's columns when it is not there.
         create: bool,
     },
-}
-
-/// A list with the defaults of section 2.
-#[must_use]
-pub fn new_list(name: &str) -> CallingList {
-    CallingList {
-        number: 0,
-        id: String::new(),
-        name: name.to_owned(),
-        columns: Vec::new(),
-        phone_columns: Vec::new(),
-        email_columns: Vec::new(),
-        customer_column: None,
-        phone_policy: None,
-        trim: true,
-        daily_from: 28_800,
-        daily_till: 75_600,
-        time_zone: String::new(),
-        tz_dbid: 0,
-        contact_info_type: 1,
-        chain_n_base: 0,
-        version: 0,
-        extra: String::new(),
-    }
 }
 
 impl ImportService {

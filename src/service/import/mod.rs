@@ -33,11 +33,13 @@ use uuid::Uuid;
 pub use calls::Call;
 pub use error::{Answer, ImportError};
 pub use export::{Export, ExportRow};
-pub use lists::{ListTarget, new_list};
+pub use lists::ListTarget;
 pub use preview::{ColumnType, Preview};
 pub use saved::NewUpload;
 pub use search::{Clause, Comparison, Found, Join, Predicate, Search, Sort};
 pub use status::JobStatus;
+
+pub use crate::store::contacts::new_list;
 
 use crate::contact::ImportProfile;
 use crate::contact::phone::PhoneLibrary;

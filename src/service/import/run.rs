@@ -203,7 +203,6 @@ impl ImportService {
         }
         let needs = |key: &&MatchKey| match key {
             MatchKey::Id => profile.scope != MatchScope::List,
-            MatchKey::Organisation => false,
             _ => true,
         };
         let keys: Vec<MatchKey> = profile.match_keys.iter().filter(needs).cloned().collect();

@@ -109,7 +109,7 @@ impl FileSink {
             outcome: open(&files.outcome, lengths.0)?,
             reject: open(&files.reject, lengths.1)?,
             outcome_writer: OutcomeWriter::default(),
-            reject_writer: RejectWriter::new(format),
+            reject_writer: RejectWriter::new(format, header),
             pass,
             written: None,
             compared: None,
@@ -144,7 +144,7 @@ impl Sink for FileSink {
         }
         let error = report.remarks.iter().find(|remark| remark.severity == Severity::Error);
         if let (Some(part), Some(error), Outcome::Failed) = (&mut self.reject, error, report.outcome) {
-            self.reject_writer.row(&mut part.buffer, report.record, report.line, raw, error);
+            self.reject_writer.row(&mut part.buffer, report.line, raw, error);
             let _ = part.write_some(BUFFER);
         }
         let verdict = report.outcome as u8;

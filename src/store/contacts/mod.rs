@@ -14,7 +14,7 @@ pub use batch::{
 pub use job::{
     Cursor, ImportJob, JobEvent, JobKind, JobSpec, JobState, Progress, Step, Stop, StopReason, Undone,
 };
-pub use saved::{ListChange, SavedProfile, StoredContact, StoredUpload};
+pub use saved::{ListChange, SavedProfile, StoredContact, StoredUpload, new_list};
 
 use crate::contact::CallingList;
 use crate::contact::Draft;
@@ -100,7 +100,7 @@ pub trait ContactStore: Send + Sync + fmt::Debug {
 }
 
 /// A list as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ListRow {
     /// Its settings.
     pub list: CallingList,

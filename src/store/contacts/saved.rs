@@ -1,8 +1,34 @@
 //! Contacts as they are read, profiles with a name, uploads.
 
+use crate::contact::CallingList;
 use crate::contact::Contact;
 use crate::contact::ImportProfile;
 use crate::store::contacts::ListRow;
+
+/// A list with the defaults of the specification (section 2), not stored yet.
+#[must_use]
+pub fn new_list(name: &str) -> CallingList {
+    CallingList {
+        number: 0,
+        id: String::new(),
+        name: name.to_owned(),
+        columns: Vec::new(),
+        phone_columns: Vec::new(),
+        email_columns: Vec::new(),
+        customer_column: None,
+        phone_policy: None,
+        trim: true,
+        daily_from: 28_800,
+        daily_till: 75_600,
+        time_zone: String::new(),
+        tz_dbid: 0,
+        contact_info_type: 1,
+        chain_n_base: 0,
+        version: 0,
+        rules: Vec::new(),
+        extra: String::new(),
+    }
+}
 
 /// A contact as it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +40,7 @@ pub struct StoredContact {
 }
 
 /// What became of a change of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ListChange {
     /// It is changed.
     Changed(ListRow),

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
 use crate::contact::CallingList;
-use crate::store::contacts::{ListChange, ListRow, refused};
+use crate::store::contacts::{ListChange, ListRow, new_list, refused};
 use crate::store::sqlite::value::{failed, json, strange};
 use crate::store::{StoreError, StoreErrorKind};
 
@@ -23,23 +23,9 @@ fn sql(error: &rusqlite::Error) -> StoreError {
 /// What a list without settings is taken for: one that a campaign has made.
 fn plain(name: &str, customer_column: String) -> CallingList {
     CallingList {
-        number: 0,
         id: Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string(),
-        name: name.to_owned(),
-        columns: Vec::new(),
-        phone_columns: Vec::new(),
-        email_columns: Vec::new(),
         customer_column: (customer_column != CUSTOMER_COLUMN).then_some(customer_column),
-        phone_policy: None,
-        trim: true,
-        daily_from: 28_800,
-        daily_till: 75_600,
-        time_zone: String::new(),
-        tz_dbid: 0,
-        contact_info_type: 1,
-        chain_n_base: 0,
-        version: 0,
-        extra: String::new(),
+        ..new_list(name)
     }
 }
 
