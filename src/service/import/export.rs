@@ -55,9 +55,7 @@ impl Export {
 
     /// One contact as a row.
     pub fn row(&self, out: &mut Vec<u8>, contact: &Contact) {
-        let value = |column: &String| {
-            contact.attributes.iter().find(|(name, _)| name == column).map_or("", |(_, value)| value.as_str())
-        };
+        let value = |column: &String| contact.value(column).unwrap_or_default();
         let cells = std::iter::once(contact.id.as_str())
             .chain(self.list.columns.iter().map(value))
             .chain([if contact.callable { "1" } else { "0" }]);
