@@ -1,0 +1,36 @@
+//! Floor 1: contacts, from the bytes of a file to what is to be stored. One model, four dialects of it.
+//!
+//! ```text
+//! bytes -> csv (records with line and number) -> mapping (draft) -> policy (trim, phones, checks)
+//!       -> decide (what a draft does to the contacts that it meets) -> chain (records of the calling list)
+//! ```
+//!
+//! Nothing here reads a file, a clock or a store: hits of keys and do-not-call verdicts are passed in.
+
+pub mod chain;
+pub mod csv;
+mod decide;
+mod draft;
+pub mod formula;
+mod mapping;
+mod outcome;
+pub mod phone;
+pub mod policy;
+mod profile;
+mod record;
+mod report;
+mod words;
+
+pub use decide::{
+    Decision, OrganisationDecision, Rules, customer_of, decide, decide_organisation, match_order, no_phone, same_field,
+};
+pub use draft::{Draft, FollowUp, KeyKind, KeyValue, OrganisationDraft, keys_of};
+pub use mapping::{Mapping, MappingError, apply_phone};
+pub use outcome::{OutcomeWriter, REJECT_COLUMNS, RejectWriter};
+pub use policy::{FieldKind, FieldRule};
+pub use profile::{
+    DncPolicy, EmptyPolicy, ImportProfile, MatchKey, MatchScope, OnMatch, PhonePolicy, Ragged, SourceKind, WrongKey,
+};
+pub use record::{CallingList, Contact, ExternalId, Organisation, Phone, PhoneColumn, PhoneType};
+pub use report::{Code, Counts, Outcome, RecordReport, Remark, Severity};
+pub use words::UnknownWord;
