@@ -12,6 +12,7 @@ pub mod csv;
 mod decide;
 mod draft;
 pub mod formula;
+pub mod genesys_cloud;
 mod mapping;
 mod outcome;
 pub mod phone;
@@ -38,28 +39,13 @@ pub use words::UnknownWord;
 /// A list of the documents: `first_name` and `phone_number` (example A1).
 #[cfg(test)]
 fn test_list() -> CallingList {
+    let phone = PhoneColumn { column: "phone_number".to_owned(), kind: "cell".to_owned(), time_zone_column: None };
     CallingList {
         number: 1,
         id: "l".to_owned(),
         name: "L".to_owned(),
         columns: vec!["first_name".to_owned(), "phone_number".to_owned()],
-        phone_columns: vec![PhoneColumn {
-            column: "phone_number".to_owned(),
-            kind: "cell".to_owned(),
-            time_zone_column: None,
-        }],
-        email_columns: Vec::new(),
-        customer_column: None,
-        phone_policy: None,
-        trim: true,
-        daily_from: 28_800,
-        daily_till: 75_600,
-        time_zone: String::new(),
-        tz_dbid: 0,
-        contact_info_type: 1,
-        chain_n_base: 0,
-        version: 1,
-        rules: Vec::new(),
-        extra: String::new(),
+        phone_columns: vec![phone],
+        ..CallingList::default()
     }
 }
