@@ -10,7 +10,9 @@
 pub mod chain;
 pub mod csv;
 mod decide;
+pub mod dialler;
 mod draft;
+pub mod external;
 pub mod formula;
 pub mod genesys_cloud;
 mod mapping;
@@ -18,6 +20,7 @@ mod outcome;
 pub mod phone;
 pub mod policy;
 mod profile;
+pub mod profile_ucs;
 mod record;
 mod report;
 mod words;
