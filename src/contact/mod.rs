@@ -18,6 +18,7 @@ pub mod phone;
 mod profile;
 mod record;
 mod report;
+mod words;
 
 pub use decide::{Decision, OrganisationDecision, Rules, decide, decide_organisation, keys_of, match_order};
 pub use draft::{Draft, FollowUp, KeyKind, KeyValue, OrganisationDraft, keys_of_draft};
@@ -28,3 +29,4 @@ pub use profile::{
 };
 pub use record::{CallingList, Contact, ExternalId, Organisation, Phone, PhoneColumn, PhoneType};
 pub use report::{Code, Counts, Outcome, RecordReport, Remark, Severity};
+pub use words::UnknownWord;

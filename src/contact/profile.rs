@@ -1,5 +1,7 @@
 //! How a file becomes contacts: everything that a user may choose (specification 1 and 1.1).
 
+use super::words::words;
+
 /// All choices of an import. Saved profiles, flags and the settings of the four systems end here.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImportProfile {
@@ -71,21 +73,22 @@ pub struct ImportProfile {
     pub target_list: Option<String>,
 }
 
-/// A system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SourceKind {
-    /// Our own interface.
-    Native,
-    /// A: contact lists of Genesys Cloud.
-    GenesysCloud,
-    /// B: external contacts, the new flow.
-    External,
-    /// B: the classic flow.
-    Classic,
-    /// C: profiles of UCS.
-    Ucs,
-    /// D: jtel.
-    Jtel,
+words! {
+    /// A system.
+    SourceKind {
+        /// Our own interface.
+        Native = "native",
+        /// A: contact lists of Genesys Cloud.
+        GenesysCloud = "genesys_cloud",
+        /// B: external contacts, the new flow.
+        External = "external",
+        /// B: the classic flow.
+        Classic = "classic",
+        /// C: profiles of UCS.
+        Ucs = "ucs",
+        /// D: jtel.
+        Jtel = "jtel",
+    }
 }
 
 /// What a contact is found by. An empty value never matches.
@@ -110,66 +113,72 @@ pub enum MatchKey {
     Organisation,
 }
 
-/// What a hit does (specification 1.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnMatch {
-    /// Nothing is looked for.
-    CreateAlways,
-    /// The record is passed over; several hits are an error.
-    Skip,
-    /// The contact takes the record's values; several hits are an error.
-    Overwrite,
-    /// The first hit takes the record's values.
-    UpdateFirst,
-    /// All hits become one contact.
-    MergeAll,
+words! {
+    /// What a hit does (specification 1.1).
+    OnMatch {
+        /// Nothing is looked for.
+        CreateAlways = "create_always",
+        /// The record is passed over; several hits are an error.
+        Skip = "skip",
+        /// The contact takes the record's values; several hits are an error.
+        Overwrite = "overwrite",
+        /// The first hit takes the record's values.
+        UpdateFirst = "update_first",
+        /// All hits become one contact.
+        MergeAll = "merge_all",
+    }
 }
 
-/// Where is looked for hits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MatchScope {
-    /// In the list.
-    List,
-    /// In all lists and outside of them.
-    Tenant,
+words! {
+    /// Where is looked for hits.
+    MatchScope {
+        /// In the list.
+        List = "list",
+        /// In all lists and outside of them.
+        Tenant = "tenant",
+    }
 }
 
-/// What an empty cell does on an update.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EmptyPolicy {
-    /// The value stays.
-    Keep,
-    /// The value goes.
-    Clear,
+words! {
+    /// What an empty cell does on an update.
+    EmptyPolicy {
+        /// The value stays.
+        Keep = "keep",
+        /// The value goes.
+        Clear = "clear",
+    }
 }
 
-/// What is done with a phone that cannot be made E.164.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PhonePolicy {
-    /// The record fails.
-    Require,
-    /// It is kept, and not dialed.
-    Warn,
-    /// It is kept, and dialed as it is.
-    AsIs,
+words! {
+    /// What is done with a phone that cannot be made E.164.
+    PhonePolicy {
+        /// The record fails.
+        Require = "require",
+        /// It is kept, and not dialed.
+        Warn = "warn",
+        /// It is kept, and dialed as it is.
+        AsIs = "asis",
+    }
 }
 
-/// What is done with who must not be called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DncPolicy {
-    /// Stored, and never dialed.
-    NoCall,
-    /// Passed over.
-    Skip,
-    /// The record fails.
-    Error,
+words! {
+    /// What is done with who must not be called.
+    DncPolicy {
+        /// Stored, and never dialed.
+        NoCall = "nocall",
+        /// Passed over.
+        Skip = "skip",
+        /// The record fails.
+        Error = "error",
+    }
 }
 
-/// Records whose cells are not as many as the header's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ragged {
-    /// The record fails.
-    Error,
-    /// Short ones are filled with empty cells; empty cells too many are dropped.
-    Pad,
+words! {
+    /// Records whose cells are not as many as the header's.
+    Ragged {
+        /// The record fails.
+        Error = "error",
+        /// Short ones are filled with empty cells; empty cells too many are dropped.
+        Pad = "pad",
+    }
 }
