@@ -12,6 +12,7 @@ pub mod csv;
 mod decide;
 mod draft;
 pub mod formula;
+pub mod genesys_cloud;
 mod mapping;
 mod outcome;
 pub mod phone;

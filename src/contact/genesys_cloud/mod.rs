@@ -17,7 +17,7 @@ pub use batch::{BatchLimits, Batcher, DeleteLimits, DeleteQuery, encode_componen
 pub use error::ErrorCode;
 #[cfg(feature = "app")]
 pub use parameters::{ParameterError, Parameters, PhoneColumnParameter};
-pub use region::{Hosts, REGIONS, Region};
+pub use region::{Hosts, REGIONS, Region, UnknownRegion};
 pub use rules::{ContactRules, Fault, ListLimits, ListRules, contact_faults, list_faults};
 #[cfg(feature = "app")]
 pub use time::{read_time, write_time};

@@ -2,12 +2,10 @@
 
 use jiff::Timestamp;
 
-/// Milliseconds since 1970 UTC as they travel. What no calendar holds is the nearest that one does.
+/// Milliseconds since 1970 UTC as they travel. What no calendar holds is 1970.
 #[must_use]
 pub fn write_time(milliseconds: i64) -> String {
-    let bounds = Timestamp::MIN.as_millisecond()..=Timestamp::MAX.as_millisecond();
-    let at = milliseconds.clamp(*bounds.start(), *bounds.end());
-    Timestamp::from_millisecond(at).unwrap_or_default().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+    Timestamp::from_millisecond(milliseconds).unwrap_or_default().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
 /// Milliseconds since 1970 UTC of a time with its zone.
@@ -32,7 +30,7 @@ mod tests {
             assert_eq!(write_time(at), text);
             assert_eq!(read_time(text), Some(at), "{text}");
         }
-        assert!(write_time(i64::MAX).starts_with("9999-12-3"));
+        assert_eq!(write_time(i64::MAX), write_time(0));
         assert_eq!(read_time("2025-01-01T01:00:00.0421999+01:00"), Some(1_735_689_600_042));
         assert_eq!(read_time("2025-02-29T00:00:00Z"), None);
     }
