@@ -4,6 +4,8 @@ use super::words::words;
 
 /// All choices of an import. Saved profiles, flags and the settings of the four systems end here.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "app", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "app", serde(default))]
 pub struct ImportProfile {
     /// Its name; empty = not saved.
     pub name: String,
@@ -71,6 +73,8 @@ pub struct ImportProfile {
     pub atomic: bool,
     /// The list, by name.
     pub target_list: Option<String>,
+    /// What attributes must be.
+    pub rules: Vec<super::FieldRule>,
 }
 
 words! {
@@ -93,6 +97,8 @@ words! {
 
 /// What a contact is found by. An empty value never matches.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "app", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "app", serde(rename_all = "snake_case"))]
 pub enum MatchKey {
     /// Its id.
     Id,
@@ -109,8 +115,6 @@ pub enum MatchKey {
         /// All of them must have a value and be equal.
         attributes: Vec<String>,
     },
-    /// Organisations only: their external id.
-    Organisation,
 }
 
 words! {
@@ -180,5 +184,47 @@ words! {
         Error = "error",
         /// Short ones are filled with empty cells; empty cells too many are dropped.
         Pad = "pad",
+    }
+}
+
+impl Default for ImportProfile {
+    /// Our own interface, without keys.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            source: SourceKind::Native,
+            mapping: Vec::new(),
+            ignored: Vec::new(),
+            only_mapped: false,
+            id_column: None,
+            callable_column: None,
+            phone_columns: Vec::new(),
+            email_columns: Vec::new(),
+            tz_column: None,
+            country_column: None,
+            external_source: String::new(),
+            match_keys: Vec::new(),
+            on_match: OnMatch::CreateAlways,
+            scope: MatchScope::List,
+            empty: EmptyPolicy::Keep,
+            replace_whole: false,
+            trim: true,
+            phones: PhonePolicy::Require,
+            default_country: String::new(),
+            plusless: false,
+            phone_required: true,
+            dnc: DncPolicy::NoCall,
+            encoding: "auto".to_owned(),
+            delimiter: None,
+            ragged: Ragged::Error,
+            max_errors: None,
+            max_error_share: None,
+            start_from: 1,
+            from_export: false,
+            clear_system_data: false,
+            atomic: false,
+            target_list: None,
+            rules: Vec::new(),
+        }
     }
 }

@@ -4,7 +4,8 @@
 use std::fmt;
 
 /// A calling list, as an import sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "app", derive(serde::Serialize, serde::Deserialize))]
 pub struct CallingList {
     /// Store-wide integer; what jtel calls `DiallerCampaignsID`. 0 = not stored yet.
     pub number: i64,
@@ -38,12 +39,15 @@ pub struct CallingList {
     pub chain_n_base: i32,
     /// Goes up with every change of the settings.
     pub version: i64,
+    /// What values of columns must be.
+    pub rules: Vec<super::FieldRule>,
     /// Settings of other systems that decide nothing here, as JSON, so that they are given back as they came.
     pub extra: String,
 }
 
 /// A column with phones.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "app", derive(serde::Serialize, serde::Deserialize))]
 pub struct PhoneColumn {
     /// Its name.
     pub column: String,

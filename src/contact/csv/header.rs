@@ -1,5 +1,7 @@
 //! The first record of a file: names of its columns.
 
+use crate::contact::outcome::REJECT_COLUMNS;
+
 use super::{FileError, Framer, Item, Limits};
 
 /// Names of columns, in order.
@@ -52,7 +54,10 @@ impl Header {
             if name.is_empty() {
                 return Err(FileError::EmptyName(n.saturating_add(1)));
             }
-            if !seen.insert(if rules.ignore_case { name.to_lowercase() } else { name.clone() }) {
+            // Of a reject file that was rejected again; neither is read.
+            if !REJECT_COLUMNS.contains(&name.as_str())
+                && !seen.insert(if rules.ignore_case { name.to_lowercase() } else { name.clone() })
+            {
                 return Err(FileError::RepeatedName(name.clone()));
             }
         }

@@ -97,6 +97,19 @@ pub enum FileError {
 /// Bytes that [`find_format`] wants.
 pub const SAMPLE_BYTES: usize = 1 << 20;
 
+/// Bytes as the framer gives them, back in the characters of their file. Text of ours may come this way too; letters that
+/// the file's characters lack become numeric references.
+pub(super) fn to_charset(charset: Charset, bytes: &[u8], out: &mut Vec<u8>) {
+    match charset {
+        Charset::Utf8 => out.extend_from_slice(bytes),
+        Charset::Utf16Le => encoding::narrow(bytes, true, out),
+        Charset::Utf16Be => encoding::narrow(bytes, false, out),
+        Charset::Other(encoding) => {
+            out.extend_from_slice(&encoding.encode(std::str::from_utf8(bytes).unwrap_or_default()).0);
+        }
+    }
+}
+
 /// Records behind the header that decide about the delimiter.
 const DELIMITER_RECORDS: usize = 10;
 
