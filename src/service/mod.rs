@@ -9,6 +9,7 @@ mod health;
 mod hub;
 pub mod metrics;
 pub mod port;
+pub mod push;
 mod pseudonym;
 pub mod simulator;
 mod site;
