@@ -138,6 +138,9 @@ impl Sender<'_> {
             }
             let answer = self.request(remote, list, count).await;
             let splits = count > 1 && !self.state.task.no_split;
+            if matches!(answer, Ok(Answer::Refused { .. })) && std::mem::take(&mut self.state.in_flight) > 0 {
+                self.save()?; // nothing of it was done
+            }
             match answer {
                 Ok(Answer::Refused { status: 400 | 413, .. }) if splits => halve(&mut parts, count),
                 Ok(Answer::Refused { status: 400 | 413, code, message }) => {

@@ -398,3 +398,13 @@ pub(super) fn private(path: &Path, empty: bool) -> std::io::Result<fs::File> {
     }
     options.open(path)
 }
+
+/// Keeps nothing: dry runs, clears, and files that are gone afterwards.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoLedger;
+
+impl Ledger for NoLedger {
+    fn save(&mut self, _state: &State) -> std::io::Result<()> {
+        Ok(())
+    }
+}
