@@ -207,8 +207,8 @@ fn tell(finished: Finished, seconds: f64, order: &Order, ctx: &Ctx) -> Result<Ex
         summary::write(path, &document)?;
     }
     let resumable = match &order.job {
-        Some(path) if finished.state.stage == Stage::Ended => {
-            // Nothing is left to go on with.
+        Some(path) if finished.state.stage == Stage::Ended || FileLedger::load(path).is_ok_and(|it| it.is_untouched()) => {
+            // Nothing is left to go on with, or nothing was done that would be done twice.
             let _ = std::fs::remove_file(path);
             None
         }

@@ -89,10 +89,13 @@ pub(super) fn account(parameters: &Parameters) -> Result<Account, CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::args::Cli;
+    use crate::cli::output::Output;
 
     #[test]
     fn no_error_of_a_configuration_file_repeats_a_value() {
-        let ctx = Ctx { global: crate::cli::args::Global::for_tests(), out: crate::cli::output::Output::default() };
+        let global = <Cli as clap::Parser>::try_parse_from(["commdn", "version"]).unwrap().global;
+        let ctx = Ctx { global, out: Output { quiet: true, ..Output::default() } };
         let folder = tempfile::tempdir().unwrap();
         for (name, text, wanted) in [
             ("a.json", r#"{"client_secret": ["s3cret"]}"#, "line 1"),

@@ -340,6 +340,12 @@ impl State {
             in_flight: 0,
         }
     }
+
+    /// Nothing was done on the other side yet.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        self.place.line == 0 && self.in_flight == 0 && !self.fresh
+    }
 }
 
 /// Keeps states.
