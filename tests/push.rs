@@ -435,7 +435,7 @@ async fn a_token_that_ends_in_mid_run_is_renewed_once_and_the_same_request_goes_
     let adds = server.adds();
     assert_eq!((tokens, adds.len()), (2, 2));
     assert_eq!(adds[0].body, adds[1].body);
-    assert_eq!(server.waits(), []);
+    assert!(server.waits().is_empty());
     let refused = Server::start(|came, _| came.is_add().then(|| status(401))).await;
     assert_eq!(site.push(&refused, BY_ID).await, Exit::NotAuthorised);
     assert_eq!(refused.adds().len(), 2);

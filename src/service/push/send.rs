@@ -87,7 +87,11 @@ impl Sender<'_> {
             if let Some(send) = &entry.send
                 && !room.add(send)
             {
-                self.send_held(remote, &list).await?;
+                let sent = self.send_held(remote, &list).await;
+                if sent.is_err() {
+                    self.held.push_back(entry); // it is to be told of too
+                    return sent;
+                }
                 room.clear();
                 room.add(send);
             }
