@@ -362,8 +362,7 @@ async fn a_list_is_emptied_only_behind_a_good_file_a_token_and_a_look_at_the_lis
     assert_eq!(server.came()[2].body, b"", "a clear has no body");
     assert_eq!(site.outcomes(), ["created", "created"], "what goes into an empty list is new");
     let refused = Server::start(|came, _| {
-        (came.line == "POST /oauth/token")
-            .then(|| Reply::Answer(401, Vec::new(), json!({"error": "invalid_client"})))
+        (came.line == "POST /oauth/token").then(|| Reply::Answer(401, Vec::new(), json!({"error": "invalid_client"})))
     })
     .await;
     assert_eq!(site.push(&refused, &[BY_ID, &["--clear-first"]].concat()).await, Exit::NotAuthorised);
@@ -454,8 +453,7 @@ async fn a_token_is_renewed_when_a_tenth_of_its_time_is_left() {
     })
     .await;
     assert_eq!(Site::new(SAMPLE).push(&server, BY_ID).await, Exit::Done);
-    let used: Vec<String> =
-        server.adds().iter().map(|add| add.header("authorization").unwrap().to_owned()).collect();
+    let used: Vec<String> = server.adds().iter().map(|add| add.header("authorization").unwrap().to_owned()).collect();
     assert_eq!(used, ["Bearer t0ken0", "Bearer t0ken1"]);
 }
 
@@ -621,7 +619,9 @@ async fn bad_rows_stay_here_and_good_ones_go() {
     assert_eq!(site.outcomes(), ["updated", "failed bad-callable", "failed ragged", "updated"]);
     let reject = site.text("a.csv.reject.csv");
     let lines: Vec<&str> = reject.lines().collect();
-    assert!(lines.len() == 3 && lines[1].starts_with("2,b,+1,yes,bad-callable,") && lines[2].starts_with("3,c,ragged,"));
+    assert!(
+        lines.len() == 3 && lines[1].starts_with("2,b,+1,yes,bad-callable,") && lines[2].starts_with("3,c,ragged,")
+    );
     for (words, exit, requests) in [
         (["--allow-rejects", "--quiet"], Exit::Done, 3),
         (["--max-errors", "1"], Exit::Missed, 0),
@@ -703,8 +703,7 @@ async fn deletes_have_a_hundred_ids_at_most_joined_by_encoded_commas() {
     let server = Server::start(|_, _| None).await;
     let csv = "id\n".to_owned() + &(0..100).map(|n| format!("{n:ž>60}\n")).collect::<String>();
     assert_eq!(Site::new(&csv).run("delete", &server, &words).await, Exit::Done);
-    let addresses: Vec<String> =
-        server.lines()[1..].iter().map(|line| line.replace("DELETE ", &server.url)).collect();
+    let addresses: Vec<String> = server.lines()[1..].iter().map(|line| line.replace("DELETE ", &server.url)).collect();
     assert!(addresses.iter().all(|url| url.len() <= 4_000), "{:?}", addresses.iter().map(String::len).max());
     assert!(addresses.len() > 1 && addresses[0].contains("%C5%BE"));
 }

@@ -125,7 +125,9 @@ async fn client_verb(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::CheckConfig(args) => check_config::check(&args, ctx),
         Verb::Store(verb) => store::run(verb, ctx),
         Verb::Version => version(ctx),
-        Verb::Demo(_) | Verb::Serve(_) | Verb::Sim(_) | Verb::Contacts(_) => Err(CliError::internal("no verb of a client")),
+        Verb::Demo(_) | Verb::Serve(_) | Verb::Sim(_) | Verb::Contacts(_) => {
+            Err(CliError::internal("no verb of a client"))
+        }
     }
 }
 

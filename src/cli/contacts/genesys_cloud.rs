@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::args::{
-    BatchArgs, ContactsClearArgs, ContactsDeleteArgs, ContactsPushArgs, ContactsResumeArgs, MaxErrors,
-    ProgressWhen, ReportArgs,
+    BatchArgs, ContactsClearArgs, ContactsDeleteArgs, ContactsPushArgs, ContactsResumeArgs, MaxErrors, ProgressWhen,
+    ReportArgs,
 };
 use crate::cli::client::Ctx;
 use crate::cli::contacts::parameters;
@@ -207,7 +207,9 @@ fn tell(finished: Finished, seconds: f64, order: &Order, ctx: &Ctx) -> Result<Ex
         summary::write(path, &document)?;
     }
     let resumable = match &order.job {
-        Some(path) if finished.state.stage == Stage::Ended || FileLedger::load(path).is_ok_and(|it| it.is_untouched()) => {
+        Some(path)
+            if finished.state.stage == Stage::Ended || FileLedger::load(path).is_ok_and(|it| it.is_untouched()) =>
+        {
             // Nothing is left to go on with, or nothing was done that would be done twice.
             let _ = std::fs::remove_file(path);
             None

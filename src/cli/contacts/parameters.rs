@@ -33,14 +33,14 @@ pub(super) fn config(file: &Path, ctx: &Ctx) -> Result<Parameters, CliError> {
     let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
     let parameters: Parameters = if text.trim_start().starts_with('{') {
         let place = |error: &serde_json::Error| format!("line {}, column {}", error.line(), error.column());
-        serde_json::from_str(&text).map_err(|error| wrong(format!("{}: {}", place(&error), words(&error.to_string()))))?
+        serde_json::from_str(&text)
+            .map_err(|error| wrong(format!("{}: {}", place(&error), words(&error.to_string()))))?
     } else {
         let line = |error: &toml::de::Error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
             before.matches('\n').count() + 1
         };
-        toml::from_str(&text)
-            .map_err(|error| wrong(format!("line {}: {}", line(&error), words(error.message()))))?
+        toml::from_str(&text).map_err(|error| wrong(format!("line {}: {}", line(&error), words(error.message()))))?
     };
     if parameters.client_secret.is_some() && is_open(file) {
         ctx.out.hint(&format!("{} holds a secret and others may read it: chmod 600", file.display()));
@@ -109,7 +109,8 @@ mod tests {
             assert!(!error.contains("s3cret") && error.contains(wanted), "{error}");
         }
         let file = folder.path().join("good.toml");
-        std::fs::write(&file, "region = \"eu-west-1\"\nphone_columns = [{ column = \"p\", type = \"cell\" }]\n").unwrap();
+        std::fs::write(&file, "region = \"eu-west-1\"\nphone_columns = [{ column = \"p\", type = \"cell\" }]\n")
+            .unwrap();
         assert_eq!(config(&file, &ctx).unwrap().phone_columns.unwrap()[0].kind, "cell");
     }
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
+use super::{ListBody, ListLimits, PhoneBody};
+
 /// All parameters, none of them required here.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -65,14 +67,9 @@ pub enum ParameterError {
     /// A column that has two roles.
     #[error("column {0:?} cannot be both phone and {1} column")]
     TwoRoles(String, &'static str),
-    /// What the list would be refused for.
-    #[error("{field}: {message}")]
-    List {
-        /// The parameter.
-        field: String,
-        /// What was found, what was wanted.
-        message: String,
-    },
+    /// What a list would be refused for, by field of the list.
+    #[error("no list may be like that: {0} (missing, too long, too many, a backslash, or there twice)")]
+    List(String),
 }
 
 fn secret<'de, D: Deserializer<'de>>(input: D) -> Result<Option<SecretString>, D::Error> {
@@ -132,7 +129,7 @@ impl Parameters {
     ///
     /// # Errors
     /// [`ParameterError`]
-    pub fn check_push(&self, limits: super::ListLimits) -> Result<(), ParameterError> {
+    pub fn check_push(&self, limits: &ListLimits) -> Result<(), ParameterError> {
         let names = self.column_names.as_ref().ok_or(ParameterError::Missing("column_names"))?;
         let phones = self.phone_columns.as_deref().unwrap_or_default();
         let roles = [("id", &self.id_column), ("callable", &self.callable_column)];
@@ -156,23 +153,24 @@ impl Parameters {
         self.check_list(limits)
     }
 
-    /// A list that is to be made, or columns that are to be sent, by the rules that a server has.
-    fn check_list(&self, limits: super::ListLimits) -> Result<(), ParameterError> {
-        let columns = self.list_columns();
-        let phones = self.phone_columns.as_deref().unwrap_or_default();
-        let phones: Vec<(&str, Option<&str>)> = phones.iter().map(|phone| (phone.column.as_str(), None)).collect();
-        let creates = self.contact_list_id.is_none();
-        let name = self.contact_list_name.as_deref().filter(|_| creates).unwrap_or("-");
-        let rules = super::ListRules { name, columns: &columns, phone_columns: &phones, ..super::ListRules::default() };
-        let faults = super::list_faults(rules, limits).into_iter();
-        let fault = faults.filter(|fault| creates || fault.field.starts_with("columnNames")).next();
-        let field = |field: &str| {
-            let field = field.replace("columnNames", "column_names").replace("phoneColumns", "phone_columns");
-            if field == "name" { "contact_list_name".to_owned() } else { field }
+    /// What is sent has columns that any list may have; a list that is to be made obeys all rules of a server.
+    fn check_list(&self, limits: &ListLimits) -> Result<(), ParameterError> {
+        let phone = |phone: &PhoneColumnParameter| PhoneBody {
+            column_name: phone.column.clone(),
+            kind: Some(phone.kind.clone()),
+            callable_time_column: None,
         };
-        match fault {
+        let list = ListBody {
+            name: self.contact_list_name.clone().unwrap_or_default(),
+            column_names: self.list_columns(),
+            phone_columns: self.phone_columns.iter().flatten().map(phone).collect(),
+            ..ListBody::default()
+        };
+        let creates = self.contact_list_id.is_none();
+        let wrong = list.check(limits).into_iter().map(|detail| detail.field_name);
+        match wrong.filter(|field| creates || field.starts_with("columnNames")).next() {
             None => Ok(()),
-            Some(fault) => Err(ParameterError::List { field: field(&fault.field), message: fault.message }),
+            Some(field) => Err(ParameterError::List(field)),
         }
     }
 }
@@ -180,7 +178,6 @@ impl Parameters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contact::genesys_cloud::ListLimits;
 
     fn sample() -> Parameters {
         serde_json::from_str(
@@ -195,7 +192,7 @@ mod tests {
     #[test]
     fn the_words_of_the_document_are_read_and_the_secret_is_never_shown() {
         let parameters = sample();
-        assert_eq!(parameters.check_push(ListLimits::default()), Ok(()));
+        assert_eq!(parameters.check_push(&ListLimits::default()), Ok(()));
         assert_eq!(parameters.list_columns(), ["first_name", "phone_number"]);
         assert!(!format!("{parameters:?}").contains("s3cret"));
         assert!(serde_json::from_str::<Parameters>(r#"{"colum_names": []}"#).is_err());
@@ -217,14 +214,23 @@ mod tests {
             (|p| p.contact_list_name = None, "contact_list_id or contact_list_name is required"),
             (|p| p.phone_columns = None, "phone_columns (with contact_list_name) is required"),
             (|p| p.id_column = Some("nr".into()), "id column \"nr\" is not in column_names"),
-            (|p| p.callable_column = Some("phone_number".into()), "column \"phone_number\" cannot be both phone and callable column"),
-            (|p| p.contact_list_name = Some("n".repeat(129)), "contact_list_name: 129 characters, limit is 128"),
-            (|p| p.column_names.as_mut().unwrap().push("first_name".into()), "column_names[2]: \"first_name\" is there twice"),
+            (
+                |p| p.callable_column = Some("phone_number".into()),
+                "column \"phone_number\" cannot be both phone and callable column",
+            ),
+            (
+                |p| p.column_names.as_mut().unwrap().push("a\\b".into()),
+                "no list may be like that: columnNames[2] (missing, too long, too many, a backslash, or there twice)",
+            ),
+            (
+                |p| p.column_names.as_mut().unwrap().push("first_name".into()),
+                "no list may be like that: columnNames[2] (missing, too long, too many, a backslash, or there twice)",
+            ),
         ];
         for (change, wanted) in table {
             let mut parameters = sample();
             change(&mut parameters);
-            assert_eq!(parameters.check_push(ListLimits::default()).unwrap_err().to_string(), wanted);
+            assert_eq!(parameters.check_push(&ListLimits::default()).unwrap_err().to_string(), wanted);
         }
     }
 }

@@ -11,11 +11,12 @@ use futures_util::StreamExt;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Method, Url, redirect};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::contact::genesys_cloud::Region;
-use crate::contact::genesys_cloud::encode_component;
-use crate::contact::genesys_cloud::shape::{ErrorBody, TokenAnswer, TokenError};
+use crate::contact::genesys_cloud::Hosts;
+use crate::contact::genesys_cloud::percent_encoded;
+use crate::contact::genesys_cloud::shape::{TokenAnswer, TokenError};
 use crate::service::push::error::PushError;
 use crate::service::push::outside::Outside;
 
@@ -99,6 +100,15 @@ pub(super) enum Answer {
     Refused { status: u16, code: String, message: String },
 }
 
+/// What is told of a refusal; all else of its body may be as it likes.
+#[derive(Default, Deserialize)]
+struct Refusal {
+    #[serde(default)]
+    code: Option<String>,
+    #[serde(default)]
+    message: Option<String>,
+}
+
 /// What one try brought.
 enum Try {
     Answer { status: u16, headers: HeaderMap, body: Vec<u8> },
@@ -118,8 +128,7 @@ impl Remote {
         outside: Arc<dyn Outside>,
         stop: CancellationToken,
     ) -> Result<Self, PushError> {
-        let region: Region = region.parse().map_err(|error| PushError::Settings(format!("region: {error}")))?;
-        let hosts = region.hosts();
+        let hosts = Hosts::of(region).map_err(|error| PushError::Settings(format!("region: {error}")))?;
         let (api, api_is_here) = address(&hosts.api)?;
         let (login, login_is_here) = address(&hosts.login)?;
         crate::net::tls::install_provider();
@@ -205,14 +214,14 @@ impl Remote {
     }
 
     fn refused(&self, what: &str, status: u16, body: &[u8]) -> Result<Answer, PushError> {
-        let error: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
-        let code = self.words(&error.code);
+        let error: Refusal = serde_json::from_slice(body).unwrap_or_default();
+        let code = self.words(&error.code.unwrap_or_default());
         let what = what.to_owned();
         match status {
             401 | 403 => Err(PushError::Credentials { what, status, code }),
             404 => Err(PushError::NoList(what)),
             300..=399 => Ok(Answer::Refused { status, code, message: "redirects are not followed".to_owned() }),
-            _ => Ok(Answer::Refused { status, code, message: self.words(&error.message) }),
+            _ => Ok(Answer::Refused { status, code, message: self.words(&error.message.unwrap_or_default()) }),
         }
     }
 
@@ -342,12 +351,13 @@ fn extend(url: &mut Url, path: &[&str]) {
     let mut whole = url.path().trim_end_matches('/').to_owned();
     for segment in path {
         whole.push('/');
-        whole.push_str(&encode_component(segment));
+        whole.push_str(&percent_encoded(segment));
     }
     url.set_path(&whole);
 }
 
-/// An address that a secret may be sent to, and whether it is of this machine.
+/// An address that a secret may be sent to, and whether it is of this machine: [`Hosts`] has said so, and whoever connects
+/// must read the same in it.
 fn address(text: &str) -> Result<(Url, bool), PushError> {
     let wrong = |why: &str| PushError::Settings(format!("region {text:?}: {why}"));
     let url = Url::parse(text).map_err(|error| wrong(&error.to_string()))?;

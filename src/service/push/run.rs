@@ -2,10 +2,12 @@
 
 use bytes::Bytes;
 use reqwest::Method;
+use serde::Deserialize;
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::contact::Severity;
-use crate::contact::genesys_cloud::shape::{ContactList, ContactPhoneColumn};
+use crate::contact::genesys_cloud::PhoneBody;
 use crate::contact::{Code, Remark};
 use crate::service::push::error::PushError;
 use crate::service::push::remote::{Answer, Call, Remote};
@@ -59,6 +61,16 @@ pub struct Job<'a> {
     pub watch: &'a dyn Watch,
     /// Ends it after the request in hand.
     pub stop: CancellationToken,
+}
+
+/// What is read of a list; all else in the answer may be as it likes.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Known {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    column_names: Vec<String>,
 }
 
 /// What a job came to.
@@ -159,7 +171,8 @@ impl Job<'_> {
         }
         too_many |= self.share_is_too_large(&sums) || task.max_errors.is_some_and(|most| sums.failed > most);
         let size = table.size;
-        let sha256 = table.sha256().ok_or_else(|| PushError::Settings("the file changes while it is read".to_owned()))?;
+        let sha256 =
+            table.sha256().ok_or_else(|| PushError::Settings("the file changes while it is read".to_owned()))?;
         if !self.state.sha256.is_empty() && (self.state.size, &self.state.sha256) != (size, &sha256) {
             return Err(PushError::Settings("the file is another one than that of the job".to_owned()));
         }
@@ -240,18 +253,14 @@ impl Job<'_> {
         let task = &self.state.task;
         let name = task.list_name.clone().unwrap_or_default();
         let what = format!("creating list {name}");
-        let phone = |(column, kind): &(String, String)| ContactPhoneColumn {
+        let phone = |(column, kind): &(String, String)| PhoneBody {
             column_name: column.clone(),
-            kind: kind.clone(),
+            kind: Some(kind.clone()),
             callable_time_column: None,
         };
-        let asked = ContactList {
-            name,
-            column_names: task.list_columns(),
-            phone_columns: task.phone_columns.iter().map(phone).collect(),
-            ..ContactList::default()
-        };
-        let body = serde_json::to_vec(&asked).map_err(|error| PushError::Settings(error.to_string()))?;
+        let columns = task.list_columns();
+        let phones: Vec<PhoneBody> = task.phone_columns.iter().map(phone).collect();
+        let body = json!({"name": name, "columnNames": columns, "phoneColumns": phones}).to_string();
         let path = ["api", "v2", "outbound", "contactlists"];
         let body = Some(Bytes::from(body));
         let call = Call { what: &what, method: Method::POST, path: &path, query: "", body, repeatable: false };
@@ -259,7 +268,7 @@ impl Job<'_> {
         let id = made.id.filter(|id| !id.is_empty());
         let lacking = || PushError::Unknown { what: what.clone(), why: "an answer without an id".to_owned() };
         self.state.list_id = Some(id.ok_or_else(lacking)?);
-        self.state.columns = asked.column_names;
+        self.state.columns = columns;
         self.state.fresh = true;
         Ok(())
     }
@@ -276,7 +285,7 @@ impl Job<'_> {
     }
 }
 
-fn read_list(what: &str, answer: Answer) -> Result<ContactList, PushError> {
+fn read_list(what: &str, answer: Answer) -> Result<Known, PushError> {
     match answer {
         Answer::Refused { status, code, message } => {
             Err(PushError::Refused { what: what.to_owned(), status, code, message })

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::contact::genesys_cloud::{BatchLimits, Batcher, DeleteLimits, DeleteQuery};
+use crate::contact::genesys_cloud::{BatchLimits, Batcher, DELETE_IDS, delete_query};
 use crate::contact::{Code, Outcome, RecordReport, Remark, Severity};
 use crate::service::push::error::PushError;
 use crate::service::push::remote::{Answer, Call, Remote};
@@ -47,31 +47,30 @@ impl Verdict {
     }
 }
 
-/// What fits into a request.
+/// Where the rows of one request end.
 enum Room {
     Contacts(Batcher),
-    Ids(DeleteQuery, usize),
+    /// So many ids; the bytes of the address may end it before that.
+    Ids(usize),
 }
 
 impl Room {
-    fn new(kind: TaskKind, base: usize) -> Self {
+    fn new(kind: TaskKind) -> Self {
         match kind {
-            TaskKind::Delete => Self::Ids(DeleteQuery::new(base, DeleteLimits::default()), base),
+            TaskKind::Delete => Self::Ids(0),
             TaskKind::Push | TaskKind::Clear => Self::Contacts(Batcher::new(BatchLimits::default())),
         }
     }
 
-    fn add(&mut self, send: &Send) -> bool {
+    /// True = the request ends in front of this row, which is the first of the next one.
+    fn ends_before(&mut self, send: &Send) -> bool {
         match self {
             Self::Contacts(batch) => batch.add(send.id.as_deref(), send.json.len()),
-            Self::Ids(query, _) => query.add(send.id.as_deref().unwrap_or_default()),
-        }
-    }
-
-    fn clear(&mut self) {
-        match self {
-            Self::Contacts(batch) => batch.clear(),
-            Self::Ids(query, base) => *query = DeleteQuery::new(*base, DeleteLimits::default()),
+            Self::Ids(count) => {
+                let ends = *count == DELETE_IDS;
+                *count = if ends { 1 } else { *count + 1 };
+                ends
+            }
         }
     }
 }
@@ -81,24 +80,19 @@ impl Sender<'_> {
     pub(super) async fn run(&mut self, remote: &Remote) -> Result<(), PushError> {
         self.lost()?;
         let list = self.state.list_id.clone().unwrap_or_default();
-        let base = remote.address_bytes(&path(&list));
-        let mut room = Room::new(self.state.task.kind, base);
+        let mut room = Room::new(self.state.task.kind);
         while let Some(entry) = self.table.next()? {
-            if let Some(send) = &entry.send
-                && !room.add(send)
-            {
+            if entry.send.as_ref().is_some_and(|send| room.ends_before(send)) {
                 let sent = self.send_held(remote, &list).await;
                 if sent.is_err() {
                     self.held.push_back(entry); // it is to be told of too
                     return sent;
                 }
-                room.clear();
-                room.add(send);
             }
             self.held.push_back(entry);
             if self.held.len() >= HELD_MAX {
                 self.send_held(remote, &list).await?;
-                room.clear();
+                room = Room::new(self.state.task.kind);
             }
         }
         self.send_held(remote, &list).await
@@ -134,8 +128,7 @@ impl Sender<'_> {
     }
 
     async fn send_held(&mut self, remote: &Remote, list: &str) -> Result<(), PushError> {
-        let goods = self.held.iter().filter(|entry| entry.send.is_some()).count();
-        let mut parts = VecDeque::from([goods]);
+        let mut parts = self.parts(remote, list);
         while let Some(count) = parts.pop_front().filter(|count| *count > 0) {
             if self.stop.is_cancelled() {
                 return Err(PushError::Interrupted);
@@ -190,17 +183,35 @@ impl Sender<'_> {
         self.commit()
     }
 
+    /// How many good rows go into each request.
+    fn parts(&self, remote: &Remote, list: &str) -> VecDeque<usize> {
+        let ids: Vec<&str> = self.goods().map(|(_, send)| send.id.as_deref().unwrap_or_default()).collect();
+        if !self.is_delete() {
+            return VecDeque::from([ids.len()]);
+        }
+        let address = remote.address_bytes(&path(list));
+        let (mut parts, mut rest) = (VecDeque::new(), ids.as_slice());
+        while !rest.is_empty() {
+            let (_, count) = delete_query(address, rest.iter().copied());
+            parts.push_back(count);
+            rest = rest.get(count..).unwrap_or_default();
+        }
+        parts
+    }
+
+    fn goods(&self) -> impl Iterator<Item = (&Entry, &Send)> {
+        self.held.iter().filter_map(|entry| Some((entry, entry.send.as_ref()?)))
+    }
+
     /// Sends the first `count` good rows.
     async fn request(&mut self, remote: &Remote, list: &str, count: usize) -> Result<Answer, PushError> {
-        let goods = self.held.iter().filter_map(|entry| Some((entry, entry.send.as_ref()?))).take(count);
+        let goods = self.goods().take(count);
         let what = self.what(list);
         let path = path(list);
         if self.is_delete() {
-            let mut query = DeleteQuery::new(0, DeleteLimits { ids: usize::MAX, url: usize::MAX });
-            for (_, send) in goods {
-                query.add(send.id.as_deref().unwrap_or_default());
-            }
-            let (method, query) = (Method::DELETE, query.text());
+            let ids = goods.map(|(_, send)| send.id.as_deref().unwrap_or_default());
+            let (query, _) = delete_query(0, ids);
+            let (method, query) = (Method::DELETE, query.as_str());
             return remote.call(&Call { what: &what, method, path: &path, query, body: None, repeatable: true }).await;
         }
         let (mut body, mut repeatable, mut last) = (vec![b'['], true, 0);
@@ -222,11 +233,7 @@ impl Sender<'_> {
     }
 
     /// Writes the outcome of the first `count` good rows, of bad ones in front of them, and where we are.
-    fn settle_sent(
-        &mut self,
-        count: usize,
-        verdict: impl FnMut(&Entry, &State) -> Verdict,
-    ) -> Result<(), PushError> {
+    fn settle_sent(&mut self, count: usize, verdict: impl FnMut(&Entry, &State) -> Verdict) -> Result<(), PushError> {
         self.state.in_flight = 0;
         self.settle(self.index_behind(count), verdict)?;
         self.commit()
@@ -239,11 +246,7 @@ impl Sender<'_> {
     }
 
     /// Writes the outcome of the first rows that are held.
-    fn settle(
-        &mut self,
-        count: usize,
-        mut verdict: impl FnMut(&Entry, &State) -> Verdict,
-    ) -> Result<(), PushError> {
+    fn settle(&mut self, count: usize, mut verdict: impl FnMut(&Entry, &State) -> Verdict) -> Result<(), PushError> {
         for mut entry in self.held.drain(..count) {
             let mut remarks = std::mem::take(&mut entry.remarks);
             let verdict = match &entry.send {

@@ -140,7 +140,7 @@ impl Task {
     pub fn check(&self) -> Result<(), PushError> {
         let missing = |name| Err(PushError::Parameters(ParameterError::Missing(name)));
         if self.kind == TaskKind::Push {
-            self.parameters().check_push(ListLimits::default())?;
+            self.parameters().check_push(&ListLimits::default())?;
         } else if self.list_id.is_none() {
             return missing("contact_list_id");
         }

@@ -7,7 +7,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use crate::contact::csv::{Cells, Format, Framer, Header, HeaderRules, Item, Limits, Row, SAMPLE_BYTES, find_format};
-use crate::contact::genesys_cloud::shape;
+use crate::contact::genesys_cloud::ContactBody;
 use crate::contact::phone::NumberingPlans;
 use crate::contact::phone::PhoneLibrary;
 use crate::contact::{
@@ -248,21 +248,20 @@ impl Rows {
         }
         if entry.remarks.iter().all(|remark| remark.severity != Severity::Error) {
             let id = Some(draft.id.clone()).filter(|id| self.has_id && !id.is_empty());
-            let json = if self.kind == TaskKind::Push { self.json(id.clone(), &cells) } else { Vec::new() };
+            let json = if self.kind == TaskKind::Push { self.json(id.as_deref(), &cells) } else { Vec::new() };
             entry.send = Some(Send { id, json });
         }
         entry
     }
 
-    fn json(&self, id: Option<String>, cells: &Cells<'_>) -> Vec<u8> {
+    fn json(&self, id: Option<&str>, cells: &Cells<'_>) -> Vec<u8> {
         let value = |cell: usize, phone: Option<usize>| {
             let read = phone.filter(|_| !self.as_is).and_then(|n| self.draft.phones.get(n)?.e164.as_deref());
-            read.unwrap_or(cells.get(cell).trim()).into()
+            read.unwrap_or(cells.get(cell).trim())
         };
-        let columns = self.columns.iter();
-        let data = columns.map(|(name, cell, phone)| (name.clone(), value(*cell, *phone))).collect();
+        let data = self.columns.iter().map(|(name, cell, phone)| (name.as_str(), value(*cell, *phone)));
         let callable = self.draft.callable.filter(|_| self.has_callable);
-        let contact = shape::Contact { id, data, callable, ..shape::Contact::default() };
+        let contact = ContactBody::to_send(id, data, callable);
         serde_json::to_vec(&contact).unwrap_or_default() // texts by text: nothing that JSON lacks
     }
 }
