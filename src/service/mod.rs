@@ -7,6 +7,7 @@ pub mod dnc;
 pub mod gateway;
 mod health;
 mod hub;
+pub mod import;
 pub mod metrics;
 pub mod port;
 mod pseudonym;
