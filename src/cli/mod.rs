@@ -7,6 +7,7 @@ mod check_config;
 pub mod client;
 pub mod config;
 mod config_show;
+pub mod contacts;
 mod decode;
 mod dnc;
 mod doctor;
@@ -82,6 +83,12 @@ fn run(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Demo(args) => runtime.block_on(run::demo(args, ctx)).map(|()| Exit::Done),
         Verb::Serve(args) => runtime.block_on(run::serve(args, ctx)).map(|()| Exit::Done),
         Verb::Sim(SimVerb::Run(args)) => runtime.block_on(run::sim_run(args, ctx)).map(|()| Exit::Done),
+        Verb::Contacts(verb) => {
+            log::start_brief(ctx);
+            let exit = runtime.block_on(contacts::run(verb, ctx));
+            runtime.shutdown_background();
+            exit
+        }
         verb => {
             log::start_brief(ctx);
             let exit = runtime.block_on(async {
@@ -119,7 +126,9 @@ async fn client_verb(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::CheckConfig(args) => check_config::check(&args, ctx),
         Verb::Store(verb) => store::run(verb, ctx).await,
         Verb::Version => version(ctx),
-        Verb::Demo(_) | Verb::Serve(_) | Verb::Sim(_) => Err(CliError::internal("no verb of a client")),
+        Verb::Demo(_) | Verb::Serve(_) | Verb::Sim(_) | Verb::Contacts(_) => {
+            Err(CliError::internal("no verb of a client"))
+        }
     }
 }
 

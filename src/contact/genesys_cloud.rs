@@ -6,12 +6,22 @@ use super::{EmptyPolicy, ImportProfile, MatchKey, OnMatch, PhonePolicy, SourceKi
 
 #[cfg(feature = "app")]
 mod body;
+#[cfg(feature = "app")]
+mod parameters;
+#[cfg(feature = "app")]
+pub mod shape;
+#[cfg(feature = "app")]
+mod time;
 
 #[cfg(feature = "app")]
 pub use body::{
     ColumnSpec, ContactBody, Detail, ErrorBody, ErrorLimit, ImportStatus, ListBody, PhoneBody, PhoneStatus, draft_of,
     rules_of_specs,
 };
+#[cfg(feature = "app")]
+pub use parameters::{ParameterError, Parameters, PhoneColumnParameter};
+#[cfg(feature = "app")]
+pub use time::{read_time, write_time};
 
 /// Sizes; the documents say all of them, an operator may say others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,7 +160,10 @@ impl Hosts {
 }
 
 fn is_loopback(rest: &str) -> bool {
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    if authority.contains('@') {
+        return false; // what looks like host and port may be name and password
+    }
     let host = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, _)) => host,
         None => authority.split(':').next().unwrap_or_default(),
@@ -294,9 +307,12 @@ mod tests {
             let hosts = Hosts::of(&format!("{address}/")).unwrap();
             assert_eq!((hosts.api.as_str(), hosts.login.as_str()), (address, address));
         }
-        for clear in
-            ["http://host.example", "http://127.0.0.1.example", "http://localhost.example", "http://a@127.0.0.1"]
-        {
+        for clear in [
+            "http://host.example",
+            "http://127.0.0.1.example",
+            "http://localhost.example",
+            "http://127.0.0.1:80@host.example",
+        ] {
             assert_eq!(Hosts::of(clear), Err(RegionError::Clear(clear.to_owned())));
         }
         for unknown in ["", "eu-central-9", "ftp://x", "https://", "https://user@host"] {

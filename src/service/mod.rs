@@ -12,6 +12,7 @@ pub mod import;
 pub mod metrics;
 pub mod port;
 mod pseudonym;
+pub mod push;
 pub mod simulator;
 mod site;
 pub mod wall;

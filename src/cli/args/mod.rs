@@ -1,6 +1,7 @@
 //! The words of the command line: nouns then verbs, global flags.
 
 mod access;
+mod contacts;
 mod dnc;
 mod offline;
 mod run;
@@ -16,6 +17,10 @@ use secrecy::SecretString;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use access::{AuditListArgs, AuditVerb, KeyCreateArgs, KeyRevokeArgs, KeyVerb, OfflineArgs};
+pub use contacts::{
+    BatchArgs, ContactsClearArgs, ContactsDeleteArgs, ContactsPushArgs, ContactsResumeArgs, ContactsVerb, MaxErrors,
+    OtherSystem, OtherSystemArgs, ProgressWhen, ReportArgs,
+};
 pub use dnc::{DncExportArgs, DncFindArgs, DncImportArgs, DncReportArgs, DncVerifyArgs, SiteArgs};
 pub use offline::{
     CheckConfigArgs, CompletionArgs, ConfigShowArgs, DecodeArgs, DecodeFormat, DialectArgs, DoctorArgs, EncodeArgs,
@@ -63,7 +68,7 @@ pub struct Global {
     /// Do not wait for the outcome; print the request id
     #[arg(long, global = true)]
     pub no_wait: bool,
-    /// Print the UserEvent that would be sent, and send nothing
+    /// Say what would be sent, and send nothing
     #[arg(long, global = true)]
     pub dry_run: bool,
     /// Answer every question with yes
@@ -111,6 +116,9 @@ pub enum Verb {
     /// Do-not-call
     #[command(subcommand)]
     Dnc(DncVerb),
+    /// Calling lists and who is in them
+    #[command(subcommand)]
+    Contacts(ContactsVerb),
     /// Calling list records
     #[command(subcommand)]
     Record(RecordVerb),

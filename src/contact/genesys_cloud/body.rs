@@ -103,6 +103,14 @@ pub struct ContactBody {
     pub self_uri: Option<String>,
 }
 
+impl std::fmt::Debug for ContactBody {
+    /// Nobody stands in it, so that no log can hold them.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = out.debug_struct("ContactBody");
+        shown.field("columns", &self.data.len()).field("callable", &self.callable).finish_non_exhaustive()
+    }
+}
+
 /// Whether a phone may be dialed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhoneStatus {
