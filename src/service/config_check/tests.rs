@@ -103,7 +103,7 @@ fn each_mistake_is_found_at_its_place() {
 fn a_tserver_elsewhere_is_dialed_with_tls_or_an_explicit_word() {
     let elsewhere = |more: &str| {
         findings(
-            "name = \"ts1\"\n        primary = \"127.0.0.1:7000\"",
+            "name = \"ts1\"\n    primary = \"127.0.0.1:7000\"",
             &format!("name = \"ts1\"\nprimary = \"10.0.0.1:7000\"\n{more}"),
         )
     };
