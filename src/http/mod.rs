@@ -13,7 +13,7 @@ mod serve;
 mod stream;
 mod trace;
 
-use std::{any::Any, io, path::PathBuf, sync::Arc};
+use std::{any::Any, io, ops::Deref, path::PathBuf, sync::Arc};
 
 use axum::{Router, middleware, response::IntoResponse};
 use tokio::net::TcpListener;
@@ -37,9 +37,12 @@ use trace::Tracer;
 
 pub(crate) use routes::{audited as shown_audit, key as shown_key, verdict as shown_verdict};
 
-/// What the handlers share.
+/// What the handlers share. One count for all of it: every layer and every handler has its own copy.
 #[derive(Clone, Debug)]
-struct Door {
+struct Door(Arc<Behind>);
+
+#[derive(Debug)]
+struct Behind {
     gateway: Gateway,
     access: Access,
     stop: CancellationToken,
@@ -47,10 +50,18 @@ struct Door {
 }
 
 /// Where copies of the store are made, one at a time.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Backups {
     folder: PathBuf,
     turn: Arc<Semaphore>,
+}
+
+impl Deref for Door {
+    type Target = Behind;
+
+    fn deref(&self) -> &Behind {
+        &self.0
+    }
 }
 
 /// How the door is guarded.
@@ -147,7 +158,7 @@ pub async fn serve(
     }
     let folder = config.data.unwrap_or_else(std::env::temp_dir);
     let backups = Backups { folder, turn: Arc::new(Semaphore::new(1)) };
-    let door = Door { gateway, access: config.access, stop: stop.clone(), backups };
+    let door = Door(Arc::new(Behind { gateway, access: config.access, stop: stop.clone(), backups }));
     let app: Router = router
         .with_state(door.clone())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi))

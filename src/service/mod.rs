@@ -18,6 +18,6 @@ pub mod wall;
 pub use config::*;
 pub use config_check::{Finding, Severity};
 pub use health::Health;
-pub use hub::{Hub, Numbered, Subscription};
+pub use hub::{Hub, Numbered, Subscription, Told};
 pub use pseudonym::{Pseudonyms, without_numbers};
 pub use site::config_of_site;

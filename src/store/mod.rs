@@ -16,7 +16,7 @@ mod read;
 pub mod sqlite;
 mod write;
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use futures_util::future::BoxFuture;
 
@@ -46,7 +46,12 @@ pub type Pending<T> = BoxFuture<'static, Result<T, StoreError>>;
 pub trait Store: Send + Sync + fmt::Debug {
     /// Writes all of it in one transaction; once this resolves it is on the disk. No writes at all are a probe: one row
     /// of the store's own is written and synced.
-    fn commit(&self, writes: Vec<Write>) -> Pending<Receipt>;
+    fn commit(&self, writes: Vec<Write>) -> Pending<Receipt> {
+        self.commit_shared(writes.into_iter().map(Arc::new).collect())
+    }
+
+    /// The same for a caller that keeps its writes until they are on the disk.
+    fn commit_shared(&self, writes: Vec<Arc<Write>>) -> Pending<Receipt>;
 
     /// What was given out last, so that numbers go on from there.
     fn last_numbers(&self) -> Pending<LastNumbers>;

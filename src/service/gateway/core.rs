@@ -44,6 +44,9 @@ use crate::wire::Text;
 /// Events of links, and commands of callers, that are taken before others have their turn again.
 const IN_A_ROW: usize = 256;
 
+/// The same for callers who can wait.
+const QUESTIONS_IN_A_ROW: usize = 16;
+
 /// The T-Server's code for "not possible now"; a frame with it did not go out.
 const NOT_NOW: i32 = 54;
 
@@ -128,19 +131,20 @@ impl Core {
         stop: CancellationToken,
     ) {
         let mut beat = tokio::time::interval(BEAT);
+        let timer = sleep_until(self.start);
+        let stopped = stop.cancelled();
+        tokio::pin!(timer, stopped);
         loop {
             self.shared.health.turned();
             self.stage.kick();
             let due = self.next_deadline();
-            let timer = async {
-                match due {
-                    Some(due) => sleep_until(due).await,
-                    None => std::future::pending().await,
-                }
-            };
+            // A timer that comes too early only looks; moving it with every request would cost more.
+            if let Some(due) = due.filter(|due| *due < timer.deadline() || timer.is_elapsed()) {
+                timer.as_mut().reset(due);
+            }
             tokio::select! {
                 biased;
-                () = stop.cancelled() => break,
+                () = &mut stopped => break,
                 (result, batch) = self.stage.landed() => self.landed(result, batch),
                 Some((link, event)) = links.next() => {
                     self.link_event(link, event);
@@ -158,12 +162,20 @@ impl Core {
                     }
                 }
                 Some(found) = self.lookups.next(), if !self.lookups.is_empty() => self.key_found(found),
-                Some(command) = normal.recv() => self.command(command),
-                () = timer => {
-                    self.give(Input::Timer);
-                    self.errands_due();
-                    self.wishes_due();
-                    self.ask_due();
+                Some(command) = normal.recv() => {
+                    self.command(command);
+                    for _ in 1..QUESTIONS_IN_A_ROW {
+                        let Ok(command) = normal.try_recv() else { break };
+                        self.command(command);
+                    }
+                }
+                () = &mut timer, if due.is_some() => {
+                    if self.next_deadline().is_some_and(|due| due <= Instant::now()) {
+                        self.give(Input::Timer);
+                        self.errands_due();
+                        self.wishes_due();
+                        self.ask_due();
+                    }
                 }
                 _ = beat.tick() => {} // a turn for the watchdog, when there is nothing else to do
                 else => break,

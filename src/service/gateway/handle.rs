@@ -39,17 +39,18 @@ impl Gateway {
         self.take(order, asker, None).await
     }
 
-    /// Takes an order whose answers are passed on as they come.
+    /// Takes an order whose answers are passed on as they come. It is handed over when this returns, behind those of
+    /// its priority that came before; the future waits for the disk.
     ///
     /// # Errors
     /// As [`Gateway::submit`].
-    pub async fn submit_followed(
+    pub fn submit_followed(
         &self,
         order: Order,
         asker: Asker,
         follower: Follower,
-    ) -> Result<Accepted, OrderError> {
-        self.take(order, asker, Some(follower)).await
+    ) -> impl Future<Output = Result<Accepted, OrderError>> + Send + use<> {
+        self.take(order, asker, Some(follower))
     }
 
     /// Lets somebody hear what OCSs say unasked, or to others about campaign groups.
@@ -58,14 +59,22 @@ impl Gateway {
         let _ = self.normal.send(Command::Overhear { overhearer }).await;
     }
 
-    async fn take(&self, order: Order, asker: Asker, follower: Option<Follower>) -> Result<Accepted, OrderError> {
+    fn take(
+        &self,
+        order: Order,
+        asker: Asker,
+        follower: Option<Follower>,
+    ) -> impl Future<Output = Result<Accepted, OrderError>> + Send + use<> {
         let queue = if Priority::of(order.kind()) == Priority::Person { &self.urgent } else { &self.normal };
         let (reply, answer) = oneshot::channel();
-        queue.try_send(Command::Submit { order, asker, follower, reply }).map_err(|error| match error {
+        let handed = queue.try_send(Command::Submit { order, asker, follower, reply }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => OrderError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => OrderError::Stopping,
-        })?;
-        answer.await.map_err(|_| OrderError::Stopping)?
+        });
+        async move {
+            handed?;
+            answer.await.map_err(|_| OrderError::Stopping)?
+        }
     }
 
     /// Tries a do-not-call again that was given up or waits for its next turn; only the OCSs that have not confirmed it

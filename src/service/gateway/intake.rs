@@ -1,6 +1,6 @@
 //! From a caller's order to an accepted request: checks, the caller's own key for it, the rows of the journal.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
@@ -314,7 +314,7 @@ impl Core {
     }
 
     pub(super) fn standing(&self, number: RequestNumber) -> Option<Standing> {
-        let record = Arc::new(self.journal.get(number)?.clone());
+        let record = self.journal.share(number)?;
         let mut standing = Standing { phase: "ended", ..Standing::of(record) };
         let record = &standing.record;
         if record.ended.is_some() {

@@ -266,7 +266,7 @@ fn compare_heads(files: &Files, ledger: &Ledger) -> Result<(), StoreError> {
 }
 
 impl Store for SqliteStore {
-    fn commit(&self, writes: Vec<Write>) -> Pending<Receipt> {
+    fn commit_shared(&self, writes: Vec<Arc<Write>>) -> Pending<Receipt> {
         let (reply, answer) = oneshot::channel();
         self.ask(Job::Commit(Batch { writes, reply }), answer)
     }
