@@ -43,6 +43,22 @@ pub(super) fn all() -> Routes {
         .merge(access::routes())
 }
 
+/// Entries of a page when a caller does not say.
+const PAGE_DEFAULT: usize = 50;
+
+/// How many entries a page has.
+fn page_limit(wanted: Option<usize>, most: usize) -> usize {
+    wanted.unwrap_or(PAGE_DEFAULT).clamp(1, most)
+}
+
+/// Cuts what was read, one entry more than a page has, to a page; with the name of its last entry when others follow.
+fn page_of<T>(mut entries: Vec<T>, limit: usize, name: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+    let more = entries.len() > limit;
+    entries.truncate(limit);
+    let next = entries.last().filter(|_| more).map(name);
+    (entries, next)
+}
+
 impl From<OrderError> for Problem {
     fn from(error: OrderError) -> Self {
         let detail = error.to_string();
