@@ -15,7 +15,8 @@ use crate::wire::user_event::{
     EventUserEvent,
 };
 use crate::wire::{
-    ErrorCode, EventStamp, Frame, FrameView, MessageId, Reading, TMessage, TServerMessage, Text, next_frame, sequence_tail,
+    ErrorCode, EventStamp, Frame, FrameView, MessageId, Reading, TMessage, TServerMessage, Text, next_frame,
+    sequence_tail,
 };
 
 mod config;

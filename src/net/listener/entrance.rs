@@ -40,11 +40,7 @@ pub(super) struct Entrance {
 }
 
 impl Entrance {
-    pub(super) fn new(
-        doors: Doors,
-        commands: mpsc::UnboundedReceiver<TServerInput>,
-        stop: CancellationToken,
-    ) -> Self {
+    pub(super) fn new(doors: Doors, commands: mpsc::UnboundedReceiver<TServerInput>, stop: CancellationToken) -> Self {
         Self {
             doors,
             handshakes: JoinSet::new(),

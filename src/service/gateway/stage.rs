@@ -197,8 +197,7 @@ impl Stage {
         }
         let writes: Vec<_> = batch.writes.into_iter().filter(|_| !given_up).chain(later.writes).collect();
         let is_refused = |of: &Option<RequestNumber>| of.is_some_and(|of| refused.requests.contains(&of));
-        let kept =
-            |(of, write): &(_, Arc<Write>)| !is_refused(of) && !matches!(write.as_ref(), Write::Mark(_));
+        let kept = |(of, write): &(_, Arc<Write>)| !is_refused(of) && !matches!(write.as_ref(), Write::Mark(_));
         self.gathered.writes = writes.into_iter().filter(kept).collect();
         for (of, effect) in batch.effects.into_iter().chain(later.effects) {
             let of_refused = is_refused(&of);

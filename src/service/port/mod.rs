@@ -24,8 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use applications::{Network, NoNetwork};
 
-use crate::engine::tserver::{DnConfig, TServerConfig, Tristate};
 use crate::engine::Priority;
+use crate::engine::tserver::{DnConfig, TServerConfig, Tristate};
 use crate::message::AppDbid;
 use crate::message::CommDnMessage;
 use crate::message::Envelope;
