@@ -3,6 +3,7 @@
 pub mod access;
 mod config;
 mod config_check;
+pub mod confined;
 pub mod dnc;
 pub mod gateway;
 mod health;
