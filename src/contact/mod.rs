@@ -10,6 +10,8 @@
 pub mod chain;
 pub mod csv;
 mod decide;
+#[cfg(feature = "app")]
+pub mod dialler;
 mod draft;
 pub mod formula;
 mod mapping;
@@ -18,6 +20,8 @@ pub mod phone;
 mod profile;
 mod record;
 mod report;
+#[cfg(feature = "app")]
+pub mod ucs;
 
 pub use decide::{Decision, OrganisationDecision, Rules, decide, decide_organisation, keys_of, match_order};
 pub use draft::{Draft, FollowUp, KeyKind, KeyValue, OrganisationDraft, keys_of_draft};
