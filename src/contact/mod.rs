@@ -17,18 +17,22 @@ pub mod formula;
 mod mapping;
 mod outcome;
 pub mod phone;
+pub mod policy;
 mod profile;
 mod record;
 mod report;
 #[cfg(feature = "app")]
 pub mod ucs;
+mod words;
 
 pub use decide::{Decision, OrganisationDecision, Rules, decide, decide_organisation, keys_of, match_order};
 pub use draft::{Draft, FollowUp, KeyKind, KeyValue, OrganisationDraft, keys_of_draft};
 pub use mapping::{Mapping, MappingError};
-pub use outcome::{OutcomeWriter, RejectWriter};
+pub use outcome::{OutcomeWriter, REJECT_COLUMNS, RejectWriter};
+pub use policy::{FieldKind, FieldRule};
 pub use profile::{
     DncPolicy, EmptyPolicy, ImportProfile, MatchKey, MatchScope, OnMatch, PhonePolicy, Ragged, SourceKind,
 };
 pub use record::{CallingList, Contact, ExternalId, Organisation, Phone, PhoneColumn, PhoneType};
 pub use report::{Code, Counts, Outcome, RecordReport, Remark, Severity};
+pub use words::UnknownWord;

@@ -1,7 +1,11 @@
 //! How a file becomes contacts: everything that a user may choose (specification 1 and 1.1).
 
+use super::words::words;
+
 /// All choices of an import. Saved profiles, flags and the settings of the four systems end here.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "app", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "app", serde(default))]
 pub struct ImportProfile {
     /// Its name; empty = not saved.
     pub name: String,
@@ -69,27 +73,32 @@ pub struct ImportProfile {
     pub atomic: bool,
     /// The list, by name.
     pub target_list: Option<String>,
+    /// What attributes must be.
+    pub rules: Vec<super::FieldRule>,
 }
 
-/// A system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SourceKind {
-    /// Our own interface.
-    Native,
-    /// A: contact lists of Genesys Cloud.
-    GenesysCloud,
-    /// B: external contacts, the new flow.
-    External,
-    /// B: the classic flow.
-    Classic,
-    /// C: profiles of UCS.
-    Ucs,
-    /// D: jtel.
-    Jtel,
+words! {
+    /// A system.
+    SourceKind {
+        /// Our own interface.
+        Native = "native",
+        /// A: contact lists of Genesys Cloud.
+        GenesysCloud = "genesys_cloud",
+        /// B: external contacts, the new flow.
+        External = "external",
+        /// B: the classic flow.
+        Classic = "classic",
+        /// C: profiles of UCS.
+        Ucs = "ucs",
+        /// D: jtel.
+        Jtel = "jtel",
+    }
 }
 
 /// What a contact is found by. An empty value never matches.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "app", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "app", serde(rename_all = "snake_case"))]
 pub enum MatchKey {
     /// Its id.
     Id,
@@ -106,70 +115,116 @@ pub enum MatchKey {
         /// All of them must have a value and be equal.
         attributes: Vec<String>,
     },
-    /// Organisations only: their external id.
-    Organisation,
 }
 
-/// What a hit does (specification 1.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnMatch {
-    /// Nothing is looked for.
-    CreateAlways,
-    /// The record is passed over; several hits are an error.
-    Skip,
-    /// The contact takes the record's values; several hits are an error.
-    Overwrite,
-    /// The first hit takes the record's values.
-    UpdateFirst,
-    /// All hits become one contact.
-    MergeAll,
+words! {
+    /// What a hit does (specification 1.1).
+    OnMatch {
+        /// Nothing is looked for.
+        CreateAlways = "create_always",
+        /// The record is passed over; several hits are an error.
+        Skip = "skip",
+        /// The contact takes the record's values; several hits are an error.
+        Overwrite = "overwrite",
+        /// The first hit takes the record's values.
+        UpdateFirst = "update_first",
+        /// All hits become one contact.
+        MergeAll = "merge_all",
+    }
 }
 
-/// Where is looked for hits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MatchScope {
-    /// In the list.
-    List,
-    /// In all lists and outside of them.
-    Tenant,
+words! {
+    /// Where is looked for hits.
+    MatchScope {
+        /// In the list.
+        List = "list",
+        /// In all lists and outside of them.
+        Tenant = "tenant",
+    }
 }
 
-/// What an empty cell does on an update.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EmptyPolicy {
-    /// The value stays.
-    Keep,
-    /// The value goes.
-    Clear,
+words! {
+    /// What an empty cell does on an update.
+    EmptyPolicy {
+        /// The value stays.
+        Keep = "keep",
+        /// The value goes.
+        Clear = "clear",
+    }
 }
 
-/// What is done with a phone that cannot be made E.164.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PhonePolicy {
-    /// The record fails.
-    Require,
-    /// It is kept, and not dialed.
-    Warn,
-    /// It is kept, and dialed as it is.
-    AsIs,
+words! {
+    /// What is done with a phone that cannot be made E.164.
+    PhonePolicy {
+        /// The record fails.
+        Require = "require",
+        /// It is kept, and not dialed.
+        Warn = "warn",
+        /// It is kept, and dialed as it is.
+        AsIs = "asis",
+    }
 }
 
-/// What is done with who must not be called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DncPolicy {
-    /// Stored, and never dialed.
-    NoCall,
-    /// Passed over.
-    Skip,
-    /// The record fails.
-    Error,
+words! {
+    /// What is done with who must not be called.
+    DncPolicy {
+        /// Stored, and never dialed.
+        NoCall = "nocall",
+        /// Passed over.
+        Skip = "skip",
+        /// The record fails.
+        Error = "error",
+    }
 }
 
-/// Records whose cells are not as many as the header's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ragged {
-    /// The record fails.
-    Error,
-    /// Short ones are filled with empty cells; empty cells too many are dropped.
-    Pad,
+words! {
+    /// Records whose cells are not as many as the header's.
+    Ragged {
+        /// The record fails.
+        Error = "error",
+        /// Short ones are filled with empty cells; empty cells too many are dropped.
+        Pad = "pad",
+    }
+}
+
+impl Default for ImportProfile {
+    /// Our own interface, without keys.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            source: SourceKind::Native,
+            mapping: Vec::new(),
+            ignored: Vec::new(),
+            only_mapped: false,
+            id_column: None,
+            callable_column: None,
+            phone_columns: Vec::new(),
+            email_columns: Vec::new(),
+            tz_column: None,
+            country_column: None,
+            external_source: String::new(),
+            match_keys: Vec::new(),
+            on_match: OnMatch::CreateAlways,
+            scope: MatchScope::List,
+            empty: EmptyPolicy::Keep,
+            replace_whole: false,
+            trim: true,
+            phones: PhonePolicy::Require,
+            default_country: String::new(),
+            plusless: false,
+            phone_required: true,
+            dnc: DncPolicy::NoCall,
+            encoding: "auto".to_owned(),
+            delimiter: None,
+            ragged: Ragged::Error,
+            max_errors: None,
+            max_error_share: None,
+            start_from: 1,
+            from_export: false,
+            clear_system_data: false,
+            atomic: false,
+            target_list: None,
+            rules: Vec::new(),
+        }
+    }
 }

@@ -1,7 +1,11 @@
-//! The objects that all interfaces share (specification of contacts, section 1).
+//! The objects that all interfaces share (specification of contacts, section 1). What people are called and where they
+//! are reached is not in the `Debug` text of any of them, so that no log can hold it.
+
+use std::fmt;
 
 /// A calling list, as an import sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "app", derive(serde::Serialize, serde::Deserialize))]
 pub struct CallingList {
     /// Store-wide integer; what jtel calls `DiallerCampaignsID`. 0 = not stored yet.
     pub number: i64,
@@ -35,12 +39,15 @@ pub struct CallingList {
     pub chain_n_base: i32,
     /// Goes up with every change of the settings.
     pub version: i64,
+    /// What values of columns must be.
+    pub rules: Vec<super::FieldRule>,
     /// Settings of other systems that decide nothing here, as JSON, so that they are given back as they came.
     pub extra: String,
 }
 
 /// A column with phones.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "app", derive(serde::Serialize, serde::Deserialize))]
 pub struct PhoneColumn {
     /// Its name.
     pub column: String,
@@ -90,7 +97,7 @@ impl PhoneType {
 }
 
 /// One person, in one calling list or in none.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Contact {
     /// Store-wide integer in the order of creation, and the `chain_id` of its chain; `DiallerContactsID`. 0 = new.
     pub number: i64,
@@ -121,7 +128,7 @@ pub struct Contact {
 }
 
 /// What another system calls a contact or an organisation.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ExternalId {
     /// The system.
     pub source: String,
@@ -130,7 +137,7 @@ pub struct ExternalId {
 }
 
 /// One phone of a contact.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Phone {
     /// The attribute that holds it.
     pub column: String,
@@ -157,7 +164,7 @@ impl Phone {
 }
 
 /// A company.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Organisation {
     /// Store-wide integer; 0 = new.
     pub number: i64,
@@ -167,4 +174,70 @@ pub struct Organisation {
     pub name: String,
     /// By name, in order.
     pub attributes: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Contact {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = out.debug_struct("Contact");
+        shown.field("number", &self.number).field("list", &self.list).field("callable", &self.callable);
+        shown.field("phones", &self.phones).field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Phone {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = out.debug_struct("Phone");
+        shown.field("column", &self.column).field("index", &self.index).field("read", &self.e164.is_some());
+        shown.field("callable", &self.callable).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ExternalId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("ExternalId").field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Organisation {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Organisation").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_text_holds_nobody() {
+        let contact = Contact {
+            number: 7,
+            list: Some(1),
+            id: "id-of-john".to_owned(),
+            external_ids: vec![ExternalId { source: "crm".to_owned(), value: "value-of-john".to_owned() }],
+            attributes: vec![("first_name".to_owned(), "john".to_owned())],
+            callable: true,
+            phones: vec![Phone {
+                raw: "+420777888777".to_owned(),
+                e164: Some("+420777888777".to_owned()),
+                ..Phone::default()
+            }],
+            organisation: None,
+            customer_id: "customer-of-john".to_owned(),
+            version: 1,
+            job: None,
+            created_at: 0,
+            updated_at: 0,
+        };
+        let text = format!("{contact:?} {:?}", contact.external_ids);
+        assert!(text.contains("number: 7") && !text.contains("john") && !text.contains("777"), "{text}");
+    }
+
+    #[test]
+    fn words_of_phones_have_their_numbers() {
+        for (word, number) in [("home", 1), ("Work", 2), ("work_with_extension", 3), ("cell", 4), ("MOBILE", 4)] {
+            assert_eq!(PhoneType::from_word(word).map(PhoneType::number), Some(number), "{word}");
+        }
+        assert_eq!(PhoneType::from_word("fax"), None);
+    }
 }

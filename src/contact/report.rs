@@ -1,85 +1,65 @@
 //! What became of each record, and the law of their numbers (specification 1.3 and 4.3).
 
-/// What became of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// A contact came.
-    Created,
-    /// A contact changed.
-    Updated,
-    /// It was there already, all of it.
-    Unchanged,
-    /// It was there and is left.
-    Skipped,
-    /// A contact went.
-    Deleted,
-    /// Nothing of it is stored.
-    Failed,
-    /// Behind a stop.
-    NotReached,
+use super::words::words;
+
+words! {
+    /// What became of a record.
+    Outcome {
+        /// A contact came.
+        Created = "created",
+        /// A contact changed.
+        Updated = "updated",
+        /// It was there already, all of it.
+        Unchanged = "unchanged",
+        /// It was there and is left.
+        Skipped = "skipped",
+        /// A contact went.
+        Deleted = "deleted",
+        /// Nothing of it is stored.
+        Failed = "failed",
+        /// Behind a stop.
+        NotReached = "not-reached",
+    }
 }
 
-/// Which rule a record met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Code {
-    /// `ragged`
-    Ragged,
-    /// `bad-encoding`
-    BadEncoding,
-    /// `nul-byte`
-    NulByte,
-    /// `field-too-long`
-    FieldTooLong,
-    /// `record-too-long`
-    RecordTooLong,
-    /// `unterminated-quote`
-    UnterminatedQuote,
-    /// `missing-required`
-    MissingRequired,
-    /// `missing-key`
-    MissingKey,
-    /// `too-long`
-    TooLong,
-    /// `bad-phone`
-    BadPhone,
-    /// `no-phone`
-    NoPhone,
-    /// `bad-email`
-    BadEmail,
-    /// `bad-callable`
-    BadCallable,
-    /// `bad-number`
-    BadNumber,
-    /// `bad-date`
-    BadDate,
-    /// `bad-url`
-    BadUrl,
-    /// `org-without-id`
-    OrgWithoutId,
-    /// `ambiguous`
-    Ambiguous,
-    /// `in-use`
-    InUse,
-    /// `unknown-id`
-    UnknownId,
-    /// `dnc`
-    Dnc,
-    /// `type`
-    Type,
-    /// `remote`
-    Remote,
-    /// `outcome-unknown`
-    OutcomeUnknown,
-    /// `dnc-phone`, a warning
-    DncPhone,
-    /// `dnc-customer`, a warning
-    DncCustomer,
-    /// `both-list-ids`, a warning
-    BothListIds,
-    /// `ignored-column`, a warning
-    IgnoredColumn,
-    /// `encoding-guessed`, a warning
-    EncodingGuessed,
+words! {
+    /// Which rule a record met.
+    Code {
+        Ragged = "ragged",
+        BadEncoding = "bad-encoding",
+        NulByte = "nul-byte",
+        FieldTooLong = "field-too-long",
+        RecordTooLong = "record-too-long",
+        UnterminatedQuote = "unterminated-quote",
+        MissingRequired = "missing-required",
+        MissingKey = "missing-key",
+        TooLong = "too-long",
+        BadPhone = "bad-phone",
+        NoPhone = "no-phone",
+        BadEmail = "bad-email",
+        BadCallable = "bad-callable",
+        BadNumber = "bad-number",
+        BadDate = "bad-date",
+        BadUrl = "bad-url",
+        OrgWithoutId = "org-without-id",
+        Ambiguous = "ambiguous",
+        InUse = "in-use",
+        UnknownId = "unknown-id",
+        Dnc = "dnc",
+        Type = "type",
+        Remote = "remote",
+        OutcomeUnknown = "outcome-unknown",
+        /// A warning:
+        DncPhone = "dnc-phone",
+        /// A warning:
+        DncCustomer = "dnc-customer",
+        /// A warning:
+        BothListIds = "both-list-ids",
+        /// A warning:
+        IgnoredColumn = "ignored-column",
+        /// A warning:
+        EncodingGuessed = "encoding-guessed",
+    }
 }
 
 /// Whether a remark ends its record.
@@ -102,6 +82,20 @@ pub struct Remark {
     pub column: String,
     /// What was found, what was wanted.
     pub message: String,
+}
+
+impl Remark {
+    /// One that fails its record.
+    #[must_use]
+    pub fn error(code: Code, column: &str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, code, column: column.to_owned(), message: message.into() }
+    }
+
+    /// One that does not.
+    #[must_use]
+    pub fn warning(code: Code, column: &str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, column, message) }
+    }
 }
 
 /// A record's row in the outcome file.
@@ -167,5 +161,53 @@ impl Counts {
             self.not_reached,
         ];
         all.into_iter().fold(0, u64::saturating_add)
+    }
+
+    /// Counts one record, and its warnings.
+    pub fn add(&mut self, outcome: Outcome, remarks: &[Remark]) {
+        let count = match outcome {
+            Outcome::Created => &mut self.created,
+            Outcome::Updated => &mut self.updated,
+            Outcome::Unchanged => &mut self.unchanged,
+            Outcome::Skipped => &mut self.skipped,
+            Outcome::Deleted => &mut self.deleted,
+            Outcome::Failed => &mut self.failed,
+            Outcome::NotReached => &mut self.not_reached,
+        };
+        *count = count.saturating_add(1);
+        let warnings = remarks.iter().filter(|remark| remark.severity == Severity::Warning);
+        self.warnings = self.warnings.saturating_add(u64::try_from(warnings.count()).unwrap_or(u64::MAX));
+    }
+
+    /// What B calls imported: created, updated and unchanged.
+    #[must_use]
+    pub fn imported(&self) -> u64 {
+        self.created.saturating_add(self.updated).saturating_add(self.unchanged)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_found_again() {
+        for code in Code::ALL {
+            assert_eq!(code.to_string().parse(), Ok(*code));
+        }
+        for outcome in Outcome::ALL {
+            assert_eq!(outcome.to_string().parse(), Ok(*outcome));
+        }
+        let error = "gone".parse::<Outcome>().unwrap_err().to_string();
+        assert!(error.starts_with("expected one of created, updated,") && error.ends_with("found \"gone\""), "{error}");
+    }
+
+    #[test]
+    fn every_outcome_counts_as_one_record() {
+        let mut counts = Counts::default();
+        for outcome in Outcome::ALL {
+            counts.add(*outcome, &[Remark::warning(Code::NoPhone, "", "no phone")]);
+        }
+        assert_eq!((counts.records(), counts.imported(), counts.warnings), (7, 3, 7));
     }
 }

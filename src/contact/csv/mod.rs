@@ -3,8 +3,9 @@
 mod encoding;
 mod framer;
 mod header;
+mod text;
 
-pub use encoding::{Charset, EncodingVerdict};
+pub use encoding::Charset;
 pub use framer::{Cells, Cursor, Framer, Item, Row};
 pub use header::{Header, HeaderRules};
 
@@ -93,19 +94,74 @@ pub enum FileError {
     },
 }
 
-/// Finds out how a file is to be read. `sample` is its first 1 MiB (less only when `whole`); `encoding` is `auto` or a
-/// label; `delimiter` `None` = found out.
+/// Bytes that [`find_format`] wants.
+pub const SAMPLE_BYTES: usize = 1 << 20;
+
+/// Bytes as the framer gives them, back in the characters of their file. Text of ours may come this way too; letters that
+/// the file's characters lack become numeric references.
+pub(super) fn to_charset(charset: Charset, bytes: &[u8], out: &mut Vec<u8>) {
+    match charset {
+        Charset::Utf8 => out.extend_from_slice(bytes),
+        Charset::Utf16Le => encoding::narrow(bytes, true, out),
+        Charset::Utf16Be => encoding::narrow(bytes, false, out),
+        Charset::Other(encoding) => {
+            out.extend_from_slice(&encoding.encode(std::str::from_utf8(bytes).unwrap_or_default()).0);
+        }
+    }
+}
+
+/// Records behind the header that decide about the delimiter.
+const DELIMITER_RECORDS: usize = 10;
+
+/// Finds out how a file is to be read. `sample` is its first [`SAMPLE_BYTES`] (less only when `whole`); `encoding` is
+/// `auto` or a label; `delimiter` `None` = found out.
 ///
 /// # Errors
 /// [`FileError`]
-pub fn find_format(
-    _sample: &[u8],
-    _whole: bool,
-    _encoding: &str,
-    _delimiter: Option<char>,
-) -> Result<Format, FileError> {
-    todo!()
+pub fn find_format(sample: &[u8], whole: bool, encoding: &str, delimiter: Option<char>) -> Result<Format, FileError> {
+    let (charset, bom, guessed) = encoding::find(sample, whole, encoding)?;
+    let format = Format { charset, bom, guessed, delimiter: b',' };
+    match delimiter {
+        Some(given) => Ok(Format { delimiter: usable_delimiter(given, charset)?, ..format }),
+        None => Ok(Format { delimiter: find_delimiter(sample, whole, format), ..format }),
+    }
 }
 
-/// Bytes that [`find_format`] wants.
-pub const SAMPLE_BYTES: usize = 1 << 20;
+fn usable_delimiter(given: char, charset: Charset) -> Result<u8, FileError> {
+    let wrong = || FileError::Delimiter(given);
+    let byte = u8::try_from(given).ok().filter(u8::is_ascii).ok_or_else(wrong)?;
+    // The second byte of a letter may look like one of these.
+    let is_half = matches!(charset, Charset::Other(encoding) if !encoding.is_single_byte()) && byte >= 0x30;
+    if matches!(byte, b'"' | b'\r' | b'\n' | 0) || is_half { Err(wrong()) } else { Ok(byte) }
+}
+
+/// The one that gives header and first records the same number of cells above 1; several: comma. When there is none,
+/// the one that does so for more than half of the records, since some of them may be short.
+fn find_delimiter(sample: &[u8], whole: bool, format: Format) -> u8 {
+    let fits = [b',', b';', b'\t', b'|'].map(|delimiter| {
+        let mut framer = Framer::new(Format { delimiter, ..format }, Limits::NATIVE);
+        framer.push(sample);
+        if whole {
+            framer.finish();
+        }
+        let mut counts = Vec::new();
+        while counts.len() <= DELIMITER_RECORDS
+            && let Item::Row(row) = framer.next()
+        {
+            // What cannot be read says nothing about delimiters.
+            counts.extend(row.cells.ok().map(|cells| cells.len()));
+        }
+        let header = counts.first().copied().filter(|columns| *columns > 1);
+        let equal = counts.iter().skip(1).filter(|count| Some(**count) == header).count();
+        let records = counts.len().saturating_sub(1);
+        (delimiter, header.is_some() && equal == records, header.is_some() && equal > records.saturating_sub(equal))
+    });
+    let only = |fits: &mut dyn Iterator<Item = u8>| fits.next().filter(|_| fits.next().is_none());
+    let all = || fits.iter().filter(|fit| fit.1).map(|fit| fit.0);
+    let most = || fits.iter().filter(|fit| fit.2).map(|fit| fit.0);
+    let found = if all().next().is_some() { only(&mut all()) } else { only(&mut most()) };
+    found.unwrap_or(b',')
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! Bytes of cells to text, and where each cell lies in it.
+
+use super::encoding::Charset;
+
+/// Where the cells of a record lie.
+#[derive(Debug, Default)]
+pub(super) struct Spans {
+    /// From, to; no more than `keep`.
+    pub(super) list: Vec<(usize, usize)>,
+    /// Cells that are kept.
+    pub(super) keep: usize,
+    /// All cells.
+    pub(super) count: usize,
+    /// A cell that is not kept has a text.
+    pub(super) surplus_filled: bool,
+    /// Bytes of text, and cells, that csv-core wrote.
+    pub(super) text: usize,
+    pub(super) ends: usize,
+}
+
+impl Spans {
+    fn clear(&mut self) {
+        self.list.clear();
+        (self.count, self.surplus_filled) = (0, false);
+    }
+
+    fn add(&mut self, from: usize, to: usize) {
+        if self.count < self.keep {
+            self.list.push((from, to));
+        } else {
+            self.surplus_filled |= to > from;
+        }
+        self.count = self.count.saturating_add(1);
+    }
+
+    pub(super) fn at_delimiters(&mut self, delimiters: impl Iterator<Item = usize>, len: usize) {
+        self.clear();
+        let mut from = 0;
+        for at in delimiters {
+            self.add(from, at);
+            from = at.saturating_add(1);
+        }
+        self.add(from, len);
+    }
+
+    pub(super) fn at_ends(&mut self, ends: &[usize]) {
+        self.clear();
+        let mut from = 0;
+        for end in ends {
+            self.add(from, *end);
+            from = *end;
+        }
+    }
+
+    pub(super) fn longer_than(&self, limit: usize) -> Option<usize> {
+        self.list.iter().position(|(from, to)| to.saturating_sub(*from) > limit)
+    }
+}
+
+/// A record: its bytes, and those of its cells, which are the same when it has no quotes.
+pub(super) struct Text<'a> {
+    pub(super) raw: &'a [u8],
+    pub(super) cells: &'a [u8],
+}
+
+impl<'a> Text<'a> {
+    /// The text of the cells; the spans are moved where characters have other lengths. Else the place in `raw` of the
+    /// first byte that is no character.
+    pub(super) fn decode(self, charset: Charset, spans: &mut Spans, decoded: &'a mut String) -> Result<&'a str, usize> {
+        let Charset::Other(encoding) = charset else {
+            // The cells alone would not do: halves of a character may meet where a quote was between them.
+            let text = std::str::from_utf8(self.raw).map_err(|error| error.valid_up_to())?;
+            if std::ptr::eq(self.raw, self.cells) {
+                return Ok(text);
+            }
+            return std::str::from_utf8(self.cells).map_err(|error| error.valid_up_to());
+        };
+        if self.raw.is_ascii() {
+            return std::str::from_utf8(self.cells).map_err(|error| error.valid_up_to());
+        }
+        decoded.clear();
+        if encoding.decode_without_bom_handling_and_without_replacement(self.raw).is_none() {
+            return Err(first_malformed(encoding, self.raw));
+        }
+        for (from, to) in &mut spans.list {
+            let cell = self.cells.get(*from..*to).unwrap_or_default();
+            let text = encoding.decode_without_bom_handling_and_without_replacement(cell).ok_or(0_usize)?;
+            *from = decoded.len();
+            decoded.push_str(&text);
+            *to = decoded.len();
+        }
+        Ok(decoded)
+    }
+}
+
+/// Where the first bytes are that are no character.
+fn first_malformed(encoding: &'static encoding_rs::Encoding, raw: &[u8]) -> usize {
+    let mut decoder = encoding.new_decoder_without_bom_handling();
+    let mut out = String::with_capacity(decoder.max_utf8_buffer_length_without_replacement(raw.len()).unwrap_or(0));
+    let (result, read) = decoder.decode_to_string_without_replacement(raw, &mut out, true);
+    match result {
+        encoding_rs::DecoderResult::Malformed(bytes, behind) => {
+            read.saturating_sub(usize::from(bytes)).saturating_sub(usize::from(behind))
+        }
+        encoding_rs::DecoderResult::InputEmpty | encoding_rs::DecoderResult::OutputFull => read,
+    }
+}

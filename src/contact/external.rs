@@ -1,0 +1,1 @@
+//! NOTE FROM THE LEAD: the four dialect files (genesys_cloud, external, profile_ucs, dialler) are now written by other helpers in their own branches. Leave them out of this branch; delete this stub; go on with csv, mapping, phone, policy, decide, chain, outcome, formula.
