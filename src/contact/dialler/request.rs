@@ -10,7 +10,7 @@ use crate::contact::phone::PhoneReader;
 use crate::contact::policy::longer_than;
 use crate::contact::{
     Code, Draft, EmptyPolicy, FollowUp, ImportProfile, MatchKey, MatchScope, OnMatch, Phone, PhonePolicy, Remark,
-    SourceKind,
+    SourceKind, apply_phone,
 };
 
 /// How a request names its campaign: one of them, or both.
@@ -75,33 +75,28 @@ impl Submission {
             record: 1,
             line: 1,
             key: user_data.to_owned(),
-            attributes: self.values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+            attributes: self.attributes(),
             has_contact: true,
             customer_id: Some(user_data.to_owned()).filter(|data| !data.is_empty()),
             follow_up: self.follow_up(zone)?,
             ..Draft::default()
         };
         for column in PHONES {
-            let raw = self.value(column);
-            let read = if raw.is_empty() { None } else { phones.read(raw, "") };
-            if read.is_none() && !raw.is_empty() {
-                let message = "cannot be made E.164, kept as it is";
-                draft.remarks.push(Remark::warning(Code::BadPhone, column, message));
-            }
-            draft.phones.push(Phone {
-                column: column.to_owned(),
-                raw: raw.to_owned(),
-                callable: read.is_some(),
-                extension: read.as_ref().and_then(|read| read.extension.clone()),
-                e164: read.map(|read| read.e164),
-                ..Phone::default()
-            });
+            let mut phone = Phone { column: column.to_owned(), ..Phone::default() };
+            apply_phone(&mut phone, self.value(column), "", &phones, PhonePolicy::Warn, column, &mut draft.remarks);
+            draft.phones.push(phone);
         }
         for key in &self.ignored {
             let shown: String = key.chars().filter(|c| !c.is_control()).take(64).collect();
             draft.remarks.push(Remark::warning(Code::IgnoredColumn, &shown, "no such field"));
         }
         Ok(draft)
+    }
+
+    /// Everything but the phones.
+    fn attributes(&self) -> Vec<(String, String)> {
+        let all = self.values.iter().filter(|(name, _)| !PHONES.contains(name));
+        all.map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
     }
 
     fn follow_up(&self, zone: &TimeZone) -> Result<FollowUp, Refusal> {
@@ -126,10 +121,9 @@ impl Submission {
 /// The choices of an import by D.
 #[must_use]
 pub fn profile(overwrite: bool, plusless: bool, default_country: &str) -> ImportProfile {
-    let key = MatchKey::Attributes { name: USER_DATA.to_owned(), attributes: vec![USER_DATA.to_owned()] };
     ImportProfile {
         source: SourceKind::Jtel,
-        match_keys: if overwrite { vec![key] } else { Vec::new() },
+        match_keys: if overwrite { vec![MatchKey::Customer] } else { Vec::new() },
         on_match: if overwrite { OnMatch::Overwrite } else { OnMatch::CreateAlways },
         scope: MatchScope::List,
         empty: EmptyPolicy::Clear,
@@ -202,7 +196,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::contact::phone::PlainOnly;
+    use crate::contact::phone::NumberingPlans;
 
     fn least() -> Value {
         json!({"DiallerCampaignsID": 538, "Name": "Name", "PhoneNumber3": "+49199123456789"})
@@ -217,7 +211,7 @@ mod tests {
     }
 
     fn draft(submission: &Submission, zone: &str) -> Draft {
-        let reader = PhoneReader { library: &PlainOnly, default_country: "", plusless: true };
+        let reader = PhoneReader { library: &NumberingPlans, default_country: "", plusless: true };
         submission.draft(&TimeZone::get(zone).unwrap(), reader).unwrap()
     }
 
@@ -303,7 +297,7 @@ mod tests {
         assert_eq!(phones[0], ("PhoneNumber1", None, false));
         assert_eq!(phones[1], ("49199123456789", Some("+49199123456789"), true));
         assert_eq!(phones[2], ("+49199123456789", Some("+49199123456789"), true));
-        assert_eq!((phones.len(), phones[3]), (6, ("", None, false)));
+        assert_eq!((phones.len(), phones[3]), (6, ("", None, true)));
         let remarks: Vec<(Code, &str)> = draft.remarks.iter().map(|r| (r.code, r.column.as_str())).collect();
         assert_eq!(remarks, [(Code::BadPhone, "PhoneNumber1"), (Code::IgnoredColumn, "Nonsense")]);
         assert!(draft.error().is_none() && draft.attributes.contains(&("Amount".into(), "0.0".into())));

@@ -1,7 +1,9 @@
 //! What the columns of a file are: the header in the words of C, against what was defined.
 
 use super::schema::{same, shortened};
-use super::{Attribute, AttributeType, Fault, IdKey, Metadata, Request};
+use serde_json::Value;
+
+use super::{Attribute, AttributeType, Fault, IdKey, Metadata, Origin, Request};
 use crate::contact::{
     DncPolicy, EmptyPolicy, FieldKind, FieldRule, ImportProfile, MatchKey, MatchScope, OnMatch, PhoneColumn,
     PhonePolicy, Ragged, SourceKind,
@@ -46,7 +48,7 @@ impl Place {
         match self {
             Self::Tenant => TENANT.to_owned(),
             Self::Segment => SEGMENT.to_owned(),
-            Self::Profile { attribute, index: 1 } => attribute.clone(),
+            Self::Profile { attribute, index: 1 } if !same(attribute, PHONE) => attribute.clone(),
             Self::Profile { attribute, index } => format!("{attribute}[{index}]"),
             Self::Extension { extension, attribute } => format!("{extension}.{attribute}"),
         }
@@ -91,25 +93,20 @@ impl Layout {
         self.columns.iter().any(|(_, place, _)| matches!(place, Place::Extension { .. }))
     }
 
-    /// Columns of phones in the order of the chain: by the number of the value, wherever they stand in the file.
+    /// The attribute that holds phones, when the file has values of it. Their order in the chain is that of their numbers.
     #[must_use]
-    pub fn phones(&self) -> Vec<PhoneColumn> {
-        let mut found: Vec<(u32, String)> = Vec::new();
-        for (_, place, _) in &self.columns {
-            if let Place::Profile { attribute, index } = place
-                && same(attribute, PHONE)
-            {
-                found.push((*index, place.path()));
-            }
-        }
-        found.sort();
-        let column = |(_, column)| PhoneColumn { column, kind: String::new(), time_zone_column: None };
-        found.into_iter().map(column).collect()
+    pub fn phones(&self) -> Option<PhoneColumn> {
+        let phone = |place: &Place| match place {
+            Place::Profile { attribute, .. } if same(attribute, PHONE) => Some(attribute.clone()),
+            _ => None,
+        };
+        let column = self.columns.iter().find_map(|(_, place, _)| phone(place))?;
+        Some(PhoneColumn { column, kind: String::new(), time_zone_column: None })
     }
 
     /// The choices of an import of this file: blanks are data, empty cells carry no value, phones are taken as they are.
     #[must_use]
-    pub fn profile(&self, request: &Request, key: Option<&IdKey>) -> ImportProfile {
+    pub fn profile(&self, request: &Request, origin: &Origin, key: Option<&IdKey>, metadata: &Metadata) -> ImportProfile {
         let rename = |(name, place, _): &(String, Place, Option<FieldRule>)| {
             let path = place.path();
             (*name != path).then(|| (name.clone(), path))
@@ -119,7 +116,7 @@ impl Layout {
         ImportProfile {
             source: SourceKind::Ucs,
             mapping: self.columns.iter().filter_map(rename).collect(),
-            phone_columns: self.phones(),
+            phone_columns: self.phones().into_iter().collect(),
             match_keys: key.map(match_key).into_iter().collect(),
             on_match: if key.is_some() { OnMatch::Skip } else { OnMatch::CreateAlways },
             scope: MatchScope::Tenant,
@@ -134,8 +131,45 @@ impl Layout {
             max_errors: request.max_errors,
             start_from: request.start_from,
             rules: self.columns.iter().filter_map(|(_, _, rule)| rule.clone()).collect(),
+            defaults: self.defaults(origin, metadata),
             ..ImportProfile::default()
         }
+    }
+
+    /// What stands where a file gives no value: tenant and segment of the call, and the schema's defaults. An extension
+    /// that the file does not have is not made of defaults.
+    fn defaults(&self, origin: &Origin, metadata: &Metadata) -> Vec<(String, String)> {
+        let mut all = vec![
+            (Place::Tenant.path(), origin.tenant.to_string()),
+            (Place::Segment.path(), origin.segment.clone()),
+        ];
+        let attributes = metadata.schema.iter().flat_map(|schema| &schema.attributes);
+        for attribute in attributes.filter(|attribute| !same(&attribute.name, PHONE)) {
+            let place = Place::Profile { attribute: attribute.name.clone(), index: 1 };
+            all.extend(default_text(attribute).map(|text| (place.path(), text)));
+        }
+        for extension in &metadata.extensions {
+            let here = |place: &Place| matches!(place, Place::Extension { extension: name, .. } if *name == extension.name);
+            if !self.columns.iter().any(|(_, place, _)| here(place)) {
+                continue;
+            }
+            for attribute in &extension.attributes {
+                let place =
+                    Place::Extension { extension: extension.name.clone(), attribute: attribute.name.clone() };
+                all.extend(default_text(attribute).map(|text| (place.path(), text)));
+            }
+        }
+        all
+    }
+}
+
+/// A default of the schema as text.
+fn default_text(attribute: &Attribute) -> Option<String> {
+    match attribute.default.as_ref()? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }
 
@@ -204,11 +238,12 @@ mod tests {
     fn metadata() -> Metadata {
         let mut metadata = Metadata::default();
         let profile = json!([{"name": "FirstName"}, {"name": "LastName", "mandatory": true, "length": 64},
-            {"name": "PhoneNumber"}, {"name": "EmailAddress"}, {"name": "Age", "type": "integer"}]);
+            {"name": "PhoneNumber"}, {"name": "EmailAddress"}, {"name": "Age", "type": "integer"},
+            {"name": "Title", "default": "none"}]);
         metadata.define_profile(&profile).unwrap();
         let attributes = ["PostCode", "Address", "County", "City", "Country"].map(|name| json!({"name": name}));
         let mut attributes = attributes.to_vec();
-        attributes.push(json!({"name": "AddressType", "type": "integer"}));
+        attributes.push(json!({"name": "AddressType", "type": "integer", "default": 0}));
         let address = json!({"name": "Address", "type": "single-valued", "attributes": attributes});
         metadata.define_extension(&address).unwrap();
         metadata.define_key(&json!({"name": "Email", "attributes": ["EmailAddress"]})).unwrap();
@@ -230,28 +265,33 @@ mod tests {
     fn the_header_of_the_sample_is_understood() {
         let layout = read(SAMPLE).unwrap();
         let paths: Vec<String> = layout.columns.iter().map(|(_, place, _)| place.path()).collect();
-        assert_eq!(paths[4..6], ["PhoneNumber[2]", "PhoneNumber"]);
+        assert_eq!(paths[4..6], ["PhoneNumber[2]", "PhoneNumber[1]"]);
         assert_eq!(paths[11], "Address.City");
         assert!(layout.has_extensions() && !read("FirstName").unwrap().has_extensions());
-        let phones: Vec<String> = layout.phones().into_iter().map(|phone| phone.column).collect();
-        assert_eq!(phones, ["PhoneNumber", "PhoneNumber[2]"], "by number, not by place in the file");
+        assert_eq!(layout.phones().unwrap().column, "PhoneNumber");
+        assert_eq!(read("FirstName").unwrap().phones(), None);
     }
 
     #[test]
     fn the_choices_are_those_of_c() {
-        let layout = read("PhoneNumber[7],PhoneNumber[1],emailaddress,LastName,TenantId,Age").unwrap();
-        let profile = layout.profile(&request(), metadata().key("email"));
+        let layout = read("PhoneNumber[7],PhoneNumber,emailaddress[1],LastName,TenantId,Age").unwrap();
+        let origin = Origin { tenant: 101, segment: "vip".into() };
+        let profile = layout.profile(&request(), &origin, metadata().key("email"), &metadata());
         assert!(!profile.trim && profile.empty == EmptyPolicy::Keep && profile.phones == PhonePolicy::AsIs);
         assert_eq!((profile.on_match, profile.max_errors, profile.start_from), (OnMatch::Skip, Some(3), 4));
         let email = MatchKey::Attributes { name: "ucs Email".into(), attributes: vec!["EmailAddress".into()] };
         assert_eq!(profile.match_keys, [email]);
-        let renamed = [("PhoneNumber[1]", "PhoneNumber"), ("emailaddress", "EmailAddress")];
+        let renamed = [("PhoneNumber", "PhoneNumber[1]"), ("emailaddress[1]", "EmailAddress")];
         assert_eq!(profile.mapping, renamed.map(|(from, to)| (from.to_owned(), to.to_owned())));
         let rules: Vec<&str> = profile.rules.iter().map(|rule| rule.attribute.as_str()).collect();
         assert_eq!(rules, ["LastName", "TenantId", "Age"]);
         assert!(profile.rules[0].required && profile.rules[0].max_chars == Some(64));
         assert_eq!((profile.rules[1].kind, profile.rules[1].max_chars), (FieldKind::Integer, None));
-        let without = layout.profile(&request(), None);
+        let defaults = [("TenantId", "101"), ("Segment", "vip"), ("Title", "none")];
+        assert_eq!(profile.defaults, defaults.map(|(name, text)| (name.to_owned(), text.to_owned())));
+        let with = read("Address.City").unwrap().profile(&request(), &origin, None, &metadata());
+        assert_eq!(with.defaults.last().unwrap(), &("Address.AddressType".to_owned(), "0".to_owned()));
+        let without = layout.profile(&request(), &origin, None, &metadata());
         assert_eq!((without.on_match, without.match_keys), (OnMatch::CreateAlways, vec![]));
     }
 

@@ -121,14 +121,14 @@ impl Parameters<'_> {
 
 /// Whose profiles a call is about: its headers, else the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Origin {
     /// `X-Genesys-TenantId`
     pub tenant: i64,
     /// `X-Genesys-Segment`
     pub segment: String,
 }
 
-impl Place {
+impl Origin {
     /// Reads both headers.
     ///
     /// # Errors
@@ -223,10 +223,10 @@ mod tests {
 
     #[test]
     fn headers_go_before_the_configuration() {
-        let default = Place { tenant: 1, segment: "not-applicable".into() };
-        let read = |tenant, segment| Place::read(tenant, segment, &default);
+        let default = Origin { tenant: 1, segment: "not-applicable".into() };
+        let read = |tenant, segment| Origin::read(tenant, segment, &default);
         assert_eq!(read(None, None).unwrap(), default);
-        assert_eq!(read(Some(" 101 "), Some("vip")).unwrap(), Place { tenant: 101, segment: "vip".into() });
+        assert_eq!(read(Some(" 101 "), Some("vip")).unwrap(), Origin { tenant: 101, segment: "vip".into() });
         assert_eq!(read(Some("x"), None).unwrap_err().code, 400);
     }
 }

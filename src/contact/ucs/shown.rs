@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Place;
 use super::schema::same;
-use crate::contact::Contact;
+use crate::contact::{Contact, Phone};
 
 /// `{"customer_id": ...}`
 #[must_use]
@@ -18,7 +18,9 @@ pub fn profile_id(contact: &Contact) -> Value {
 pub fn profile(contact: &Contact, extensions: &[String]) -> Value {
     let mut shown = Map::new();
     shown.insert("customer_id".into(), contact.id.clone().into());
-    let mut values: Vec<(&str, u32, &str)> = Vec::new();
+    let phone = |phone: &'_ Phone| (phone.column.as_str(), phone.index.max(1), phone.raw.as_str());
+    let mut values: Vec<(&str, u32, &str)> = contact.phones.iter().map(phone).collect();
+    values.retain(|(_, _, value)| !value.is_empty());
     for (path, value) in contact.attributes.iter().filter(|(_, value)| !value.is_empty()) {
         match path.split_once('.') {
             None => {
@@ -62,12 +64,12 @@ mod tests {
     fn values_come_in_order_of_their_number_and_extensions_when_asked_for() {
         let attributes = [
             ("FirstName", " Anna "),
-            ("PhoneNumber[3]", "3"),
-            ("PhoneNumber[2]", "2"),
-            ("PhoneNumber", ""),
+            ("EmailAddress[2]", "b"),
+            ("EmailAddress", "a"),
             ("Address.City", "Lithuania"),
             ("Segment", "s"),
         ];
+        let phone = |index, raw: &str| Phone { column: "PhoneNumber".into(), index, raw: raw.into(), ..Phone::default() };
         let contact = Contact {
             number: 1,
             list: None,
@@ -75,7 +77,7 @@ mod tests {
             external_ids: Vec::new(),
             attributes: attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
             callable: true,
-            phones: Vec::new(),
+            phones: vec![phone(3, "3"), phone(2, "2"), phone(1, "")],
             organisation: None,
             customer_id: "c".into(),
             version: 1,
@@ -84,7 +86,8 @@ mod tests {
             updated_at: 0,
         };
         assert_eq!(profile_id(&contact), json!({"customer_id": "c"}));
-        let wanted = json!({"customer_id": "c", "FirstName": " Anna ", "PhoneNumber": ["2", "3"], "Segment": "s"});
+        let wanted = json!({"customer_id": "c", "FirstName": " Anna ", "PhoneNumber": ["2", "3"],
+            "EmailAddress": ["a", "b"], "Segment": "s"});
         assert_eq!(profile(&contact, &[]), wanted);
         assert_eq!(profile(&contact, &["address".into()])["Address"], json!({"City": "Lithuania"}));
         assert_eq!(profile(&contact, &["*".into()])["Address"], json!({"City": "Lithuania"}));
