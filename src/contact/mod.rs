@@ -25,13 +25,15 @@ mod report;
 pub mod ucs;
 mod words;
 
-pub use decide::{Decision, OrganisationDecision, Rules, decide, decide_organisation, keys_of, match_order};
-pub use draft::{Draft, FollowUp, KeyKind, KeyValue, OrganisationDraft, keys_of_draft};
-pub use mapping::{Mapping, MappingError};
+pub use decide::{
+    Decision, OrganisationDecision, Rules, customer_of, decide, decide_organisation, match_order, no_phone, same_field,
+};
+pub use draft::{Draft, FollowUp, KeyKind, KeyValue, OrganisationDraft, keys_of};
+pub use mapping::{Mapping, MappingError, apply_phone};
 pub use outcome::{OutcomeWriter, REJECT_COLUMNS, RejectWriter};
 pub use policy::{FieldKind, FieldRule};
 pub use profile::{
-    DncPolicy, EmptyPolicy, ImportProfile, MatchKey, MatchScope, OnMatch, PhonePolicy, Ragged, SourceKind,
+    DncPolicy, EmptyPolicy, ImportProfile, MatchKey, MatchScope, OnMatch, PhonePolicy, Ragged, SourceKind, WrongKey,
 };
 pub use record::{CallingList, Contact, ExternalId, Organisation, Phone, PhoneColumn, PhoneType};
 pub use report::{Code, Counts, Outcome, RecordReport, Remark, Severity};

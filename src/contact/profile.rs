@@ -75,6 +75,10 @@ pub struct ImportProfile {
     pub target_list: Option<String>,
     /// What attributes must be.
     pub rules: Vec<super::FieldRule>,
+    /// (attribute, text): its value where the column is absent or the cell is empty.
+    pub defaults: Vec<(String, String)>,
+    /// Characters of any value; `None` = as the limits of the file say.
+    pub max_value_chars: Option<u32>,
 }
 
 words! {
@@ -108,6 +112,8 @@ pub enum MatchKey {
     Email,
     /// A phone in E.164.
     Phone,
+    /// What requests for a customer name it by: `UserData` of jtel.
+    Customer,
     /// Attributes that together are a key, in this order.
     Attributes {
         /// Name of the key.
@@ -115,6 +121,50 @@ pub enum MatchKey {
         /// All of them must have a value and be equal.
         attributes: Vec<String>,
     },
+}
+
+/// As `--match` takes it.
+impl std::fmt::Display for MatchKey {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Id => out.write_str("id"),
+            Self::ExternalId(source) => write!(out, "external_id:{source}"),
+            Self::Email => out.write_str("email"),
+            Self::Phone => out.write_str("phone"),
+            Self::Customer => out.write_str("customer"),
+            Self::Attributes { name, attributes } => write!(out, "key:{name}={}", attributes.join("+")),
+        }
+    }
+}
+
+/// A key that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected id, external_id:SOURCE, email, phone, customer or key:NAME=ATTRIBUTE+ATTRIBUTE, found {0:?}")]
+pub struct WrongKey(pub String);
+
+impl std::str::FromStr for MatchKey {
+    type Err = WrongKey;
+
+    fn from_str(text: &str) -> Result<Self, WrongKey> {
+        let wrong = || WrongKey(text.to_owned());
+        match text.split_once(':') {
+            None => match text {
+                "id" => Ok(Self::Id),
+                "email" => Ok(Self::Email),
+                "phone" => Ok(Self::Phone),
+                "customer" => Ok(Self::Customer),
+                _ => Err(wrong()),
+            },
+            Some(("external_id", source)) if !source.is_empty() => Ok(Self::ExternalId(source.to_owned())),
+            Some(("key", rest)) => {
+                let (name, attributes) = rest.split_once('=').unwrap_or((rest, rest));
+                let attributes: Vec<_> = attributes.split('+').map(str::to_owned).collect();
+                let full = !name.is_empty() && attributes.iter().all(|attribute| !attribute.is_empty());
+                full.then(|| Self::Attributes { name: name.to_owned(), attributes }).ok_or_else(wrong)
+            }
+            Some(_) => Err(wrong()),
+        }
+    }
 }
 
 words! {
@@ -225,6 +275,8 @@ impl Default for ImportProfile {
             atomic: false,
             target_list: None,
             rules: Vec::new(),
+            defaults: Vec::new(),
+            max_value_chars: None,
         }
     }
 }

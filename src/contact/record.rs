@@ -107,7 +107,7 @@ pub struct Contact {
     pub id: String,
     /// At most ten.
     pub external_ids: Vec<ExternalId>,
-    /// By name, in order; values are text.
+    /// By name, in order; values are text. Phones are not among them: see [`Contact::value`].
     pub attributes: Vec<(String, String)>,
     /// Whether it may be dialed at all.
     pub callable: bool,

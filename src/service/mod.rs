@@ -6,6 +6,7 @@ mod config_check;
 pub mod confined;
 pub mod dnc;
 pub mod gateway;
+pub mod import;
 mod health;
 mod hub;
 pub mod metrics;

@@ -11,12 +11,13 @@
 mod chain;
 #[cfg(test)]
 mod conformance;
+pub mod contacts;
 mod error;
 mod read;
 pub mod sqlite;
 mod write;
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use futures_util::future::BoxFuture;
 
@@ -47,6 +48,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Writes all of it in one transaction; once this resolves it is on the disk. No writes at all are a probe: one row
     /// of the store's own is written and synced.
     fn commit(&self, writes: Vec<Write>) -> Pending<Receipt>;
+
+    /// The same store, for contacts and imports.
+    fn contacts(&self) -> Arc<dyn contacts::ContactStore>;
 
     /// What was given out last, so that numbers go on from there.
     fn last_numbers(&self) -> Pending<LastNumbers>;
