@@ -3,21 +3,25 @@
 pub mod access;
 mod config;
 mod config_check;
+mod config_contacts;
 pub mod confined;
+pub mod dialler;
 pub mod dnc;
 pub mod gateway;
-pub mod import;
 mod health;
 mod hub;
+pub mod import;
 pub mod metrics;
 pub mod port;
 mod pseudonym;
 pub mod simulator;
 mod site;
+pub mod ucs;
 pub mod wall;
 
 pub use config::*;
 pub use config_check::{Finding, Severity};
+pub use config_contacts::{ImportSection, JtelSection, UcsSection};
 pub use health::Health;
 pub use hub::{Hub, Numbered, Subscription};
 pub use pseudonym::{Pseudonyms, without_numbers};

@@ -106,7 +106,13 @@ impl Layout {
 
     /// The choices of an import of this file: blanks are data, empty cells carry no value, phones are taken as they are.
     #[must_use]
-    pub fn profile(&self, request: &Request, origin: &Origin, key: Option<&IdKey>, metadata: &Metadata) -> ImportProfile {
+    pub fn profile(
+        &self,
+        request: &Request,
+        origin: &Origin,
+        key: Option<&IdKey>,
+        metadata: &Metadata,
+    ) -> ImportProfile {
         let rename = |(name, place, _): &(String, Place, Option<FieldRule>)| {
             let path = place.path();
             (*name != path).then(|| (name.clone(), path))
@@ -139,28 +145,35 @@ impl Layout {
     /// What stands where a file gives no value: tenant and segment of the call, and the schema's defaults. An extension
     /// that the file does not have is not made of defaults.
     fn defaults(&self, origin: &Origin, metadata: &Metadata) -> Vec<(String, String)> {
-        let mut all = vec![
-            (Place::Tenant.path(), origin.tenant.to_string()),
-            (Place::Segment.path(), origin.segment.clone()),
-        ];
+        let mut all =
+            vec![(Place::Tenant.path(), origin.tenant.to_string()), (Place::Segment.path(), origin.segment.clone())];
         let attributes = metadata.schema.iter().flat_map(|schema| &schema.attributes);
         for attribute in attributes.filter(|attribute| !same(&attribute.name, PHONE)) {
             let place = Place::Profile { attribute: attribute.name.clone(), index: 1 };
             all.extend(default_text(attribute).map(|text| (place.path(), text)));
         }
         for extension in &metadata.extensions {
-            let here = |place: &Place| matches!(place, Place::Extension { extension: name, .. } if *name == extension.name);
+            let here =
+                |place: &Place| matches!(place, Place::Extension { extension: name, .. } if *name == extension.name);
             if !self.columns.iter().any(|(_, place, _)| here(place)) {
                 continue;
             }
             for attribute in &extension.attributes {
-                let place =
-                    Place::Extension { extension: extension.name.clone(), attribute: attribute.name.clone() };
+                let place = Place::Extension { extension: extension.name.clone(), attribute: attribute.name.clone() };
                 all.extend(default_text(attribute).map(|text| (place.path(), text)));
             }
         }
         all
     }
+}
+
+/// What profiles are found by: the key of a tenant. Its name in the index tells its attributes, since another tenant may
+/// give the same name to others.
+#[must_use]
+pub fn match_key(key: &IdKey) -> MatchKey {
+    let paths = key.paths();
+    let name = format!("ucs {}", paths.join(","));
+    MatchKey::Attributes { name, attributes: std::iter::once(TENANT.to_owned()).chain(paths).collect() }
 }
 
 /// A default of the schema as text.
@@ -279,7 +292,8 @@ mod tests {
         let profile = layout.profile(&request(), &origin, metadata().key("email"), &metadata());
         assert!(!profile.trim && profile.empty == EmptyPolicy::Keep && profile.phones == PhonePolicy::AsIs);
         assert_eq!((profile.on_match, profile.max_errors, profile.start_from), (OnMatch::Skip, Some(3), 4));
-        let email = MatchKey::Attributes { name: "ucs Email".into(), attributes: vec!["EmailAddress".into()] };
+        let attributes = ["TenantId", "EmailAddress"].map(str::to_owned).to_vec();
+        let email = MatchKey::Attributes { name: "ucs EmailAddress".into(), attributes };
         assert_eq!(profile.match_keys, [email]);
         let renamed = [("PhoneNumber", "PhoneNumber[1]"), ("emailaddress[1]", "EmailAddress")];
         assert_eq!(profile.mapping, renamed.map(|(from, to)| (from.to_owned(), to.to_owned())));

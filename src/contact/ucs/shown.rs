@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Place;
 use super::schema::same;
-use crate::contact::{Contact, Phone};
+use crate::contact::Contact;
 
 /// `{"customer_id": ...}`
 #[must_use]
@@ -18,9 +18,10 @@ pub fn profile_id(contact: &Contact) -> Value {
 pub fn profile(contact: &Contact, extensions: &[String]) -> Value {
     let mut shown = Map::new();
     shown.insert("customer_id".into(), contact.id.clone().into());
-    let phone = |phone: &'_ Phone| (phone.column.as_str(), phone.index.max(1), phone.raw.as_str());
-    let mut values: Vec<(&str, u32, &str)> = contact.phones.iter().map(phone).collect();
-    values.retain(|(_, _, value)| !value.is_empty());
+    let mut values: Vec<(&str, u32, &str)> = Vec::new();
+    for phone in contact.phones.iter().filter(|phone| !phone.raw.is_empty()) {
+        values.push((&phone.column, phone.index.max(1), &phone.raw));
+    }
     for (path, value) in contact.attributes.iter().filter(|(_, value)| !value.is_empty()) {
         match path.split_once('.') {
             None => {
@@ -59,6 +60,7 @@ pub fn profile(contact: &Contact, extensions: &[String]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contact::Phone;
 
     #[test]
     fn values_come_in_order_of_their_number_and_extensions_when_asked_for() {
@@ -69,7 +71,8 @@ mod tests {
             ("Address.City", "Lithuania"),
             ("Segment", "s"),
         ];
-        let phone = |index, raw: &str| Phone { column: "PhoneNumber".into(), index, raw: raw.into(), ..Phone::default() };
+        let phone =
+            |index, raw: &str| Phone { column: "PhoneNumber".into(), index, raw: raw.into(), ..Phone::default() };
         let contact = Contact {
             number: 1,
             list: None,

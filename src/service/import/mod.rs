@@ -11,6 +11,7 @@ mod calls;
 mod error;
 mod export;
 mod lists;
+mod open;
 mod preview;
 mod run;
 mod saved;
@@ -34,6 +35,7 @@ pub use calls::Call;
 pub use error::{Answer, ImportError};
 pub use export::{Export, ExportRow};
 pub use lists::ListTarget;
+pub use open::open_imports;
 pub use preview::{ColumnType, Preview};
 pub use saved::NewUpload;
 pub use search::{Clause, Comparison, Found, Join, Predicate, Search, Sort};
@@ -195,6 +197,12 @@ impl ImportService {
     #[must_use]
     pub fn store(&self) -> &Arc<dyn ContactStore> {
         &self.inner.store
+    }
+
+    /// Reads phones.
+    #[must_use]
+    pub fn phones(&self) -> &dyn PhoneLibrary {
+        &*self.inner.settings.phones
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {

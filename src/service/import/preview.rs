@@ -76,7 +76,9 @@ impl ColumnType {
             _ if cell.trim().is_empty() => Self::Empty,
             _ if is_phone && digits.chars().all(|c| c.is_ascii_digit() || " ().-".contains(c)) => Self::Phone,
             _ if digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.len() < 19 => Self::Integer,
-            _ if digits.parse::<f64>().is_ok_and(f64::is_finite) && digits.starts_with(|c: char| c.is_ascii_digit()) => {
+            _ if digits.parse::<f64>().is_ok_and(f64::is_finite)
+                && digits.starts_with(|c: char| c.is_ascii_digit()) =>
+            {
                 Self::Number
             }
             _ if cell.contains('@') && !cell.contains(' ') => Self::Email,
@@ -135,7 +137,8 @@ fn preview(
         match framer.next() {
             Item::End => break,
             Item::Row(row) => {
-                let cells: Vec<String> = row.cells.map(|cells| cells.iter().map(str::to_owned).collect()).unwrap_or_default();
+                let cells: Vec<String> =
+                    row.cells.map(|cells| cells.iter().map(str::to_owned).collect()).unwrap_or_default();
                 for (kind, cell) in types.iter_mut().zip(&cells) {
                     *kind = kind.with(cell);
                 }

@@ -137,9 +137,7 @@ impl ImportService {
         let failed = progress.validation.failed;
         let reason = match progress.stopped.map(|stop| stop.reason) {
             Some(StopReason::Cancelled) => {
-                return self
-                    .shift(&job.id, JobEvent::Cancel, "be cancelled", move |job| job.progress = progress)
-                    .await;
+                return self.shift(&job.id, JobEvent::Cancel, "be cancelled", move |job| job.progress = progress).await;
             }
             // The records in front of the stop are loaded (specification 1.2).
             Some(StopReason::MaxErrors) if profile.source == SourceKind::Ucs => None,

@@ -47,7 +47,8 @@ impl JobStatus {
     /// The sums that tell of a job: those of the import once it has begun, else those of the validation.
     #[must_use]
     pub fn counts(progress: &Progress) -> &Counts {
-        let begun = progress.step == Some(Step::Importing) || progress.stopped.is_some_and(|_| progress.counts.records() > 0);
+        let begun =
+            progress.step == Some(Step::Importing) || progress.stopped.is_some_and(|_| progress.counts.records() > 0);
         if begun { &progress.counts } else { &progress.validation }
     }
 }

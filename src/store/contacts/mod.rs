@@ -11,9 +11,7 @@ pub use batch::{
     BATCH_BYTES_MAX, BATCH_RECORDS_MAX, BUSY_MS_MAX, BUSY_RECORDS_MAX, Batch, Called, Cleared, Context, DryRun, Item,
     JobChange, Piece, Removal, Sink,
 };
-pub use job::{
-    Cursor, ImportJob, JobEvent, JobKind, JobSpec, JobState, Progress, Step, Stop, StopReason, Undone,
-};
+pub use job::{Cursor, ImportJob, JobEvent, JobKind, JobSpec, JobState, Progress, Step, Stop, StopReason, Undone};
 pub use saved::{ListChange, SavedProfile, StoredContact, StoredUpload, new_list};
 
 use crate::contact::CallingList;
@@ -47,8 +45,13 @@ pub trait ContactStore: Send + Sync + fmt::Debug {
     /// One contact with its chain.
     fn contact(&self, which: ContactRef) -> Pending<Option<StoredContact>>;
     /// Contacts that a key finds, from the oldest on; `list` = in that list only. The key is indexed when it is not.
-    fn contacts_by_key(&self, list: Option<Option<i64>>, key: MatchKey, emails: Vec<String>, value: String)
-    -> Pending<Vec<StoredContact>>;
+    fn contacts_by_key(
+        &self,
+        list: Option<Option<i64>>,
+        key: MatchKey,
+        emails: Vec<String>,
+        value: String,
+    ) -> Pending<Vec<StoredContact>>;
     /// Contacts with a greater number, from the oldest on; `list` as above.
     fn contacts_after(&self, list: Option<Option<i64>>, after: i64, most: usize) -> Pending<Vec<StoredContact>>;
     /// Records of a chain.

@@ -231,13 +231,14 @@ fn joined(db: &Connection, rest: &str, values: impl rusqlite::Params) -> Read<Ve
         let contact = (text("customer_column")?, text("contact_attributes")?, text("contact_customer")?);
         Ok((record(row)?, text("user_columns")?, contact))
     })?;
-    let whole = |(record, user, contact): (Record, Option<String>, (Option<String>, Option<String>, Option<String>))| {
-        let user = match contact {
-            (Some(column), Some(attributes), Some(customer)) => user_columns(&attributes, &column, &customer)?,
-            _ => read_json(user, "user columns of a record")?,
+    let whole =
+        |(record, user, contact): (Record, Option<String>, (Option<String>, Option<String>, Option<String>))| {
+            let user = match contact {
+                (Some(column), Some(attributes), Some(customer)) => user_columns(&attributes, &column, &customer)?,
+                _ => read_json(user, "user columns of a record")?,
+            };
+            Ok(Record { user, ..record })
         };
-        Ok(Record { user, ..record })
-    };
     rows.into_iter().map(whole).collect()
 }
 

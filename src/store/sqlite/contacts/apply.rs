@@ -217,10 +217,8 @@ impl<'a> Applier<'a> {
             }
             Decision::Unchanged(number) => {
                 found(&hits, number, report);
-                let changed = matches!(
-                    organisation,
-                    Some(OrganisationDecision::Create(_) | OrganisationDecision::Update(_))
-                );
+                let changed =
+                    matches!(organisation, Some(OrganisationDecision::Create(_) | OrganisationDecision::Update(_)));
                 self.put_organisation(organisation, Some(number))?;
                 let hit = hits.iter().find(|hit| hit.number == number);
                 let asks = profile.clear_system_data || draft.follow_up != Default::default();
@@ -255,7 +253,9 @@ impl<'a> Applier<'a> {
                 self.rewrite_chain(draft, None, &contact, &verdict)?;
                 Ok(Applied { outcome: Outcome::Created, contact: Some(contact.number) })
             }
-            Decision::Update(contact) => self.update(draft, &hits, *contact, &[], (organisation, number), report, counts),
+            Decision::Update(contact) => {
+                self.update(draft, &hits, *contact, &[], (organisation, number), report, counts)
+            }
             Decision::Merge { into, away } => {
                 self.update(draft, &hits, *into, &away, (organisation, number), report, counts)
             }
@@ -587,7 +587,12 @@ impl<'a> Applier<'a> {
             };
             let (old, new) = (values(before), values(after));
             for (from, contact, text, other) in [
-                (&old, before, "DELETE FROM contact_keys WHERE kind = ?1 AND value = ?2 AND list = ?3 AND number = ?4", &new),
+                (
+                    &old,
+                    before,
+                    "DELETE FROM contact_keys WHERE kind = ?1 AND value = ?2 AND list = ?3 AND number = ?4",
+                    &new,
+                ),
                 (&new, after, "INSERT INTO contact_keys (kind, value, list, number) VALUES (?1, ?2, ?3, ?4)", &old),
             ] {
                 let Some(contact) = contact else { continue };
@@ -772,10 +777,7 @@ impl Dnc<'_> {
     fn has_phone(&mut self, phone: &str) -> Done<bool> {
         let now = self.now_s;
         Ok(self.phone.exists(params![phone, now]).map_err(|error| failed("gsw_donotcall_list", &error))?
-            || self
-                .spelling
-                .exists(params![phone, now])
-                .map_err(|error| failed("dnc_evidence", &error))?)
+            || self.spelling.exists(params![phone, now]).map_err(|error| failed("dnc_evidence", &error))?)
     }
 
     fn has_customer(&mut self, customer: &str) -> Done<bool> {

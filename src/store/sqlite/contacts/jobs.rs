@@ -91,8 +91,7 @@ pub(super) fn newest(db: &Connection, before: Option<i64>, wanted: usize, open_o
         "SELECT * FROM import_jobs WHERE number < ?1 ORDER BY number DESC LIMIT ?2"
     };
     let mut page = db.prepare_cached(text).map_err(|error| sql(&error))?;
-    let mut rows =
-        page.query(params![before.unwrap_or(i64::MAX), most(wanted, 100)]).map_err(|error| sql(&error))?;
+    let mut rows = page.query(params![before.unwrap_or(i64::MAX), most(wanted, 100)]).map_err(|error| sql(&error))?;
     let mut jobs = Vec::new();
     while let Some(row) = rows.next().map_err(|error| sql(&error))? {
         jobs.push(job(row)?);
@@ -114,9 +113,8 @@ pub(super) fn change(db: &Connection, id: &str, change: JobChange) -> Read<Optio
 
 /// Writes how far a job has come, inside the transaction of what it did.
 pub(super) fn keep(db: &Connection, number: i64, list: Option<i64>, progress: &Progress) -> Read<()> {
-    let mut put = db
-        .prepare_cached("UPDATE import_jobs SET progress = ?2 WHERE number = ?1")
-        .map_err(|error| sql(&error))?;
+    let mut put =
+        db.prepare_cached("UPDATE import_jobs SET progress = ?2 WHERE number = ?1").map_err(|error| sql(&error))?;
     put.execute(params![number, json(progress)?]).map_err(|error| sql(&error))?;
     if let Some(list) = list {
         let mut last =

@@ -53,23 +53,20 @@ pub(super) fn kind(db: &Connection, key: &MatchKey, emails: &[String]) -> Result
     let text = "INSERT INTO indexed_keys (name, done_to, ready) VALUES (?1, 0, 0) ON CONFLICT DO NOTHING";
     let mut add = db.prepare_cached(text).map_err(|error| sql(&error))?;
     add.execute([&name]).map_err(|error| sql(&error))?;
-    let mut find =
-        db.prepare_cached("SELECT kind FROM indexed_keys WHERE name = ?1").map_err(|error| sql(&error))?;
+    let mut find = db.prepare_cached("SELECT kind FROM indexed_keys WHERE name = ?1").map_err(|error| sql(&error))?;
     find.query_row([&name], |row| row.get(0)).map_err(|error| sql(&error))
 }
 
 /// The number of a kind, when it is kept.
 pub(super) fn known(db: &Connection, key: &MatchKey, emails: &[String]) -> Result<Option<i64>, StoreError> {
     let name = name(key, emails)?;
-    let mut find =
-        db.prepare_cached("SELECT kind FROM indexed_keys WHERE name = ?1").map_err(|error| sql(&error))?;
+    let mut find = db.prepare_cached("SELECT kind FROM indexed_keys WHERE name = ?1").map_err(|error| sql(&error))?;
     find.query_row([&name], |row| row.get(0)).optional().map_err(|error| sql(&error))
 }
 
 /// Whether every contact is found by a kind.
 pub(super) fn is_ready(db: &Connection, kind: i64) -> Result<bool, StoreError> {
-    let mut find =
-        db.prepare_cached("SELECT ready FROM indexed_keys WHERE kind = ?1").map_err(|error| sql(&error))?;
+    let mut find = db.prepare_cached("SELECT ready FROM indexed_keys WHERE kind = ?1").map_err(|error| sql(&error))?;
     find.query_row([kind], |row| row.get(0)).map_err(|error| sql(&error))
 }
 
@@ -84,8 +81,7 @@ pub(super) fn fill_some(db: &Connection, number: i64) -> Result<bool, StoreError
     if done.1 {
         return Ok(false);
     }
-    let text =
-        format!("SELECT {} FROM contacts WHERE number > ?1 ORDER BY number LIMIT ?2", rows::CONTACT);
+    let text = format!("SELECT {} FROM contacts WHERE number > ?1 ORDER BY number LIMIT ?2", rows::CONTACT);
     let mut next = db.prepare_cached(&text).map_err(|error| sql(&error))?;
     let mut found = next.query(params![done.0, FILL_CONTACTS]).map_err(|error| sql(&error))?;
     let mut put = db

@@ -40,9 +40,7 @@ fn list(row: &Row<'_>) -> Read<ListRow> {
     let ((number, uid, name, customer_column, settings), (version, created_at, modified_at, size, last_job)) =
         read().map_err(|error| sql(&error))?;
     let mut list = match settings {
-        Some(settings) => {
-            serde_json::from_str(&settings).map_err(|_| strange("calling_lists: settings of a list"))?
-        }
+        Some(settings) => serde_json::from_str(&settings).map_err(|_| strange("calling_lists: settings of a list"))?,
         None => plain(&name, customer_column),
     };
     (list.number, list.name, list.version) = (number, name, version);

@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use crate::contact::{Counts, Outcome, RecordReport};
-use crate::store::contacts::{
-    BUSY_MS_MAX, BUSY_RECORDS_MAX, Called, Context, Cursor, Piece, Stop, StopReason,
-};
+use crate::store::contacts::{BUSY_MS_MAX, BUSY_RECORDS_MAX, Called, Context, Cursor, Piece, Stop, StopReason};
 use crate::store::sqlite::contacts::apply::{Applier, Finished, Place, Start};
 use crate::store::sqlite::contacts::jobs;
 use crate::store::sqlite::value::failed;
@@ -91,12 +89,7 @@ fn is_too_bad(context: &Context, counts: &Counts, outcome: Outcome) -> bool {
 }
 
 /// The same on the live tables, in a transaction of its own, with the job's progress.
-pub(super) fn live(
-    db: &Connection,
-    piece: &mut Piece,
-    now_ms: i64,
-    busy: &dyn Fn() -> bool,
-) -> Result<(), StoreError> {
+pub(super) fn live(db: &Connection, piece: &mut Piece, now_ms: i64, busy: &dyn Fn() -> bool) -> Result<(), StoreError> {
     transaction(db, || {
         records(db, Place::Live, piece, now_ms, None, busy)?;
         match piece.context.job {
@@ -144,10 +137,7 @@ pub(super) fn call(
 }
 
 /// Runs something as one transaction.
-pub(super) fn transaction<T>(
-    db: &Connection,
-    work: impl FnOnce() -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
+pub(super) fn transaction<T>(db: &Connection, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     let execute = |text: &str| db.execute_batch(text).map_err(|error| failed(text, &error));
     execute("BEGIN IMMEDIATE")?;
     let done = work().and_then(|done| execute("COMMIT").map(|()| done));

@@ -5,8 +5,8 @@ use rusqlite::{Connection, Row, params};
 use crate::contact::{MatchKey, Organisation};
 use crate::store::StoreError;
 use crate::store::contacts::{ContactRef, StoredContact};
-use crate::store::sqlite::contacts::rows;
 use crate::store::sqlite::contacts::keys;
+use crate::store::sqlite::contacts::rows;
 use crate::store::sqlite::value::{failed, most};
 
 type Read<T> = Result<T, StoreError>;
@@ -60,12 +60,7 @@ pub(super) fn by_key(
     )
 }
 
-pub(super) fn after(
-    db: &Connection,
-    list: Option<Option<i64>>,
-    after: i64,
-    wanted: usize,
-) -> Read<Vec<StoredContact>> {
+pub(super) fn after(db: &Connection, list: Option<Option<i64>>, after: i64, wanted: usize) -> Read<Vec<StoredContact>> {
     match list {
         None => all(db, "WHERE number > ?1 ORDER BY number LIMIT ?2", params![after, most(wanted, 1_000)]),
         // Numbers of one list lie together: an index of their own would slow every import down.

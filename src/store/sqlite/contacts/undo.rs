@@ -100,13 +100,7 @@ fn was_dialed(record: &ChainRecord, before: Option<&ChainRecord>) -> bool {
 }
 
 /// What the job has changed or deleted; how many images were looked at.
-fn changed(
-    db: &Connection,
-    applier: &mut Applier<'_>,
-    job: i64,
-    most: usize,
-    undone: &mut Undone,
-) -> Done<usize> {
+fn changed(db: &Connection, applier: &mut Applier<'_>, job: i64, most: usize, undone: &mut Undone) -> Done<usize> {
     let text = "SELECT seq, kind, number, image FROM before_images WHERE job = ?1 ORDER BY seq DESC LIMIT ?2";
     let mut next = db.prepare_cached(text).map_err(|error| sql(&error))?;
     let values = params![job, i64::try_from(most).unwrap_or(i64::MAX)];
@@ -126,7 +120,11 @@ fn changed(
             let image = Image { number: *number, columns: &image };
             // What the job itself had made is gone, or was left.
             if image.int(9) != Some(job) {
-                let restored = if kind == "deleted" { image.bring_back(db, applier)? } else { image.put_back(db, applier, job)? };
+                let restored = if kind == "deleted" {
+                    image.bring_back(db, applier)?
+                } else {
+                    image.put_back(db, applier, job)?
+                };
                 if restored { undone.restored += 1 } else { keep(undone, *number) }
             }
         }
@@ -201,9 +199,10 @@ impl Image<'_> {
             .query_row("SELECT touched FROM contacts WHERE number = ?1", [self.number], |row| row.get(0))
             .map_err(|error| sql(&error))?;
         let before = self.records();
-        let dialed = applier.records(&now)?.iter().any(|record| {
-            was_dialed(record, before.iter().find(|before| before.record_id == record.record_id))
-        });
+        let dialed = applier
+            .records(&now)?
+            .iter()
+            .any(|record| was_dialed(record, before.iter().find(|before| before.record_id == record.record_id)));
         if touched != Some(job) || dialed {
             return Ok(false);
         }
@@ -289,4 +288,3 @@ impl Image<'_> {
         Ok(())
     }
 }
-
