@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::contact::{Draft, ImportProfile, MatchKey, keys_of_draft};
+use crate::contact::{Draft, ImportProfile, MatchKey};
 use crate::service::import::error::Answer;
 use crate::service::import::run::email_columns;
 use crate::service::import::{ImportService, PIECE, now_ms};
@@ -40,7 +40,7 @@ impl ImportService {
             if draft.record == 0 {
                 draft.record = record;
             }
-            keys_of_draft(&context.profile.match_keys, &emails, draft);
+            draft.find_keys(&context.profile.match_keys, &emails);
         }
         Ok(self.inner.store.call(Arc::new(context), drafts, all_or_nothing, now_ms()).await?)
     }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::contact::csv::{self, Format, Framer, Header, HeaderRules, Limits, find_format};
 use crate::contact::phone::PhoneLibrary;
-use crate::contact::{CallingList, ImportProfile, Mapping, Remark, SourceKind};
+use crate::contact::{CallingList, ImportProfile, Mapping, MappingError, Remark, SourceKind};
 use crate::service::import::error::{Answer, ImportError};
 use crate::store::contacts::{BATCH_RECORDS_MAX, Batch, Cursor, Item};
 
@@ -109,6 +109,12 @@ impl Source {
     ) -> Answer<Self> {
         let (file, size, format, header, framer, hash) = open(path, profile)?;
         let mapping = Mapping::new(&header, profile, list)?;
+        mapping.check_country(&*phones)?;
+        if profile.source == SourceKind::Classic
+            && let Some(column) = mapping.absent_required().next()
+        {
+            return Err(MappingError::Missing { role: "required", column: column.to_owned() }.into());
+        }
         let limits = limits_of(profile.source);
         Ok(Self { format, header, mapping, size, file, framer, limits, hash: Some(hash), phones })
     }

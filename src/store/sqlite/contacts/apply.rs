@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 use uuid::Uuid;
 
-use crate::contact::chain::{self, ChainChange, ChainInput, ChainRecord, DncVerdict};
-use crate::contact::{Code, Contact, Counts, Decision, DncPolicy, Draft, KeyKind, KeyValue, MatchKey, MatchScope};
-use crate::contact::{OnMatch, Organisation, OrganisationDecision, Outcome, RecordReport, Remark, Rules, Severity};
-use crate::contact::{decide, decide_organisation, keys_of, match_order};
+use crate::contact::chain::{self, ChainChange, ChainInput, ChainRecord, DncEffect, DncVerdict};
+use crate::contact::{Code, Contact, Counts, Decision, Draft, KeyKind, KeyValue, MatchKey, MatchScope};
+use crate::contact::{OnMatch, Organisation, OrganisationDecision, Outcome, RecordReport, Remark, Rules};
+use crate::contact::{decide, decide_organisation, keys_of, match_order, no_phone};
 use crate::store::contacts::Context;
 use crate::store::contacts::refused;
 use crate::store::sqlite::contacts::keys::{Kind, kinds};
@@ -200,13 +200,14 @@ impl<'a> Applier<'a> {
         let hits = self.hits(draft)?;
         let context = self.context;
         let list = context.list.as_ref();
-        let rules = Rules {
-            profile,
-            list: list.map(|list| (list.number, list.customer_column.as_deref())),
-            organisation: number,
-        };
+        let rules = Rules { profile, list, organisation: number };
         let new_id = &mut || new_id(context, draft.record);
-        match decide(draft, &hits, rules, new_id) {
+        let decision = decide(draft, &hits, rules, new_id);
+        if let Decision::Create(contact) | Decision::Update(contact) | Decision::Merge { into: contact, .. } = &decision
+        {
+            report.remarks.extend(no_phone(contact, rules));
+        }
+        match decision {
             Decision::Fail(remark) => {
                 report.remarks.push(remark);
                 Ok(Applied { outcome: Outcome::Failed, contact: None })
@@ -234,7 +235,7 @@ impl<'a> Applier<'a> {
             }
             Decision::Create(mut contact) => {
                 if self.is_taken(&contact, draft)? {
-                    report.remarks.push(error(Code::Ambiguous, "another contact of the list has this id"));
+                    report.remarks.push(Remark::error(Code::Ambiguous, "", "another contact of the list has this id"));
                     return Ok(Applied { outcome: Outcome::Failed, contact: None });
                 }
                 report.contact_id.push_str(&contact.id);
@@ -298,7 +299,7 @@ impl<'a> Applier<'a> {
     /// A contact that was named to be deleted.
     fn delete(&mut self, draft: &Draft, report: &mut RecordReport) -> Done<Applied> {
         let failed = |report: &mut RecordReport, code, message: &str| {
-            report.remarks.push(error(code, message));
+            report.remarks.push(Remark::error(code, "", message));
             Ok(Applied { outcome: Outcome::Failed, contact: None })
         };
         if draft.id.is_empty() {
@@ -322,7 +323,7 @@ impl<'a> Applier<'a> {
         if chain::in_use(&records) {
             return Ok(false);
         }
-        let cancelled = records.iter().filter(|record| record.record_status == CANCELLED).count();
+        let cancelled = records.iter().filter(|record| chain::is_cancelled(record)).count();
         self.cancellations += cancelled as u64;
         self.image("deleted", number)?;
         self.forget(&contact)?;
@@ -499,28 +500,21 @@ impl<'a> Applier<'a> {
         report: &mut RecordReport,
         counts: &mut Counts,
     ) -> Option<Outcome> {
-        let phone = verdict.phones.iter().zip(&contact.phones).find(|(listed, _)| **listed).map(|(_, phone)| phone);
-        if phone.is_none() && !verdict.customer {
+        if !verdict.customer && !verdict.phones.contains(&true) {
             return None;
         }
         counts.dnc_hits = counts.dnc_hits.saturating_add(1);
-        let column = phone.map(|phone| phone.column.clone()).unwrap_or_default();
-        let (code, message) = match phone {
-            Some(_) => (Code::DncPhone, "the phone is on the do-not-call list"),
-            None => (Code::DncCustomer, "the customer is on the do-not-call list"),
-        };
-        let remark = |severity, code| Remark { severity, code, column: column.clone(), message: message.into() };
-        match self.context.profile.dnc {
-            DncPolicy::NoCall => {
-                report.remarks.push(remark(Severity::Warning, code));
+        match chain::dnc_effect(self.context.profile.dnc, contact, verdict) {
+            DncEffect::Store(remarks) => {
+                report.remarks.extend(remarks);
                 None
             }
-            DncPolicy::Skip => {
-                report.remarks.push(remark(Severity::Warning, code));
+            DncEffect::Skip(remark) => {
+                report.remarks.push(remark);
                 Some(Outcome::Skipped)
             }
-            DncPolicy::Error => {
-                report.remarks.push(remark(Severity::Error, Code::Dnc));
+            DncEffect::Fail(remark) => {
+                report.remarks.push(remark);
                 Some(Outcome::Failed)
             }
         }
@@ -771,8 +765,6 @@ pub(super) struct Finished {
     pub(super) cancellations: u64,
 }
 
-use crate::engine::ocs::record::CANCELLED;
-
 impl Dnc<'_> {
     fn has_phone(&mut self, phone: &str) -> Done<bool> {
         let now = self.now_s;
@@ -792,10 +784,6 @@ fn found(hits: &[Contact], number: i64, report: &mut RecordReport) {
     }
 }
 
-fn error(code: Code, message: &str) -> Remark {
-    Remark { severity: Severity::Error, code, column: String::new(), message: message.into() }
-}
-
 /// The id of a contact that came without one: in a file job the same whenever the record is applied again.
 fn new_id(context: &Context, record: u64) -> String {
     let job = context.job_id.as_deref().and_then(|id| Uuid::parse_str(id).ok());
@@ -809,7 +797,9 @@ impl Kind {
     /// Whether a draft's value is looked up here.
     fn is_of(&self, key: &KeyValue, context: &Context) -> bool {
         let same = match (&self.key, key.kind) {
-            (MatchKey::Id, KeyKind::Id) | (MatchKey::Phone, KeyKind::Phone) => true,
+            (MatchKey::Id, KeyKind::Id)
+            | (MatchKey::Phone, KeyKind::Phone)
+            | (MatchKey::Customer, KeyKind::Customer) => true,
             (MatchKey::Email, KeyKind::Email) => self.emails == emails_of(context),
             (MatchKey::ExternalId(source), KeyKind::ExternalId) => *source == key.name,
             (MatchKey::Attributes { name, .. }, KeyKind::Attributes) => *name == key.name,
@@ -820,14 +810,7 @@ impl Kind {
 
     /// The values that find a contact here.
     pub(super) fn values(&self, contact: &Contact) -> Vec<KeyValue> {
-        let mut values = keys_of(contact, &self.emails, std::slice::from_ref(&self.key));
-        values.retain(|value| match (&self.key, value.kind) {
-            (MatchKey::Id, KeyKind::Id) | (MatchKey::Phone, KeyKind::Phone) | (MatchKey::Email, KeyKind::Email) => true,
-            (MatchKey::ExternalId(source), KeyKind::ExternalId) => *source == value.name,
-            (MatchKey::Attributes { name, .. }, KeyKind::Attributes) => *name == value.name,
-            _ => false,
-        });
-        values
+        keys_of(contact, std::slice::from_ref(&self.key), &self.emails)
     }
 }
 
