@@ -1,5 +1,7 @@
 //! The fields of a dialler contact, and how long each may be (specification 3.D).
 
+use serde_json::{Value, json};
+
 /// Phones of a contact, in the order of the chain.
 pub const PHONES: [&str; 6] =
     ["PhoneNumber1", "PhoneNumber2", "PhoneNumber3", "PhoneNumber4", "PhoneNumber5", "PhoneNumber6"];
@@ -109,4 +111,20 @@ impl Kind {
             (Self::Integer | Self::Number | Self::DateTime, _) => None,
         }
     }
+}
+
+/// Every field of a request as JSON Schema, with the lengths of a release.
+#[must_use]
+pub fn schema(release: Release) -> Vec<(&'static str, Value)> {
+    let of = |kind: Kind| match kind {
+        Kind::Text(..) => match kind.most(release) {
+            Some(most) => json!({"type": ["string", "null"], "maxLength": most}),
+            None => json!({"type": ["string", "null"]}),
+        },
+        Kind::Integer => json!({"type": ["integer", "null"]}),
+        Kind::Number => json!({"type": ["number", "null"]}),
+        Kind::DateTime => json!({"type": ["string", "null"], "description": "2020-01-01T00:00:00 in the list's zone"}),
+    };
+    let campaign = [(CAMPAIGN_ID, Kind::Integer), (CAMPAIGN_NAME, both(CAMPAIGN_NAME_MAX))];
+    campaign.into_iter().chain(FIELDS).map(|(name, kind)| (name, of(kind))).collect()
 }

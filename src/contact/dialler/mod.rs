@@ -5,7 +5,7 @@ mod refusal;
 mod request;
 mod shown;
 
-pub use fields::{PHONES, Release};
+pub use fields::{PHONES, Release, schema};
 pub use refusal::Refusal;
 pub use request::{Campaign, Submission, profile};
 pub use shown::{Tried, record};
