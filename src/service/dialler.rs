@@ -8,6 +8,7 @@ use crate::contact::Code;
 use crate::contact::Contact;
 use crate::contact::MatchKey;
 use crate::contact::Outcome;
+use crate::contact::PhonePolicy;
 use crate::contact::dialler::{Campaign, Refusal, Release, Submission, Tried, profile, record};
 use crate::contact::phone::PhoneReader;
 use crate::engine::ocs::Record;
@@ -112,7 +113,7 @@ impl Dialler {
             default_country: &self.default_country,
             plusless: self.plusless,
         };
-        let draft = submission.draft(&zone(&list), reader)?;
+        let draft = submission.draft(&zone(&list), reader, list.phone_policy.unwrap_or(PhonePolicy::Warn))?;
         if !submission.ignored.is_empty() {
             tracing::warn!(
                 list = list.number,

@@ -65,11 +65,11 @@ impl Submission {
         self.values.iter().find(|(name, _)| *name == field).map_or("", |(_, value)| value.as_str())
     }
 
-    /// The draft that a campaign in this zone takes. Phones that cannot be read are kept, and not dialed.
+    /// The draft that a campaign in this zone takes.
     ///
     /// # Errors
     /// [`Refusal`] 400: a moment that the calendar of the zone does not have.
-    pub fn draft(&self, zone: &TimeZone, phones: PhoneReader<'_>) -> Result<Draft, Refusal> {
+    pub fn draft(&self, zone: &TimeZone, phones: PhoneReader<'_>, policy: PhonePolicy) -> Result<Draft, Refusal> {
         let user_data = self.value(USER_DATA);
         let mut draft = Draft {
             record: 1,
@@ -83,7 +83,7 @@ impl Submission {
         };
         for column in PHONES {
             let mut phone = Phone { column: column.to_owned(), ..Phone::default() };
-            apply_phone(&mut phone, self.value(column), "", &phones, PhonePolicy::Warn, column, &mut draft.remarks);
+            apply_phone(&mut phone, self.value(column), "", &phones, policy, column, &mut draft.remarks);
             draft.phones.push(phone);
         }
         for key in &self.ignored {
@@ -212,7 +212,7 @@ mod tests {
 
     fn draft(submission: &Submission, zone: &str) -> Draft {
         let reader = PhoneReader { library: &NumberingPlans, default_country: "", plusless: true };
-        submission.draft(&TimeZone::get(zone).unwrap(), reader).unwrap()
+        submission.draft(&TimeZone::get(zone).unwrap(), reader, PhonePolicy::Warn).unwrap()
     }
 
     fn error(change: &[(&str, Value)]) -> String {

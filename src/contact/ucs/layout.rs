@@ -117,8 +117,6 @@ impl Layout {
             let path = place.path();
             (*name != path).then(|| (name.clone(), path))
         };
-        let match_key =
-            |key: &IdKey| MatchKey::Attributes { name: format!("ucs {}", key.name), attributes: key.paths() };
         ImportProfile {
             source: SourceKind::Ucs,
             mapping: self.columns.iter().filter_map(rename).collect(),

@@ -59,6 +59,8 @@ const PIECE: usize = 500;
 pub struct ImportSettings {
     /// Where uploads, and the reports of jobs that name no files of their own, lie.
     pub folder: PathBuf,
+    /// That folder goes when the service stops: its store is in memory.
+    pub temporary: bool,
     /// Jobs that run at a time.
     pub jobs_at_once: usize,
     /// Jobs that may wait for their turn.
@@ -73,7 +75,7 @@ impl ImportSettings {
     /// 4 jobs at once, 100 waiting.
     #[must_use]
     pub fn new(folder: PathBuf, phones: Arc<dyn PhoneLibrary>) -> Self {
-        Self { folder, jobs_at_once: 4, jobs_waiting: 100, zones: Vec::new(), phones }
+        Self { folder, temporary: false, jobs_at_once: 4, jobs_waiting: 100, zones: Vec::new(), phones }
     }
 }
 
@@ -486,6 +488,10 @@ impl ImportService {
         let running: Vec<Running> = self.running().values().cloned().collect();
         for mut job in running {
             while job.status.changed().await.is_ok() {}
+        }
+        if self.inner.settings.temporary {
+            // Often nothing was ever written there.
+            let _ = std::fs::remove_dir_all(&self.inner.settings.folder);
         }
     }
 
