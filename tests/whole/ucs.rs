@@ -570,3 +570,34 @@ async fn a_hundred_escapes_are_refused_at_the_door() {
     assert!(world.all().await.is_empty());
     world.site.stop().await;
 }
+
+#[tokio::test]
+async fn the_command_line_copies_the_file_and_takes_the_copy_away() {
+    let world = World::start().await;
+    let file = world.folder.path().join("mine.csv");
+    fs::write(&file, "EmailAddress,FirstName\na@x.org,A\nshort\n").unwrap();
+    let url = format!("http://{}", world.site.addr);
+    let folder = world.folder.path().join("import").display().to_string();
+    let run = async |more: &[&str]| {
+        let name = file.display().to_string();
+        let words = ["profiles", "import", &name, "--import-folder", &folder, "--url", &url];
+        let mut command = crate::program::command(&[&words, more].concat());
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap());
+        let output = guard(output).await.unwrap();
+        let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+        (output.status.code().unwrap(), text)
+    };
+    let (code, text) = run(&["--create-log"]).await;
+    assert!(code == 6 && text.starts_with("imported 1, skipped 0, failed 1, not reached 0; last record 2"), "{text}");
+    assert!(text.contains("record 2, line 3: ragged"), "{text}");
+    assert!(!world.at("mine.csv").exists() && world.at("mine.csv.log").is_file());
+    let (code, text) = run(&["--id-key", "Email", "--allow-rejects", "--json"]).await;
+    assert_eq!((code, &serde_json::from_str::<Value>(&text).unwrap()["skipped"]), (0, &json!(1)));
+    let (code, text) = run(&["--id-key", "Nothing"]).await;
+    assert!(code == 8 && text.contains("there is no identification key 'Nothing'"), "{code} {text}");
+    world.file("mine.csv", "somebody's");
+    let (code, text) = run(&[]).await;
+    assert!(code == 2 && text.contains("mine.csv"), "{code} {text}");
+    assert_eq!(fs::read_to_string(world.at("mine.csv")).unwrap(), "somebody's");
+    world.site.stop().await;
+}

@@ -3,6 +3,7 @@
 mod access;
 mod dnc;
 mod offline;
+mod profiles;
 mod run;
 mod store;
 mod values;
@@ -21,6 +22,7 @@ pub use offline::{
     CheckConfigArgs, CompletionArgs, ConfigShowArgs, DecodeArgs, DecodeFormat, DialectArgs, DoctorArgs, EncodeArgs,
     EncodeOutput, KvcheckArgs, PingArgs,
 };
+pub use profiles::{ProfilesImportArgs, ProfilesVerb};
 pub use run::{DemoArgs, GatewayArgs, RunArgs, ServeArgs, SimArgs, SimRunArgs};
 pub use store::{DataArgs, StoreBackupArgs, StoreRestoreArgs, StoreVerb};
 pub use values::{DbidList, Scope, Share, origin_list};
@@ -114,6 +116,9 @@ pub enum Verb {
     /// Calling list records
     #[command(subcommand)]
     Record(RecordVerb),
+    /// Profiles of UCS
+    #[command(subcommand)]
+    Profiles(ProfilesVerb),
     /// Requests and what became of them
     #[command(subcommand)]
     Request(RequestVerb),

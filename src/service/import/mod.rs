@@ -47,7 +47,8 @@ use crate::contact::ImportProfile;
 use crate::contact::phone::PhoneLibrary;
 use crate::service::wall;
 use crate::store::contacts::{
-    ContactStore, ImportJob, JobEvent, JobKind, JobSpec, JobState, Progress, Stop, StopReason, Undone,
+    BATCH_RECORDS_MAX, ContactStore, ImportJob, JobEvent, JobKind, JobSpec, JobState, Progress, Stop, StopReason,
+    Undone,
 };
 use crate::store::{StoreError, StoreErrorKind};
 
@@ -67,6 +68,8 @@ pub struct ImportSettings {
     pub jobs_waiting: usize,
     /// Name of a zone and its DBID.
     pub zones: Vec<(String, i32)>,
+    /// Records that are read before they are applied; fewer = smaller transactions.
+    pub batch_records: usize,
     /// Reads phones.
     pub phones: Arc<dyn PhoneLibrary>,
 }
@@ -75,7 +78,15 @@ impl ImportSettings {
     /// 4 jobs at once, 100 waiting.
     #[must_use]
     pub fn new(folder: PathBuf, phones: Arc<dyn PhoneLibrary>) -> Self {
-        Self { folder, temporary: false, jobs_at_once: 4, jobs_waiting: 100, zones: Vec::new(), phones }
+        Self {
+            folder,
+            temporary: false,
+            jobs_at_once: 4,
+            jobs_waiting: 100,
+            zones: Vec::new(),
+            batch_records: BATCH_RECORDS_MAX,
+            phones,
+        }
     }
 }
 

@@ -321,7 +321,12 @@ impl ImportService {
     async fn source(&self, job: &ImportJob, context: &Arc<Context>) -> Answer<Source> {
         let path = job.spec.file.clone().ok_or_else(|| ImportError::Settings("the job reads no file".into()))?;
         let (context, phones) = (Arc::clone(context), Arc::clone(&self.inner.settings.phones));
-        let open = move || Source::open(&path, &context.profile, context.list.as_ref(), phones);
+        let records = self.inner.settings.batch_records;
+        let open = move || -> Answer<Source> {
+            let mut source = Source::open(&path, &context.profile, context.list.as_ref(), phones)?;
+            source.in_batches_of(records);
+            Ok(source)
+        };
         tokio::task::spawn_blocking(open).await.map_err(|error| join(&error))?
     }
 }

@@ -125,8 +125,8 @@ pub struct Found {
 }
 
 fn cell<'a>(contact: &'a Contact, column: &str) -> &'a str {
-    match contact.attributes.iter().find(|(name, _)| name == column) {
-        Some((_, value)) => value,
+    match contact.value(column) {
+        Some(value) => value,
         None if column == "id" => &contact.id,
         None => "",
     }

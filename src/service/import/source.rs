@@ -32,6 +32,7 @@ pub(super) struct Source {
     /// Bytes that were taken off the file for the header.
     hash: Option<Sha256>,
     phones: Arc<dyn PhoneLibrary>,
+    batch_records: usize,
 }
 
 /// What the thread says.
@@ -116,7 +117,18 @@ impl Source {
             return Err(MappingError::Missing { role: "required", column: column.to_owned() }.into());
         }
         let limits = limits_of(profile.source);
-        Ok(Self { format, header, mapping, size, file, framer, limits, hash: Some(hash), phones })
+        Ok(Self {
+            format,
+            header,
+            mapping,
+            size,
+            file,
+            framer,
+            limits,
+            hash: Some(hash),
+            phones,
+            batch_records: BATCH_RECORDS_MAX,
+        })
     }
 
     /// Goes on behind the records that a cursor has seen.
@@ -130,6 +142,11 @@ impl Source {
         self.hash = None;
         self.file.seek(SeekFrom::Start(at.offset)).map_err(|error| ImportError::Io(error.to_string()))?;
         Ok(())
+    }
+
+    /// Batches of at most so many records.
+    pub(super) fn in_batches_of(&mut self, records: usize) {
+        self.batch_records = records.clamp(1, BATCH_RECORDS_MAX);
     }
 
     /// Does not hash what it reads: somebody has done so.
@@ -149,7 +166,7 @@ impl Source {
             let ended = loop {
                 match self.take(&mut batch) {
                     Taken::Row => {
-                        if batch.len >= BATCH_RECORDS_MAX || batch.raw.len() >= BATCH_BYTES {
+                        if batch.len >= self.batch_records || batch.raw.len() >= BATCH_BYTES {
                             let full = std::mem::replace(&mut batch, empty(back.try_recv().ok()));
                             if to.blocking_send(Said::Batch(full)).is_err() {
                                 return; // nobody applies them any more

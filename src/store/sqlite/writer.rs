@@ -57,6 +57,9 @@ impl Writer<'_> {
             match job {
                 Job::Run(work) => {
                     work(&mut self.ledger);
+                    if self.ledger.unsynced.get() && self.broken.is_none() {
+                        self.broken = Some(StoreError::new(StoreErrorKind::Io, "the disk failed to sync an import"));
+                    }
                     self.put_heads();
                 }
                 Job::Commit(first) => {
@@ -203,14 +206,19 @@ impl Writer<'_> {
         let result = self.ledger.db.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
         let Err(error) = result else { return Ok(()) };
         let said = failed(sql, &error);
-        let is_sync = error.sqlite_error().is_some_and(|error| {
-            matches!(error.extended_code, rusqlite::ffi::SQLITE_IOERR_FSYNC | rusqlite::ffi::SQLITE_IOERR_DIR_FSYNC)
-        });
-        if is_sync {
+        if is_sync(&error) {
             // After a failed sync the system may call pages clean that never reached the disk.
             self.broken = Some(said.clone());
+            self.ledger.unsynced.set(true);
         }
         debug_assert!(said.kind != StoreErrorKind::Refused, "{said}");
         Err(said)
     }
+}
+
+/// Whether the disk has failed to sync.
+pub(super) fn is_sync(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| {
+        matches!(error.extended_code, rusqlite::ffi::SQLITE_IOERR_FSYNC | rusqlite::ffi::SQLITE_IOERR_DIR_FSYNC)
+    })
 }

@@ -1,3 +1,7 @@
+mod crash;
+mod rules;
+mod systems;
+
 use std::path::Path;
 
 use super::*;
