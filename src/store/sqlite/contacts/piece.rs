@@ -91,7 +91,7 @@ fn is_too_bad(context: &Context, counts: &Counts, outcome: Outcome) -> bool {
 }
 
 /// The same on the live tables, in a transaction of its own, with the job's progress.
-pub(super) fn live(db: &Connection, piece: &mut Piece, now_ms: i64, busy: &dyn Fn() -> bool) -> Result<(), StoreError> {
+pub(super) fn live(ledger: &Ledger, piece: &mut Piece, now_ms: i64, busy: &dyn Fn() -> bool) -> Result<(), StoreError> {
     let db = &ledger.db;
     transaction(ledger, || {
         records(db, Place::Live, piece, now_ms, None, busy)?;
