@@ -17,6 +17,7 @@ pub mod log;
 mod notify;
 pub mod output;
 mod ping;
+mod profiles;
 mod record;
 mod request;
 mod run;
@@ -108,6 +109,7 @@ async fn client_verb(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Campaign(verb) => campaign::run(verb, ctx).await,
         Verb::Dnc(verb) => dnc::run(verb, ctx).await,
         Verb::Record(verb) => record::run(verb, ctx).await,
+        Verb::Profiles(args::ProfilesVerb::Import(args)) => profiles::import(args, ctx).await,
         Verb::Request(verb) => request::run(verb, ctx).await,
         Verb::Events(args) => stream::events(args, ctx).await,
         Verb::Tap(args) => stream::tap(args, ctx).await,

@@ -149,7 +149,10 @@ impl Contact {
 
 fn value<'a>(attributes: &'a [(String, String)], phones: &'a [Phone], column: &str) -> Option<&'a str> {
     let attribute = attributes.iter().find(|(name, _)| name == column).map(|(_, value)| value.as_str());
-    attribute.or_else(|| phones.iter().find(|phone| phone.column == column).map(|phone| phone.raw.as_str()))
+    // Of several values the first that is filled is the primary one.
+    let of_column = || phones.iter().filter(|phone| phone.column == column);
+    let phone = of_column().find(|phone| !phone.raw.is_empty()).or_else(|| of_column().next());
+    attribute.or_else(|| phone.map(|phone| phone.raw.as_str()))
 }
 
 /// The values that a stored contact is found by, for the index of a store: the same rule as for drafts.

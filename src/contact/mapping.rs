@@ -81,6 +81,8 @@ pub struct Mapping {
     callable_column: bool,
     /// Rules of values that must be there, whose column is absent.
     absent_required: Vec<FieldRule>,
+    /// Which attribute has which text where none is given.
+    defaults: Vec<(usize, String)>,
     keys: Vec<MatchKey>,
     email_columns: Vec<String>,
     customer_column: Option<String>,
@@ -120,6 +122,7 @@ impl Mapping {
             contact_columns: false,
             callable_column: profile.callable_column.is_some(),
             absent_required: Vec::new(),
+            defaults: Vec::new(),
             keys: profile.match_keys.clone(),
             email_columns: profile.email_columns.clone(),
             customer_column: list.and_then(|list| list.customer_column.clone()),
@@ -153,6 +156,14 @@ impl Mapping {
             builder.column(cell, name, &target)?;
         }
         mapping.sort_phones(profile, list);
+        for (attribute, text) in &profile.defaults {
+            let known = mapping.attributes.iter().position(|(name, _)| name == attribute);
+            let n = known.unwrap_or(mapping.attributes.len());
+            if known.is_none() {
+                mapping.attributes.push((attribute.clone(), None));
+            }
+            mapping.defaults.push((n, text.clone()));
+        }
         mapping.check(profile, list)?;
         Ok(mapping)
     }
@@ -312,6 +323,11 @@ impl Mapping {
                 Target::OrganisationId | Target::OrganisationName | Target::OrganisationAttribute(_) => {
                     self.organisation_cell(draft, column, target, value);
                 }
+            }
+        }
+        for (n, default) in &self.defaults {
+            if let Some((_, text)) = draft.attributes.get_mut(*n).filter(|(_, text)| text.is_empty()) {
+                set(text, default);
             }
         }
         for rule in self.absent_required.iter().filter(|_| contact_filled || !organisation_filled) {

@@ -10,6 +10,7 @@
 pub mod chain;
 pub mod csv;
 mod decide;
+#[cfg(feature = "app")]
 pub mod dialler;
 mod draft;
 pub mod external;
@@ -20,9 +21,10 @@ mod outcome;
 pub mod phone;
 pub mod policy;
 mod profile;
-pub mod profile_ucs;
 mod record;
 mod report;
+#[cfg(feature = "app")]
+pub mod ucs;
 mod words;
 
 pub use decide::{

@@ -16,6 +16,8 @@ words! {
         Number = "number",
         /// A whole number.
         Integer = "integer",
+        /// `true` or `false`.
+        Boolean = "boolean",
         /// Date and time of day, a zone is allowed.
         DateTime = "datetime",
         /// Date and time of day, or milliseconds since 1970.
@@ -88,6 +90,8 @@ impl FieldRule {
             FieldKind::Url => wrong(Code::BadUrl, "no address, expected http:// or https:// and a host"),
             FieldKind::Integer if value.parse::<i64>().is_ok() => self.check_range(column, value),
             FieldKind::Integer => wrong(Code::BadNumber, "no whole number"),
+            FieldKind::Boolean if ["true", "false"].iter().any(|word| value.eq_ignore_ascii_case(word)) => None,
+            FieldKind::Boolean => wrong(Code::Type, "expected true or false"),
             FieldKind::Number if number(value).is_some() => self.check_range(column, value),
             FieldKind::Number => wrong(Code::BadNumber, "no number"),
             FieldKind::DateTime if DateTime::parse(value).is_some() => None,

@@ -75,6 +75,8 @@ pub struct ImportProfile {
     pub target_list: Option<String>,
     /// What attributes must be.
     pub rules: Vec<super::FieldRule>,
+    /// (attribute, text): its value where the column is absent or the cell is empty.
+    pub defaults: Vec<(String, String)>,
     /// Characters of any value; `None` = as the limits of the file say.
     pub max_value_chars: Option<u32>,
 }
@@ -273,6 +275,7 @@ impl Default for ImportProfile {
             atomic: false,
             target_list: None,
             rules: Vec::new(),
+            defaults: Vec::new(),
             max_value_chars: None,
         }
     }

@@ -216,6 +216,9 @@ impl Check<'_> {
         if let Err(error) = Deadline::new(config.dnc.deadline_days, &config.dnc.deadline_profile) {
             self.error("dnc.deadline_profile", error.to_string());
         }
+        for (key, message) in config.check_contacts() {
+            self.error(key, message);
+        }
         if limits.answer_life_ms < limits.answer_ms {
             self.warning("limits.answer_life_ms", "an answer may live as long as a request waits, or longer");
         }

@@ -4,6 +4,7 @@ mod access;
 mod contacts;
 mod dnc;
 mod offline;
+mod profiles;
 mod run;
 mod store;
 mod values;
@@ -26,6 +27,7 @@ pub use offline::{
     CheckConfigArgs, CompletionArgs, ConfigShowArgs, DecodeArgs, DecodeFormat, DialectArgs, DoctorArgs, EncodeArgs,
     EncodeOutput, KvcheckArgs, PingArgs,
 };
+pub use profiles::{ProfilesImportArgs, ProfilesVerb};
 pub use run::{DemoArgs, GatewayArgs, RunArgs, ServeArgs, SimArgs, SimRunArgs};
 pub use store::{DataArgs, StoreBackupArgs, StoreRestoreArgs, StoreVerb};
 pub use values::{DbidList, Scope, Share, origin_list};
@@ -122,6 +124,9 @@ pub enum Verb {
     /// Calling list records
     #[command(subcommand)]
     Record(RecordVerb),
+    /// Profiles of UCS
+    #[command(subcommand)]
+    Profiles(ProfilesVerb),
     /// Requests and what became of them
     #[command(subcommand)]
     Request(RequestVerb),

@@ -1,11 +1,12 @@
 //! Contacts that come or go by a call: the same application as a file's, at once and in one transaction.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::contact::{Draft, ImportProfile, MatchKey};
 use crate::service::import::error::Answer;
 use crate::service::import::run::email_columns;
-use crate::service::import::{ImportService, PIECE, now_ms};
+use crate::service::import::{Export, ImportService, PIECE, now_ms};
 use crate::store::contacts::{Called, Cleared, ContactRef, Context, Removal, StoredContact};
 
 /// Drafts that a caller has made.
@@ -79,12 +80,17 @@ impl ImportService {
     }
 
     /// Removes every contact of a list that is not in use. Do-not-call entries stay; how many cancellations went is told.
+    /// With `backup` the list is written into that new file first, and nothing goes before it is on the disk.
     ///
     /// # Errors
-    /// The store.
-    pub async fn clear(&self, list: i64) -> Answer<Cleared> {
+    /// The backup cannot be written, or the store.
+    pub async fn clear(&self, list: i64, backup: Option<&Path>) -> Answer<Cleared> {
         let lock = self.list_lock(Some(list));
         let _turn = lock.lock().await;
+        if let Some(path) = backup {
+            let list = self.list_by_number(list).await?.list;
+            self.export_to(Export::new(list, true), path).await?;
+        }
         let mut all = Cleared::default();
         loop {
             let some = self.inner.store.clear_some(list, all.after, PIECE, None).await?;

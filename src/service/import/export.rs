@@ -1,9 +1,12 @@
 //! A list as CSV, row by row: memory does not grow with it.
 
+use std::io::Write as _;
+use std::path::Path;
+
 use crate::contact::formula;
 use crate::contact::{CallingList, Contact};
 use crate::service::import::ImportService;
-use crate::service::import::error::Answer;
+use crate::service::import::error::{Answer, ImportError};
 use crate::store::contacts::StoredContact;
 
 /// Contacts that are read at once.
@@ -82,6 +85,29 @@ impl ImportService {
             export.row(&mut bytes, &stored.contact);
         }
         Ok(Some(ExportRow { bytes, contacts: page.len() }))
+    }
+
+    /// Writes a whole list into a new file that only its owner reads; on the disk when this returns. How many contacts.
+    ///
+    /// # Errors
+    /// The file is there already, the disk, or the store.
+    pub async fn export_to(&self, mut export: Export, path: &Path) -> Answer<usize> {
+        let wrong = |error: std::io::Error| ImportError::Io(format!("{}: {error}", path.display()));
+        let mut options = std::fs::OpenOptions::new();
+        options.create_new(true).write(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            options.mode(0o600);
+        }
+        let mut file = options.open(path).map_err(wrong)?;
+        let mut contacts = 0;
+        while let Some(row) = self.export_some(&mut export).await? {
+            file.write_all(&row.bytes).map_err(wrong)?;
+            contacts += row.contacts;
+        }
+        file.sync_all().map_err(wrong)?;
+        Ok(contacts)
     }
 
     /// Contacts with a greater number, oldest first. `list` = `Some(None)` outside of lists, `None` everywhere.

@@ -102,7 +102,7 @@ impl ImportService {
     /// [`ImportError::InUse`] when a contact is being dialed: then those that are not are gone.
     pub async fn delete_list(&self, number: i64) -> Answer<Cleared> {
         self.list_by_number(number).await?;
-        let cleared = self.clear(number).await?;
+        let cleared = self.clear(number, None).await?;
         if !cleared.in_use.is_empty() {
             return Err(ImportError::InUse(format!("{} contacts of the list are in use", cleared.in_use.len())));
         }

@@ -11,6 +11,7 @@ mod calls;
 mod error;
 mod export;
 mod lists;
+mod open;
 mod preview;
 mod run;
 mod saved;
@@ -34,6 +35,7 @@ pub use calls::Call;
 pub use error::{Answer, ImportError};
 pub use export::{Export, ExportRow};
 pub use lists::ListTarget;
+pub use open::open_imports;
 pub use preview::{ColumnType, Preview};
 pub use saved::NewUpload;
 pub use search::{Clause, Comparison, Found, Join, Predicate, Search, Sort};
@@ -58,6 +60,8 @@ const PIECE: usize = 500;
 pub struct ImportSettings {
     /// Where uploads, and the reports of jobs that name no files of their own, lie.
     pub folder: PathBuf,
+    /// That folder goes when the service stops: its store is in memory.
+    pub temporary: bool,
     /// Jobs that run at a time.
     pub jobs_at_once: usize,
     /// Jobs that may wait for their turn.
@@ -74,7 +78,15 @@ impl ImportSettings {
     /// 4 jobs at once, 100 waiting.
     #[must_use]
     pub fn new(folder: PathBuf, phones: Arc<dyn PhoneLibrary>) -> Self {
-        Self { folder, jobs_at_once: 4, jobs_waiting: 100, zones: Vec::new(), batch_records: BATCH_RECORDS_MAX, phones }
+        Self {
+            folder,
+            temporary: false,
+            jobs_at_once: 4,
+            jobs_waiting: 100,
+            zones: Vec::new(),
+            batch_records: BATCH_RECORDS_MAX,
+            phones,
+        }
     }
 }
 
@@ -168,6 +180,8 @@ struct Inner {
 #[derive(Clone, Debug)]
 struct Running {
     cancel: Arc<AtomicBool>,
+    /// Somebody has moved the job on while its task was about to end.
+    again: Arc<AtomicBool>,
     status: watch::Receiver<JobStatus>,
 }
 
@@ -198,6 +212,12 @@ impl ImportService {
     #[must_use]
     pub fn store(&self) -> &Arc<dyn ContactStore> {
         &self.inner.store
+    }
+
+    /// Reads phones.
+    #[must_use]
+    pub fn phones(&self) -> &dyn PhoneLibrary {
+        &*self.inner.settings.phones
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {
@@ -481,6 +501,10 @@ impl ImportService {
         let running: Vec<Running> = self.running().values().cloned().collect();
         for mut job in running {
             while job.status.changed().await.is_ok() {}
+        }
+        if self.inner.settings.temporary {
+            // Often nothing was ever written there.
+            let _ = std::fs::remove_dir_all(&self.inner.settings.folder);
         }
     }
 

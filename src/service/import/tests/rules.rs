@@ -39,7 +39,10 @@ async fn no_import_update_clear_undo_or_merge_makes_a_listed_number_dialable() {
         is_never_dialed(&world, "N", "undone").await;
     }
     let list = world.list("N").await;
-    world.service.clear(list).await.unwrap();
+    let backup = world.folder.path().join("backup.csv");
+    let cleared = world.service.clear(list, Some(&backup)).await.unwrap();
+    assert_eq!((cleared.deleted, lines(&backup).len()), (2, 3));
+    assert!(world.service.clear(list, Some(&backup)).await.is_err(), "a backup is never written over");
     assert_eq!(world.records("N").await, []);
     let again = world.import(&world.file("5.csv", &text(1, "d")), profile(), named("N")).await;
     is_never_dialed(&world, "N", "cleared and imported again").await;

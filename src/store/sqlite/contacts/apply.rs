@@ -717,8 +717,8 @@ impl<'a> Applier<'a> {
             "INSERT INTO before_images (job, seq, kind, number, image) \
              SELECT ?1, ?2, ?4, number, json_array(list, id, callable, attributes, phones, external_ids, \
              organisation, customer_id, version, job, created_at, updated_at, touched, \
-             (SELECT json_group_array(json_array({})) FROM calling_records r \
-             WHERE r.list = c.list AND r.chain_id = c.number)) FROM contacts c WHERE number = ?3",
+             json((SELECT json_group_array(json_array({})) FROM calling_records r \
+             WHERE r.list = c.list AND r.chain_id = c.number))) FROM contacts c WHERE number = ?3",
             rows::CHAIN
         );
         self.run(&text, params![job, self.images, number, what])

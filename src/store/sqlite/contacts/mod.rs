@@ -63,7 +63,7 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&Ledger) -> Result<T, StoreError> + Send + 'static,
     ) -> Pending<T> {
-        self.with_writer(move |ledger| piece::transaction(&ledger.db, || work(ledger)))
+        self.with_writer(move |ledger| piece::transaction(ledger, || work(ledger)))
     }
 }
 
@@ -142,11 +142,11 @@ impl ContactStore for SqliteStore {
 
     fn apply(&self, mut piece: Piece, now_ms: i64) -> Pending<Piece> {
         let busy = self.busy();
-        self.with_writer(move |ledger| piece::live(&ledger.db, &mut piece, now_ms, &busy).map(|()| piece))
+        self.with_writer(move |ledger| piece::live(ledger, &mut piece, now_ms, &busy).map(|()| piece))
     }
 
     fn call(&self, context: Arc<Context>, drafts: Vec<Draft>, all_or_nothing: bool, now_ms: i64) -> Pending<Called> {
-        self.with_writer(move |ledger| piece::call(&ledger.db, &context, &drafts, all_or_nothing, now_ms))
+        self.with_writer(move |ledger| piece::call(ledger, &context, &drafts, all_or_nothing, now_ms))
     }
 
     fn dry_run(&self) -> Pending<Box<dyn DryRun>> {

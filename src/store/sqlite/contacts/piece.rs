@@ -7,9 +7,11 @@ use rusqlite::Connection;
 
 use crate::contact::{Counts, Outcome, RecordReport};
 use crate::store::contacts::{BUSY_MS_MAX, BUSY_RECORDS_MAX, Called, Context, Cursor, Piece, Stop, StopReason};
+use crate::store::sqlite::apply::Ledger;
 use crate::store::sqlite::contacts::apply::{Applier, Finished, Place, Start};
 use crate::store::sqlite::contacts::jobs;
 use crate::store::sqlite::value::failed;
+use crate::store::sqlite::writer::is_sync;
 use crate::store::{StoreError, StoreErrorKind};
 
 /// Records between two looks at who waits.
@@ -89,8 +91,9 @@ fn is_too_bad(context: &Context, counts: &Counts, outcome: Outcome) -> bool {
 }
 
 /// The same on the live tables, in a transaction of its own, with the job's progress.
-pub(super) fn live(db: &Connection, piece: &mut Piece, now_ms: i64, busy: &dyn Fn() -> bool) -> Result<(), StoreError> {
-    transaction(db, || {
+pub(super) fn live(ledger: &Ledger, piece: &mut Piece, now_ms: i64, busy: &dyn Fn() -> bool) -> Result<(), StoreError> {
+    let db = &ledger.db;
+    transaction(ledger, || {
         records(db, Place::Live, piece, now_ms, None, busy)?;
         match piece.context.job {
             Some(job) => jobs::keep(db, job, piece.context.list.as_ref().map(|list| list.number), &piece.progress),
@@ -101,7 +104,7 @@ pub(super) fn live(db: &Connection, piece: &mut Piece, now_ms: i64, busy: &dyn F
 
 /// Drafts of a call.
 pub(super) fn call(
-    db: &Connection,
+    ledger: &Ledger,
     context: &Context,
     drafts: &[crate::contact::Draft],
     all_or_nothing: bool,
@@ -109,8 +112,8 @@ pub(super) fn call(
 ) -> Result<Called, StoreError> {
     let whole = AtomicBool::new(true);
     let mut called = Called { reports: Vec::new(), contacts: Vec::new(), counts: Counts::default(), stored: true };
-    let done = transaction(db, || {
-        let mut applier = Applier::new(db, context, Place::Live, now_ms, 0, None)?;
+    let done = transaction(ledger, || {
+        let mut applier = Applier::new(&ledger.db, context, Place::Live, now_ms, 0, None)?;
         let mut numbers = Vec::with_capacity(drafts.len());
         for draft in drafts {
             let mut report = empty_report();
@@ -136,12 +139,22 @@ pub(super) fn call(
     done.map(|()| called)
 }
 
-/// Runs something as one transaction.
-pub(super) fn transaction<T>(db: &Connection, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    let execute = |text: &str| db.execute_batch(text).map_err(|error| failed(text, &error));
+/// Runs something as one transaction. After a failed sync nothing more is written.
+pub(super) fn transaction<T>(ledger: &Ledger, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    if ledger.unsynced.get() {
+        return Err(StoreError::new(StoreErrorKind::Io, "an earlier sync of the disk has failed"));
+    }
+    let execute = |text: &str| {
+        ledger.db.execute_batch(text).map_err(|error| {
+            if is_sync(&error) {
+                ledger.unsynced.set(true);
+            }
+            failed(text, &error)
+        })
+    };
     execute("BEGIN IMMEDIATE")?;
     let done = work().and_then(|done| execute("COMMIT").map(|()| done));
-    if done.is_err() && !db.is_autocommit() {
+    if done.is_err() && !ledger.db.is_autocommit() {
         // What cannot be rolled back is rolled back when the connection closes.
         let _ = execute("ROLLBACK");
     }

@@ -150,9 +150,9 @@ impl Image<'_> {
         self.columns[column].as_str()
     }
 
-    fn records(&self) -> Vec<ChainRecord> {
+    fn records(&self) -> Done<Vec<ChainRecord>> {
         let narrow = |value: &Value| value.as_i64().and_then(|it| i32::try_from(it).ok()).unwrap_or(0);
-        let rows = self.columns[13].as_array().map(Vec::as_slice).unwrap_or_default();
+        let rows = self.columns[13].as_array().ok_or_else(|| strange("before_images: records of a contact"))?;
         let record = |row: &Value| ChainRecord {
             record_id: row[0].as_i64().unwrap_or(0),
             chain_n: narrow(&row[1]),
@@ -169,7 +169,7 @@ impl Image<'_> {
             tz_dbid: narrow(&row[12]),
             agent_id: row[13].as_str().map(str::to_owned),
         };
-        rows.iter().map(record).collect()
+        Ok(rows.iter().map(record).collect())
     }
 
     /// A contact that the job has deleted or merged into another.
@@ -198,7 +198,7 @@ impl Image<'_> {
         let touched: Option<i64> = db
             .query_row("SELECT touched FROM contacts WHERE number = ?1", [self.number], |row| row.get(0))
             .map_err(|error| sql(&error))?;
-        let before = self.records();
+        let before = self.records()?;
         let dialed = applier
             .records(&now)?
             .iter()
@@ -238,7 +238,7 @@ impl Image<'_> {
 
     fn put_records(&self, db: &Connection, applier: &mut Applier<'_>, contact: &Contact, all: bool) -> Done {
         let Some(list) = contact.list else { return Ok(()) };
-        let (now, before) = (applier.records(contact)?, self.records());
+        let (now, before) = (applier.records(contact)?, self.records()?);
         let verdict = applier.verdict(contact)?;
         let listed = |info: &str| {
             let mut phones = contact.phones.iter().zip(&verdict.phones);
