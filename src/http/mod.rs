@@ -191,9 +191,12 @@ pub async fn serve(
         stop: stop.clone(),
         backups,
     }));
-    if let Err(error) = imports.resume_all().await {
-        tracing::error!(%error, "interrupted imports are not taken up again");
-    }
+    let resumed = imports.clone();
+    tokio::spawn(async move {
+        if let Err(error) = resumed.resume_all().await {
+            tracing::error!(%error, "interrupted imports are not taken up again");
+        }
+    });
     let app: Router = router
         .with_state(door.clone())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi))

@@ -126,7 +126,9 @@ async fn c1_the_sample_row_is_a_profile_with_its_phones_in_order_and_its_address
         "errors": [], "skipped-records": []});
     assert_eq!(answer, wanted);
     let query = "EmailAddress=selinta%40ebaschambrissi.net&id_key=Email&include_profile=yes&extensions=Address";
-    let found = world.get(&format!("/ucs/profiles?{query}")).await.with_plain(200).body;
+    let found = world.get(&format!("/ucs/profiles?{query}")).await.with_plain(200);
+    assert_eq!(found.headers["cache-control"], "no-store");
+    let found = found.body;
     let profile = &found[0];
     assert_eq!(profile["PhoneNumber"], json!(["11-213-036-1987", "01-357-296-3696"]));
     assert_eq!((&profile["Address"]["City"], &profile["TenantId"]), (&json!("Lithuania"), &json!("101")));
