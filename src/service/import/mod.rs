@@ -45,7 +45,8 @@ use crate::contact::ImportProfile;
 use crate::contact::phone::PhoneLibrary;
 use crate::service::wall;
 use crate::store::contacts::{
-    BATCH_RECORDS_MAX, ContactStore, ImportJob, JobEvent, JobKind, JobSpec, JobState, Progress, Stop, StopReason, Undone,
+    BATCH_RECORDS_MAX, ContactStore, ImportJob, JobEvent, JobKind, JobSpec, JobState, Progress, Stop, StopReason,
+    Undone,
 };
 use crate::store::{StoreError, StoreErrorKind};
 

@@ -117,7 +117,18 @@ impl Source {
             return Err(MappingError::Missing { role: "required", column: column.to_owned() }.into());
         }
         let limits = limits_of(profile.source);
-        Ok(Self { format, header, mapping, size, file, framer, limits, hash: Some(hash), phones, batch_records: BATCH_RECORDS_MAX })
+        Ok(Self {
+            format,
+            header,
+            mapping,
+            size,
+            file,
+            framer,
+            limits,
+            hash: Some(hash),
+            phones,
+            batch_records: BATCH_RECORDS_MAX,
+        })
     }
 
     /// Goes on behind the records that a cursor has seen.

@@ -1,5 +1,3 @@
-
-
 mod crash;
 mod rules;
 mod systems;

@@ -131,10 +131,9 @@ async fn a_job_without_end_is_cancelled_and_what_it_committed_stays() {
 #[tokio::test]
 async fn two_jobs_of_one_list_run_one_behind_the_other() {
     let world = world();
-    let list = world.service.create_list(crate::contact::CallingList {
-        columns: vec!["name".into(), "phone".into()],
-        ..new_list("N")
-    });
+    let list = world
+        .service
+        .create_list(crate::contact::CallingList { columns: vec!["name".into(), "phone".into()], ..new_list("N") });
     let list = list.await.unwrap().list.number;
     let lock = world.service.list_lock(Some(list));
     let held = lock.lock().await;
@@ -268,7 +267,8 @@ async fn profiles_and_uploads_are_kept_under_their_names() {
     assert_eq!(world.service.profile("crm").await.unwrap().profile.match_keys, [MatchKey::Id]);
 
     let text = rows(5);
-    let new = NewUpload { owner: "tester".into(), file_name: "../x.csv".into(), announced: Some(1), ..Default::default() };
+    let new =
+        NewUpload { owner: "tester".into(), file_name: "../x.csv".into(), announced: Some(1), ..Default::default() };
     let upload = world.service.begin_upload(new).await.unwrap();
     std::fs::write(world.service.upload_path(&upload.id).unwrap(), &text).unwrap();
     assert!(matches!(world.service.complete_upload(&upload.id).await, Err(ImportError::Settings(_))));

@@ -20,7 +20,8 @@ fn external(keys: &[MatchKey], on_match: OnMatch) -> ImportProfile {
 
 async fn create(world: &World, text: &str, profile: ImportProfile) -> ImportJob {
     let file = world.file("b.csv", text);
-    let new = NewJob { auto_continue: false, ..NewJob::new("tester", profile, ListTarget::None, FileSource::Path(file)) };
+    let new =
+        NewJob { auto_continue: false, ..NewJob::new("tester", profile, ListTarget::None, FileSource::Path(file)) };
     let job = world.service.create(new).await.unwrap();
     world.service.wait(&job.id).await.unwrap()
 }
@@ -58,10 +59,7 @@ async fn b2_an_organisation_without_its_id_fails_the_row() {
     let mut text = "name,mail,cell,org id,org\n".to_owned();
     (0..1000).for_each(|n| text.push_str(&format!("n{n},m{n}@x.org,,,Acme\n")));
     let profile = ImportProfile {
-        mapping: vec![
-            ("org id".into(), "organisation.external_id".into()),
-            ("org".into(), "organisation.name".into()),
-        ],
+        mapping: vec![("org id".into(), "organisation.external_id".into()), ("org".into(), "organisation.name".into())],
         external_source: "crm".into(),
         ..external(&[MatchKey::Email], OnMatch::UpdateFirst)
     };
@@ -77,10 +75,7 @@ async fn b2_an_organisation_without_its_id_fails_the_row() {
 async fn an_organisation_comes_once_and_is_that_of_all_its_contacts() {
     let world = world();
     let profile = ImportProfile {
-        mapping: vec![
-            ("org id".into(), "organisation.external_id".into()),
-            ("org".into(), "organisation.name".into()),
-        ],
+        mapping: vec![("org id".into(), "organisation.external_id".into()), ("org".into(), "organisation.name".into())],
         external_source: "crm".into(),
         ..external(&[MatchKey::Email], OnMatch::UpdateFirst)
     };
