@@ -9,7 +9,7 @@ use crate::message::{
 };
 use crate::wire::{Dialect, ListView, Reading, TkvList, Value};
 
-fn messages() -> Vec<Message> {
+pub(super) fn messages() -> Vec<Message> {
     let pair = Pair::new(0, 732);
     let dialing = Dialing::new(DialMode::PREDICTIVE, OptimizeBy::BUSY_FACTOR, 80);
     let item = |number| (number, ScheduleItem { campaign: Some(CampaignDbid(number)), ..ScheduleItem::default() });
