@@ -287,12 +287,6 @@ impl Mapping {
             let value = self.clean(cells.get(*cell));
             let filled = !value.is_empty();
             match target {
-                Target::OrganisationId | Target::OrganisationName | Target::OrganisationAttribute(_) => {
-                    organisation_filled |= filled;
-                }
-                _ => contact_filled |= filled,
-            }
-            match target {
                 Target::Id => {
                     draft.id.push_str(value);
                     check_length(column, value, ID_CHARS, &mut draft.remarks);
@@ -322,8 +316,11 @@ impl Mapping {
                 Target::ExternalId(_) => {}
                 Target::OrganisationId | Target::OrganisationName | Target::OrganisationAttribute(_) => {
                     self.organisation_cell(draft, column, target, value);
+                    organisation_filled |= filled;
+                    continue;
                 }
             }
+            contact_filled |= filled;
         }
         for (n, default) in &self.defaults {
             if let Some((_, text)) = draft.attributes.get_mut(*n).filter(|(_, text)| text.is_empty()) {
@@ -383,7 +380,13 @@ impl Mapping {
 
     fn clean<'a>(&self, cell: &'a str) -> &'a str {
         let cell = if self.from_export { formula::unmark(cell) } else { cell };
-        if self.trim { cell.trim() } else { cell }
+        // Most cells have nothing to trim, which two bytes tell.
+        let has_blank = match cell.as_bytes() {
+            [] => false,
+            [first, .., last] => !(first.is_ascii_graphic() && last.is_ascii_graphic()),
+            [only] => !only.is_ascii_graphic(),
+        };
+        if self.trim && has_blank { cell.trim() } else { cell }
     }
 
     /// Warnings that hold for the whole file.
@@ -416,8 +419,13 @@ pub fn apply_phone(
     remarks: &mut Vec<Remark>,
 ) {
     set(&mut phone.raw, raw);
-    let read = if raw.is_empty() { None } else { reader.read(raw, country) };
     phone.callable = true;
+    if PhoneReader::is_plain(raw) {
+        set(phone.e164.get_or_insert_with(String::new), raw);
+        phone.extension = None;
+        return;
+    }
+    let read = if raw.is_empty() { None } else { reader.read(raw, country) };
     (phone.e164, phone.extension) = match read {
         Some(read) => (Some(read.e164), read.extension),
         None => (None, None),
