@@ -1,7 +1,5 @@
 //! The book of the jobs: one record each, with its legs and their flights, found by its place without a search.
 
-use std::iter;
-
 use crate::protocol::requester::asked::Place;
 use crate::protocol::requester::job::{Flight, Job, Leg, LegIx};
 
@@ -181,7 +179,7 @@ impl Book {
 }
 
 fn flights_of(leg: &Leg) -> impl Iterator<Item = &Flight> {
-    iter::chain(&leg.flight, leg.question.as_deref())
+    leg.flight.iter().chain(leg.question.as_deref())
 }
 
 impl Flight {
