@@ -200,7 +200,7 @@ impl Source {
         if batch.len > 0 && to.blocking_send(Said::Batch(batch)).is_err() {
             return;
         }
-        let sha256 = self.hash.take().map(|hash| hex(hash));
+        let sha256 = self.hash.take().map(hex);
         let _ = to.blocking_send(Said::End { blank_lines: self.framer.cursor().blank_lines, sha256 });
     }
 
