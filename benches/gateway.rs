@@ -66,6 +66,7 @@ async fn listener() -> (TcpListener, SocketAddr) {
 /// A T-Server with its OCS that never stops; where it listens.
 async fn simulate() -> SocketAddr {
     let settings = SimSettings {
+        store: None,
         addr: "127.0.0.1:0".into(),
         topology: site(CLIENTS),
         profile: None,

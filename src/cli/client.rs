@@ -243,6 +243,24 @@ impl Client {
         if response.status().is_success() { Ok(response) } else { Err(self.refused(response).await) }
     }
 
+    /// Something large, to be read with [`Client::part`]; it may take its time.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn fetch(&self, path: &[&str]) -> Result<Response, CliError> {
+        let request = self.request(Method::POST, self.address(path, &[])?);
+        let response = request.send().await.map_err(|error| self.unreachable(&error, false))?;
+        if response.status().is_success() { Ok(response) } else { Err(self.refused(response).await) }
+    }
+
+    /// The next part of it; `None` = that was all.
+    ///
+    /// # Errors
+    /// The connection ended early.
+    pub async fn part(&self, response: &mut Response) -> Result<Option<bytes::Bytes>, CliError> {
+        response.chunk().await.map_err(|error| self.unreachable(&error, false))
+    }
+
     /// `?wait=` as the flags say.
     pub fn wait(&self) -> String {
         if self.global.no_wait { "0".into() } else { format!("{}ms", self.global.timeout.as_millis()) }

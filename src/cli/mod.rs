@@ -11,6 +11,7 @@ mod decode;
 mod dnc;
 mod doctor;
 pub mod exit;
+mod expiry;
 pub mod log;
 mod notify;
 pub mod output;
@@ -118,7 +119,7 @@ async fn client_verb(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Completion(args) => shell::completion(&args, ctx),
         Verb::Man => shell::man(ctx),
         Verb::CheckConfig(args) => check_config::check(&args, ctx),
-        Verb::Store(verb) => store::run(verb, ctx),
+        Verb::Store(verb) => store::run(verb, ctx).await,
         Verb::Version => version(ctx),
         Verb::Demo(_) | Verb::Serve(_) | Verb::Sim(_) => Err(CliError::internal("no verb of a client")),
     }

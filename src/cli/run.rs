@@ -42,14 +42,16 @@ pub(super) async fn demo(args: DemoArgs, ctx: &Ctx) -> Result<(), CliError> {
     let sim_addr = args.tserver.clone().unwrap_or_else(|| settings.sim.addr.clone());
     let topology = topology(&settings)?;
     let stop = Stops::default();
-    let simulator = simulate(&settings, topology.clone(), sim_addr, &stop.simulator).await?;
+    // Gateway and simulator share one store, and with it one writer.
+    let kept = open_store(&settings).map_err(store::error)?;
+    let simulator = simulate(&settings, topology.clone(), sim_addr, Some(Arc::clone(&kept)), &stop.simulator).await?;
 
     let site = config_of_site(&topology, &simulator.addr().to_string());
     let Config { gateway, http, auth, store, dnc, limits, sim, telemetry, .. } = settings;
     let mut settings = Config { gateway, http, auth, store, dnc, limits, sim, telemetry, ..site };
     args.run.apply(&mut settings);
     args.gateway.apply(&mut settings);
-    let running = Running::start(&settings, stop, Some(simulator)).await?;
+    let running = Running::start(&settings, stop, kept, Some(simulator)).await?;
     ctx.out.note(&format!(
         "commdn demo: T-Server and {} OCSs on {}, API on http://{}, explorer on http://{}/docs",
         topology.ocs.len(),
@@ -88,7 +90,8 @@ pub(super) async fn serve(args: ServeArgs, ctx: &Ctx) -> Result<(), CliError> {
     }
     settings.store.path.get_or_insert_with(|| DATA.to_owned());
     log::start(ctx, &settings.telemetry);
-    let running = Running::start(&settings, Stops::default(), None).await?;
+    let store = open_store(&settings).map_err(store::error)?;
+    let running = Running::start(&settings, Stops::default(), store, None).await?;
     ctx.out.note(&format!("commdn gateway: API on http://{}, explorer on http://{}/docs", running.http, running.http));
     running.run(ctx).await
 }
@@ -106,7 +109,11 @@ pub(super) async fn sim_run(args: SimRunArgs, ctx: &Ctx) -> Result<(), CliError>
     let topology = topology(&settings)?;
     let ocss = topology.ocs.len();
     let stop = CancellationToken::new();
-    let simulator = simulate(&settings, topology, addr, &stop).await?;
+    if let Some(path) = args.data {
+        settings.store.path = Some(path);
+    }
+    let store = settings.store.path.is_some().then(|| open_store(&settings)).transpose().map_err(store::error)?;
+    let simulator = simulate(&settings, topology, addr, store.clone(), &stop).await?;
     let addr = simulator.addr();
     reload_on_hangup();
     listening(ctx, None, Some(addr), None)?;
@@ -114,7 +121,15 @@ pub(super) async fn sim_run(args: SimRunArgs, ctx: &Ctx) -> Result<(), CliError>
     interrupted().await;
     ctx.out.note("stopping");
     stop.cancel();
-    twice(simulator.stopped()).await
+    twice(async {
+        simulator.stopped().await;
+        if let Some(store) = store
+            && let Err(error) = store.close().await
+        {
+            tracing::error!(%error, "the store was not closed");
+        }
+    })
+    .await
 }
 
 fn topology(settings: &Config) -> Result<Topology, CliError> {
@@ -143,6 +158,7 @@ async fn simulate(
     settings: &Config,
     topology: Topology,
     addr: String,
+    store: Option<Arc<dyn Store>>,
     stop: &CancellationToken,
 ) -> Result<Simulator, CliError> {
     let sim = SimSettings {
@@ -152,6 +168,7 @@ async fn simulate(
         echo_to_sender: settings.sim.echo_to_sender,
         list_bytes_max: settings.sim.list_bytes_max,
         tls: open_tls("sim.tls", settings.sim.tls.as_ref())?,
+        store,
     };
     let simulator = start_simulator(sim, stop).await;
     let mut simulator = simulator.map_err(|error| CliError::new(Exit::Usage, format!("simulator: {error}")))?;
@@ -184,7 +201,12 @@ struct Running {
 }
 
 impl Running {
-    async fn start(settings: &Config, stop: Stops, simulator: Option<Simulator>) -> Result<Self, CliError> {
+    async fn start(
+        settings: &Config,
+        stop: Stops,
+        store: Arc<dyn Store>,
+        simulator: Option<Simulator>,
+    ) -> Result<Self, CliError> {
         for finding in settings.check() {
             match finding.severity {
                 Severity::Warning => tracing::warn!("{finding}"),
@@ -197,7 +219,6 @@ impl Running {
         let listener = listen(settings).await?;
         let http = listener.local_addr().map_err(|error| CliError::internal(error.to_string()))?;
         let tls = open_tls("http.tls", settings.http.tls.as_ref())?;
-        let store = open_store(settings).map_err(store::error)?;
         let access = Access::new(settings, Arc::clone(&store)).await;
         let access = access.map_err(|error| CliError::usage(error.to_string()))?;
         let (gateway, task) = start_gateway_on(settings, Arc::clone(&store), &stop.gateway)
@@ -245,12 +266,12 @@ impl Running {
             if let Some(port) = port {
                 port.stopped().await;
             }
-            if let Err(error) = store.close().await {
-                tracing::error!(%error, "the store was not closed");
-            }
             stop.simulator.cancel();
             if let Some(simulator) = simulator {
                 simulator.stopped().await;
+            }
+            if let Err(error) = store.close().await {
+                tracing::error!(%error, "the store was not closed");
             }
         })
         .await

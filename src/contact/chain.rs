@@ -165,24 +165,19 @@ pub fn plan(input: ChainInput<'_>) -> Vec<ChainChange> {
     changes
 }
 
-/// The record of each phone of the contact; `left` keeps those of no phone. A phone is known by its place in the
-/// contact, else by its number.
+/// The record of each phone of the contact; `left` keeps those of no phone. A number keeps its record; a number that is
+/// new takes the record of the place where it stands.
 fn pair<'a>(input: ChainInput<'a>, left: &mut Vec<&'a ChainRecord>) -> Vec<Option<&'a ChainRecord>> {
     let mut take = |number: &str| {
         let at = left.iter().position(|record| record.contact_info == number)?;
         Some(left.remove(at))
     };
     let phones = &input.contact.phones;
-    let mut pairs: Vec<Option<&ChainRecord>> = Vec::new();
-    for phone in phones {
+    let mut pairs: Vec<Option<&ChainRecord>> = phones.iter().map(|phone| take(phone.contact_info())).collect();
+    for (phone, record) in phones.iter().zip(&mut pairs).filter(|(_, record)| record.is_none()) {
         let before = input.before.into_iter().flat_map(|before| &before.phones);
         let mut same = before.filter(|before| before.column == phone.column && before.index == phone.index);
-        pairs.push(same.next().and_then(|before| take(before.contact_info())));
-    }
-    for (phone, record) in phones.iter().zip(&mut pairs) {
-        if record.is_none() {
-            *record = take(phone.contact_info());
-        }
+        *record = same.next().and_then(|before| take(before.contact_info()));
     }
     pairs
 }

@@ -13,7 +13,9 @@ mod decide;
 #[cfg(feature = "app")]
 pub mod dialler;
 mod draft;
+pub mod external;
 pub mod formula;
+pub mod genesys_cloud;
 mod mapping;
 mod outcome;
 pub mod phone;
@@ -38,3 +40,17 @@ pub use profile::{
 pub use record::{CallingList, Contact, ExternalId, Organisation, Phone, PhoneColumn, PhoneType};
 pub use report::{Code, Counts, Outcome, RecordReport, Remark, Severity};
 pub use words::UnknownWord;
+
+/// A list of the documents: `first_name` and `phone_number` (example A1).
+#[cfg(test)]
+fn test_list() -> CallingList {
+    let phone = PhoneColumn { column: "phone_number".to_owned(), kind: "cell".to_owned(), time_zone_column: None };
+    CallingList {
+        number: 1,
+        id: "l".to_owned(),
+        name: "L".to_owned(),
+        columns: vec!["first_name".to_owned(), "phone_number".to_owned()],
+        phone_columns: vec![phone],
+        ..CallingList::default()
+    }
+}

@@ -45,6 +45,40 @@ pub struct CallingList {
     pub extra: String,
 }
 
+impl Default for CallingList {
+    /// A new list with the defaults of the table.
+    fn default() -> Self {
+        Self {
+            number: 0,
+            id: String::new(),
+            name: String::new(),
+            columns: Vec::new(),
+            phone_columns: Vec::new(),
+            email_columns: Vec::new(),
+            customer_column: None,
+            phone_policy: None,
+            trim: true,
+            daily_from: 28_800,
+            daily_till: 75_600,
+            time_zone: String::new(),
+            tz_dbid: 0,
+            contact_info_type: 1,
+            chain_n_base: 0,
+            version: 1,
+            rules: Vec::new(),
+            extra: String::new(),
+        }
+    }
+}
+
+impl CallingList {
+    /// Whether its daily window opens before it closes, within one day.
+    #[must_use]
+    pub fn has_daily_window(&self) -> bool {
+        0 <= self.daily_from && self.daily_from < self.daily_till && self.daily_till <= 86_400
+    }
+}
+
 /// A column with phones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "app", derive(serde::Serialize, serde::Deserialize))]

@@ -124,6 +124,7 @@ impl Topology {
             groups: self.groups.clone(),
             pairs: self.pairs.iter().filter(of_pair).cloned().collect(),
             lists: self.lists.iter().filter(of_list).cloned().collect(),
+            reads_lists: false,
             campaigns,
             seed: u64::from(dbid.0.unsigned_abs()),
         })

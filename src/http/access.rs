@@ -1,5 +1,6 @@
 //! Who asks, and whether they may: every route is registered with what it needs, or it cannot be registered at all.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
@@ -8,6 +9,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD as BASE64;
+use futures_util::future::BoxFuture;
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
@@ -142,6 +144,8 @@ pub(super) struct Caller {
     peer: Peer,
     /// What the audit says beside the path: a pseudonym, never a phone.
     note: Arc<Mutex<Option<String>>>,
+    /// Asked to see numbers as they are: that is written down, even of a read.
+    shows: Arc<AtomicBool>,
 }
 
 impl Caller {
@@ -152,6 +156,9 @@ impl Caller {
 
     /// Refuses what the caller may not do.
     pub(super) fn need(&self, verb: Verb, object: Object<'_>) -> Result<(), Problem> {
+        if verb == Verb::NumbersShow {
+            self.shows.store(true, Ordering::Relaxed);
+        }
         if self.may(verb, object) { Ok(()) } else { Err(forbidden(&[verb], object)) }
     }
 
@@ -163,6 +170,14 @@ impl Caller {
     /// True where nobody has to say who they are.
     pub(super) fn is_anonymous(&self) -> bool {
         self.found.as_ref().is_ok_and(|principal| principal.kind == PrincipalKind::AnonymousLoopback)
+    }
+
+    /// Resolves with the reason when the caller is no longer who it was let in as.
+    pub(super) fn worthless(&self) -> BoxFuture<'static, &'static str> {
+        match &self.found {
+            Ok(principal) => Box::pin(self.door.access.clone().worthless(Arc::clone(principal))),
+            Err(reason) => Box::pin(std::future::ready(*reason)),
+        }
     }
 
     /// Adds to the row of the audit whom or what the command is about. No phone, no customer id.
@@ -197,7 +212,7 @@ pub(super) async fn identify(State(door): State<Door>, mut request: Request, nex
         let detail = "more requests than limits.client_rate_per_s and limits.client_burst allow";
         return Problem::new("too-many-requests", 429, detail).retry_after(seconds).into_response();
     }
-    let caller = Caller { found: found.map(Arc::new), door, peer, note: Arc::default() };
+    let caller = Caller { found: found.map(Arc::new), door, peer, note: Arc::default(), shows: Arc::default() };
     request.extensions_mut().insert(caller);
     next.run(request).await
 }
@@ -232,7 +247,7 @@ async fn check(rule: Rule, multipart: bool, request: Request, next: Next) -> Res
     let (mut parts, body) = request.into_parts();
     let place = Place::of(&caller.door, &mut parts).await;
     let reads_admin = matches!(rule, Rule::All([Verb::Admin]));
-    let audited = parts.method != Method::GET || reads_admin;
+    let is_command = parts.method != Method::GET || reads_admin;
     let dry = parts.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "dry_run=true"));
     let response = if !rule.fits(&principal, caller.peer, place.object()) {
         if principal.kind == PrincipalKind::Stranger {
@@ -245,7 +260,8 @@ async fn check(rule: Rule, multipart: bool, request: Request, next: Next) -> Res
     } else {
         next.run(Request::from_parts(parts, body)).await
     };
-    if audited { audit(&caller, rule, place, dry, response).await } else { response }
+    let shows = caller.shows.load(Ordering::Relaxed);
+    if is_command || shows { audit(&caller, rule, place, dry, response).await } else { response }
 }
 
 /// A page of another site can send these without being asked.
@@ -319,11 +335,13 @@ async fn audit(caller: &Caller, rule: Rule, place: Place, dry: bool, response: R
         (None, status) => status.to_string(),
     };
     let note = caller.note.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let shows = caller.shows.load(Ordering::Relaxed).then_some(Verb::NumbersShow);
+    let verbs = rule.verbs().iter().copied().chain(shows);
     let row = AuditRow {
         at: now(),
         subject: caller.subject().to_owned(),
         client: Some(caller.peer.addr.ip().to_canonical().to_string()),
-        action: rule.verbs().iter().map(|verb| verb.name()).collect::<Vec<_>>().join(" "),
+        action: verbs.map(|verb| verb.name()).collect::<Vec<_>>().join(" "),
         object: Some(place.words(note)),
         outcome,
         detail: None,

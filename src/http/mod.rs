@@ -14,10 +14,11 @@ mod serve;
 mod stream;
 mod trace;
 
-use std::{any::Any, io, sync::Arc};
+use std::{any::Any, io, ops::Deref, path::PathBuf, sync::Arc};
 
 use axum::{Router, middleware, response::IntoResponse};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -26,6 +27,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::net::tls::TlsServer;
 use crate::service::access::Access;
+use crate::service::backup;
 use crate::service::dialler::Dialler;
 use crate::service::gateway::Gateway;
 use crate::service::import::{ImportService, open_imports};
@@ -40,14 +42,33 @@ use trace::Tracer;
 
 pub(crate) use routes::{audited as shown_audit, key as shown_key, verdict as shown_verdict};
 
-/// What the handlers share.
+/// What the handlers share. One count for all of it: every layer and every handler has its own copy.
 #[derive(Clone, Debug)]
-struct Door {
+struct Door(Arc<Behind>);
+
+#[derive(Debug)]
+struct Behind {
     gateway: Gateway,
     access: Access,
     ucs: Ucs,
     dialler: Dialler,
     stop: CancellationToken,
+    backups: Backups,
+}
+
+/// Where copies of the store are made, one at a time.
+#[derive(Debug)]
+struct Backups {
+    folder: PathBuf,
+    turn: Arc<Semaphore>,
+}
+
+impl Deref for Door {
+    type Target = Behind;
+
+    fn deref(&self) -> &Behind {
+        &self.0
+    }
 }
 
 /// How the door is guarded.
@@ -59,6 +80,8 @@ pub struct DoorConfig {
     pub allowed_hosts: Vec<String>,
     /// TLS; `None` = plain text.
     pub tls: Option<TlsServer>,
+    /// Folder of the store: copies are made beside it, where there is room as a rule.
+    pub data: Option<PathBuf>,
     /// Connections of everybody.
     pub connections_max: usize,
     /// Connections of one address beyond loopback.
@@ -85,6 +108,7 @@ impl DoorConfig {
             access,
             allowed_hosts: config.http.allowed_hosts.clone(),
             tls,
+            data: config.store.path.as_deref().map(PathBuf::from).filter(|path| path.is_dir()),
             connections_max: config.limits.connections_max,
             connections_per_peer: config.limits.connections_per_peer,
         }
@@ -152,19 +176,24 @@ pub async fn serve(
     let tracer = Tracer::new(gateway.clone());
     let guard = AllowedHosts(Arc::from(config.allowed_hosts));
     let imports = config.imports;
-    let door = Door {
-        gateway,
-        access: config.access,
-        dialler: Dialler::new(imports.clone(), &config.jtel, &config.default_country),
-        ucs: Ucs::new(imports.clone(), config.ucs),
-        stop: stop.clone(),
-    };
     let resumed = imports.clone();
     tokio::spawn(async move {
         if let Err(error) = resumed.resume_all().await {
             tracing::error!(%error, "interrupted imports are not taken up again");
         }
     });
+    if let Some(folder) = &config.data {
+        backup::sweep(folder);
+    }
+    let folder = config.data.unwrap_or_else(std::env::temp_dir);
+    let door = Door(Arc::new(Behind {
+        gateway,
+        access: config.access,
+        dialler: Dialler::new(imports.clone(), &config.jtel, &config.default_country),
+        ucs: Ucs::new(imports.clone(), config.ucs),
+        stop: stop.clone(),
+        backups: Backups { folder, turn: Arc::new(Semaphore::new(1)) },
+    }));
     let app: Router = router
         .with_state(door.clone())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi))

@@ -1,6 +1,7 @@
 //! Floor 6: what runs for hours, put together: the gateway and the simulator.
 
 pub mod access;
+pub mod backup;
 mod config;
 mod config_check;
 mod config_contacts;
@@ -23,6 +24,6 @@ pub use config::*;
 pub use config_check::{Finding, Severity};
 pub use config_contacts::{ImportSection, JtelSection, UcsSection};
 pub use health::Health;
-pub use hub::{Hub, Numbered, Subscription};
+pub use hub::{Hub, Numbered, Subscription, Told};
 pub use pseudonym::{Pseudonyms, without_numbers};
 pub use site::config_of_site;

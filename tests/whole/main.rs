@@ -2,14 +2,19 @@
 //! Nothing sleeps and no time is measured; the guards only turn a test that would hang into one that fails.
 #![cfg(feature = "app")]
 
+#[path = "../tls/authority.rs"]
+mod authority;
 mod site;
 mod stream;
 mod wire;
 
 mod access;
 mod adjacent;
+mod alarms;
 mod control;
+mod ends;
 mod errors;
+mod https;
 mod jtel;
 mod keys;
 mod links;
@@ -21,8 +26,10 @@ mod port;
 mod profiles;
 mod program;
 mod requests;
+mod restarts;
 mod sight;
 mod silence;
 mod streams;
+mod tables;
 mod tokens;
 mod ucs;

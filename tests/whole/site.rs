@@ -25,6 +25,16 @@ pub(crate) async fn guard<T>(future: impl Future<Output = T>) -> T {
 
 /// Starts a simulator; returns when its OCSs listen.
 pub(crate) async fn simulate(addr: &str, topology: &Topology, profile: Option<&str>) -> (Simulator, CancellationToken) {
+    simulate_on(addr, topology, profile, None).await
+}
+
+/// The same, its tables in a store.
+pub(crate) async fn simulate_on(
+    addr: &str,
+    topology: &Topology,
+    profile: Option<&str>,
+    store: Option<Arc<dyn Store>>,
+) -> (Simulator, CancellationToken) {
     let stop = CancellationToken::new();
     let settings = SimSettings {
         addr: addr.to_owned(),
@@ -33,6 +43,7 @@ pub(crate) async fn simulate(addr: &str, topology: &Topology, profile: Option<&s
         echo_to_sender: true,
         list_bytes_max: LIST_BYTES_DEFAULT,
         tls: None,
+        store,
     };
     let mut simulator = start_simulator(settings, &stop).await.unwrap();
     guard(simulator.ready()).await;

@@ -100,4 +100,7 @@ pub struct SimRunArgs {
     /// Address on which the simulated T-Server listens [default: 127.0.0.1:7000]
     #[arg(long, value_name = "ADDR")]
     pub tserver: Option<String>,
+    /// Folder of a store of its own, for calling lists and do-not-call rows [default: kept in memory]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<String>,
 }

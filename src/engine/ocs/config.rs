@@ -35,6 +35,8 @@ pub struct OcsConfig {
     pub pairs: Vec<PairConfig>,
     /// Calling lists.
     pub lists: Vec<CallingList>,
+    /// The host keeps the calling lists: they are asked for at each load, see [`super::Output::ReadLists`].
+    pub reads_lists: bool,
     /// For the spread of delays; the same seed gives the same delays.
     pub seed: u64,
 }

@@ -4,6 +4,7 @@
 
 mod campaign;
 mod config;
+mod lists;
 mod modes;
 mod outbox;
 mod people;
@@ -12,7 +13,7 @@ mod sequence;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 pub use config::{Campaign, Group, OcsConfig, Origin, OriginKind, PairConfig};
 pub use outbox::{Output, WAITING_MAX};
@@ -33,6 +34,7 @@ use crate::protocol::UtcSeconds;
 use crate::protocol::lifecycle::PairState;
 use crate::protocol::responder::{Ignored, Requester, Responder, Verdict};
 use campaign::PairRuntime;
+use lists::Parked;
 use outbox::Outbox;
 use sequence::Sequence;
 
@@ -50,6 +52,8 @@ pub enum Input<'a> {
     Tick,
     /// Something inside.
     Internal(Internal),
+    /// Calling lists as the host has them now: at start, and as the answer to [`Output::ReadLists`].
+    Lists(Vec<CallingList>),
 }
 
 /// What happens without a user event: faults, and what dialing will report.
@@ -105,6 +109,8 @@ pub struct Ocs {
     /// Sequences that are loaded or running; one a group.
     sequences: BTreeMap<GroupDbid, Sequence>,
     dnc: DncSet,
+    /// Loads that wait for their calling lists.
+    parked: VecDeque<Parked>,
     outbox: Outbox,
     ignored: BTreeMap<Ignored, u64>,
     /// The time of the input, or of the timer that is being worked off.
@@ -133,6 +139,7 @@ impl Ocs {
             pairs,
             sequences: BTreeMap::new(),
             dnc: DncSet::default(),
+            parked: VecDeque::new(),
             ignored: BTreeMap::new(),
             now: Time::ZERO,
             utc: UtcSeconds::default(),
@@ -148,6 +155,7 @@ impl Ocs {
         match input {
             Input::UserEvent { dn, user_data } => self.user_event(dn, user_data),
             Input::Internal(internal) => self.internal(internal),
+            Input::Lists(lists) => self.lists_read(lists),
             Input::Tick => {}
         }
         self.run_timers(now);
@@ -241,22 +249,25 @@ impl Ocs {
             (_, Message::CancelRecord(request)) => self.cancel(asker, request),
             (_, Message::DoNotCall(request)) => self.do_not_call(asker, request),
             (Some(pair), body) => {
-                let request = campaign::Request::new(kind, pair, &body, &self.responder.rows);
-                let result = if pair.campaign.is_sequence() {
-                    self.sequence_request(asker, &request, body.schedule())
-                } else {
-                    self.campaign_request(asker, &request)
-                };
-                if let Err(code) = result {
-                    let (campaign, group) = (Some(pair.campaign), Some(pair.group));
-                    let status = Some(self.status_for_error(pair));
-                    self.answer(
-                        asker,
-                        ErrorEvent { campaign, group, status, error: Some(code), ..ErrorEvent::default() },
-                    );
+                if !self.read_before(asker, kind, pair, &body) {
+                    self.serve_pair(asker, kind, pair, &body);
                 }
             }
             (None, _) => {} // every request but these two names a pair
+        }
+    }
+
+    fn serve_pair(&mut self, asker: &Asker, kind: RequestKind, pair: Pair, body: &Message) {
+        let request = campaign::Request::new(kind, pair, body, &self.responder.rows);
+        let result = if pair.campaign.is_sequence() {
+            self.sequence_request(asker, &request, body.schedule())
+        } else {
+            self.campaign_request(asker, &request)
+        };
+        if let Err(code) = result {
+            let (campaign, group) = (Some(pair.campaign), Some(pair.group));
+            let status = Some(self.status_for_error(pair));
+            self.answer(asker, ErrorEvent { campaign, group, status, error: Some(code), ..ErrorEvent::default() });
         }
     }
 
@@ -272,6 +283,7 @@ impl Ocs {
             Internal::ItemEnd(group) => self.item_end(group),
             Internal::Restart => {
                 self.sequences.clear();
+                self.parked.clear();
                 self.outbox.clear();
                 for config in &self.config.pairs {
                     let session = self.pairs.get(&config.pair).map_or(0, |runtime| runtime.session);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use crate::engine::ocs::record::Record;
 use crate::message::AppDbid;
 use crate::message::CommDnMessage;
 use crate::message::CustomerId;
@@ -43,6 +44,18 @@ pub enum Output {
         customer: Option<CustomerId>,
         /// When.
         at: UtcSeconds,
+    },
+    /// Rows of a calling list have changed. They come before the answer, so that the host can keep them first.
+    RecordsChanged {
+        /// Name of the list.
+        list: String,
+        /// The rows as they are now.
+        records: Vec<Record>,
+    },
+    /// A campaign is about to be loaded: the next input is to be [`super::Input::Lists`] with these lists.
+    ReadLists {
+        /// Their names.
+        lists: Vec<String>,
     },
     /// A user event was ignored.
     Ignored(Ignored),

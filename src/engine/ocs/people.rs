@@ -1,7 +1,8 @@
 //! Requests about a person: do-not-call (specification 5.8) and cancel (5.9).
 
 use crate::engine::dnc::Added;
-use crate::engine::ocs::{Asker, Held, Ocs, Output, PairState};
+use crate::engine::ocs::outbox::Outbox;
+use crate::engine::ocs::{Asker, Held, Ocs, Output, PairState, Record};
 use crate::message::CancelRecord;
 use crate::message::ChainAttr;
 use crate::message::ChainScope;
@@ -54,11 +55,14 @@ impl Ocs {
                 phone.is_some_and(|phone| record.has_phone(phone))
                     || customer.is_some_and(|customer| list.customer_of(record) == Some(customer))
             });
+            let mut changed = Vec::new();
             for n in scope {
                 if let Some(record) = list.records.get_mut(n).filter(|record| !record.is_final()) {
                     record.forbid();
+                    changed.push(record.clone());
                 }
             }
+            tell_changed(&mut self.outbox, &list.name, changed);
         }
         self.complete_depleted();
         Ok(())
@@ -109,14 +113,19 @@ impl Ocs {
                     (None, None) => false,
                 }
             });
+            let mut changed = Vec::new();
             for n in scope {
                 matched = true;
                 let Some(record) = list.records.get_mut(n).filter(|record| !record.is_final()) else { continue };
                 match record.held {
                     Some(Held::Desktop) => left = true,
-                    Some(Held::Call) | None => record.cancel(),
+                    Some(Held::Call) | None => {
+                        record.cancel();
+                        changed.push(record.clone());
+                    }
                 }
             }
+            tell_changed(&mut self.outbox, &list.name, changed);
         }
         match rows.cancel_no_match {
             Rule::Refuse(code) if !matched => return Err(code),
@@ -163,6 +172,7 @@ impl Ocs {
         let mut records = lists.flat_map(|list| &mut list.records);
         if let Some(record) = records.find(|record| record.record_id == record_id && !record.is_final()) {
             record.take(pair, held);
+            tell_changed(&mut self.outbox, list, vec![record.clone()]);
         }
     }
 
@@ -171,11 +181,18 @@ impl Ocs {
         let lists = self.config.lists.iter_mut().filter(|known| known.name == list);
         for record in lists.flat_map(|list| &mut list.records).filter(|record| record.record_id == record_id) {
             record.come_back();
+            tell_changed(&mut self.outbox, list, vec![record.clone()]);
         }
         for pair in self.pairs.keys().copied().collect::<Vec<_>>() {
             self.drain(pair);
         }
         self.complete_depleted();
+    }
+}
+
+fn tell_changed(outbox: &mut Outbox, list: &str, records: Vec<Record>) {
+    if !records.is_empty() {
+        outbox.push(Output::RecordsChanged { list: list.to_owned(), records });
     }
 }
 

@@ -117,7 +117,7 @@ impl Ocs {
     pub(super) fn sequence_due(&mut self, group: GroupDbid) {
         let Some(sequence) = self.sequences.get_mut(&group) else { return };
         sequence.due = None;
-        if sequence.item.is_some() { self.item_end(group) } else { self.item_begin(group) }
+        if sequence.item.is_some() { self.item_end(group) } else { self.item_begin(group, false) }
     }
 
     /// A bad schedule first, then each item's campaign and group.
@@ -191,14 +191,19 @@ impl Ocs {
     }
 
     /// Loads and starts the item in turn. An item that cannot be loaded or started is skipped.
-    fn item_begin(&mut self, group: GroupDbid) {
+    /// Before that its calling lists are read, where the host keeps them.
+    pub(super) fn item_begin(&mut self, group: GroupDbid, is_read: bool) {
         let Some(sequence) = self.sequences.get(&group) else { return };
         if sequence.state != SequenceState::Running || sequence.item.is_some() {
             return;
         }
         let Some(item) = sequence.item_in_turn().copied() else { return };
         let Some(pair) = item.campaign.map(|campaign| Pair { campaign, group }) else { return };
-        let (dialing, last) = (self.item_dialing(pair, &item), sequence.last_requester);
+        let last = sequence.last_requester;
+        if !is_read && self.read_before_item(pair) {
+            return;
+        }
+        let dialing = self.item_dialing(pair, &item);
         let stop_at = item.stop_at_time.filter(|stop| *stop != 0).map(i64::from);
         let left = stop_at.map(|stop| stop.saturating_sub(self.utc_now()));
         if left.is_some_and(|seconds| seconds <= 0) || !self.item_can_start(pair, &dialing) {

@@ -140,6 +140,7 @@ pub(crate) fn key(record: &KeyRecord, token: Option<String>) -> KeyDto {
         created_by: record.created_by.clone(),
         expires_at: record.expires_at.map(rfc3339),
         revoked_at: record.revoked_at.map(rfc3339),
+        used_at: record.used_at.map(rfc3339),
         token,
     }
 }

@@ -3,6 +3,7 @@
 mod access;
 pub(crate) use access::{audited, key, verdict};
 mod adjacent;
+mod backup;
 mod campaigns;
 mod dnc;
 mod jtel;
@@ -45,6 +46,7 @@ pub(super) fn all() -> Routes {
         .merge(requests::routes())
         .merge(send::routes())
         .merge(operations::routes())
+        .merge(backup::routes())
         .merge(adjacent::routes())
         .merge(access::routes())
 }

@@ -1,5 +1,7 @@
 //! What was asked and what became of it.
 
+use std::sync::Arc;
+
 use axum::{Json, extract::State, response::Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -7,7 +9,6 @@ use utoipa_axum::routes;
 
 use super::answer;
 use crate::engine::RequestNumber;
-use crate::engine::RequestRecord;
 use crate::engine::Which;
 use crate::http::Door;
 use crate::http::access::{Caller, Routes};
@@ -75,8 +76,8 @@ async fn list(
     let mut records = readable(&door, &caller, (which, dead), after, limit + 1).await;
     let more = records.len() > limit;
     records.truncate(limit);
-    let next = records.last().filter(|_| more).map(|record| record.number.to_string());
-    let items = records.iter().map(|record| convert::request(door.gateway.router(), record)).collect();
+    let next = records.last().filter(|_| more).map(|standing| standing.record.number.to_string());
+    let items = records.iter().map(|standing| convert::standing(door.gateway.router(), standing)).collect();
     Ok(Json(Page { schema: "commdn.requests.v1".into(), items, next }))
 }
 
@@ -120,15 +121,18 @@ async fn readable(
     (which, dead): (Which, bool),
     mut after: Option<RequestNumber>,
     most: usize,
-) -> Vec<RequestRecord> {
+) -> Vec<Standing> {
     let mut found = Vec::new();
     loop {
         let page = match dead {
             true => door.gateway.dead_letters(after, most).await,
-            false => door.gateway.requests(which, after, most).await,
+            false => {
+                let records = door.gateway.requests(which, after, most).await;
+                records.into_iter().map(|record| Standing::of(Arc::new(record))).collect()
+            }
         };
-        let (last, full) = (page.last().map(|record| record.number), page.len() == most);
-        found.extend(page.into_iter().filter(|record| may_read(caller, record.pair)));
+        let (last, full) = (page.last().map(|standing| standing.record.number), page.len() == most);
+        found.extend(page.into_iter().filter(|standing| may_read(caller, standing.record.pair)));
         if found.len() >= most || !full {
             found.truncate(most);
             return found;

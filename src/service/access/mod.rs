@@ -14,6 +14,7 @@ use std::time::Duration;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use secrecy::SecretString;
+use tokio::sync::watch;
 
 pub use jwks::JwksError;
 pub use jwt::ALGORITHMS;
@@ -31,6 +32,9 @@ use key::{KeyTable, hex, is_key};
 /// Clients whose rate is remembered before those that rest are forgotten.
 const CLIENTS_MAX: usize = 10_000;
 
+/// How often is looked whether a token has ended.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
 /// Checks callers. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Access(Arc<Inner>);
@@ -41,6 +45,8 @@ struct Inner {
     store: Arc<dyn Store>,
     keys: KeyTable,
     rate: Option<DefaultKeyedRateLimiter<String>>,
+    /// Changes whenever a key is revoked.
+    revoked: watch::Sender<()>,
 }
 
 /// How callers are recognised.
@@ -105,7 +111,7 @@ impl Access {
             let burst = NonZeroU32::new(config.limits.client_burst).unwrap_or(per_second);
             RateLimiter::keyed(quota(per_second).allow_burst(burst))
         });
-        Ok(Self(Arc::new(Inner { rules, store, keys, rate })))
+        Ok(Self(Arc::new(Inner { rules, store, keys, rate, revoked: watch::Sender::new(()) })))
     }
 
     /// Who asks. Without rules everybody is the only user of this machine. A token goes before a certificate.
@@ -124,12 +130,40 @@ impl Access {
         };
         if is_key(token) {
             let record = self.0.keys.check(token, now()).ok_or("the key is unknown, expired or revoked")?;
-            let subject = format!("key/{}", record.id);
-            return Ok(Principal { subject, kind: PrincipalKind::Key, grants: record.grants });
+            let at = now();
+            if self.0.keys.used(&record, at) {
+                // Nobody waits for it: it is queued now, and a store that refuses has said so elsewhere.
+                drop(self.0.store.commit(vec![Write::KeyUsed { id: record.id.clone(), at }]));
+            }
+            let (subject, ends_at) = (format!("key/{}", record.id), record.expires_at);
+            return Ok(Principal { subject, kind: PrincipalKind::Key, grants: record.grants, ends_at });
         }
         match &rules.jwt {
             Some(jwt) => jwt.check(token).await,
             None => Err("the token is no key of this gateway"),
+        }
+    }
+
+    /// Resolves with the reason when what a caller was recognised by is good for nothing any more. Never for those who
+    /// need nothing.
+    pub async fn worthless(self, principal: Arc<Principal>) -> &'static str {
+        let mut revoked = self.0.revoked.subscribe();
+        loop {
+            let id = principal.subject.strip_prefix("key/").filter(|_| principal.kind == PrincipalKind::Key);
+            if id.is_some_and(|id| self.0.keys.find(id).is_none_or(|record| record.revoked_at.is_some())) {
+                return "the key was revoked";
+            }
+            let left = principal.ends_at.map(|end| end.seconds.0.saturating_sub(now().seconds.0));
+            if left.is_some_and(|left| left <= 0) {
+                return "the token has expired";
+            }
+            // The wall clock may be set meanwhile.
+            let look = left.map(|left| Duration::from_secs(left.unsigned_abs()).min(LOOK_EVERY));
+            tokio::select! {
+                _ = revoked.changed(), if id.is_some() => {}
+                () = tokio::time::sleep(look.unwrap_or_default()), if look.is_some() => {}
+                () = std::future::pending() => {}
+            }
         }
     }
 
@@ -172,6 +206,7 @@ impl Access {
         let mut record = self.0.keys.find(id).ok_or_else(|| KeyChangeError::Unknown(id.to_owned()))?;
         let at = *record.revoked_at.get_or_insert_with(now);
         self.0.keys.put(record.clone());
+        self.0.revoked.send_replace(());
         self.0.store.commit(vec![Write::KeyRevoked { id: id.to_owned(), at }]).await?;
         Ok(record)
     }
@@ -195,7 +230,7 @@ impl Rules {
             let grants = Grants::parse(&client.scopes).map_err(|error| AccessError::Scope { at, error })?;
             let sha256 = fingerprint(&client.sha256).ok_or(AccessError::Fingerprint(at))?;
             let subject = format!("cert/{}", client.name);
-            certificates.push((sha256, Principal { subject, kind: PrincipalKind::ClientCert, grants }));
+            certificates.push((sha256, Principal { subject, kind: PrincipalKind::ClientCert, grants, ends_at: None }));
         }
         Ok(Self { jwt: JwtCheck::new(auth)?, certificates })
     }

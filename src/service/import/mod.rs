@@ -180,6 +180,8 @@ struct Inner {
 #[derive(Clone, Debug)]
 struct Running {
     cancel: Arc<AtomicBool>,
+    /// Somebody has moved the job on while its task was about to end.
+    again: Arc<AtomicBool>,
     status: watch::Receiver<JobStatus>,
 }
 

@@ -36,15 +36,29 @@ fn join(error: &tokio::task::JoinError) -> ImportError {
 }
 
 impl ImportService {
-    /// Gives a job a task of its own.
+    /// Gives a job a task of its own, or has the one that it has look again.
     pub(super) fn start(&self, job: &ImportJob) {
+        let mut all = self.running();
+        if let Some(known) = all.get(&job.id) {
+            known.again.store(true, Ordering::Release);
+            return;
+        }
         let (told, status) = watch::channel(JobStatus::of(job));
         let cancel = Arc::new(AtomicBool::new(job.cancelled_by.is_some()));
-        self.running().insert(job.id.clone(), Running { cancel: Arc::clone(&cancel), status });
+        let again = Arc::new(AtomicBool::new(false));
+        all.insert(job.id.clone(), Running { cancel: Arc::clone(&cancel), again: Arc::clone(&again), status });
+        drop(all);
         let (service, id, list) = (self.clone(), job.id.clone(), job.spec.list);
         tokio::spawn(async move {
-            service.turn(&id, list, &cancel, &told).await;
-            service.running().remove(&id);
+            loop {
+                service.turn(&id, list, &cancel, &told).await;
+                // Under one lock with `start`, so that nobody is told to look again who has gone.
+                let mut all = service.running();
+                if !again.swap(false, Ordering::AcqRel) {
+                    all.remove(&id);
+                    break;
+                }
+            }
             drop(told); // whoever waits finds the state in the store
         });
     }

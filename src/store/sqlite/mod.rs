@@ -26,7 +26,7 @@ use rusqlite::Connection;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub use heads::heads_in;
-pub use offline::{Restored, backup_offline, check_offline, restore};
+pub use offline::{Restored, backup_offline, check_copy, check_offline, restore};
 pub use open::{Files, SCHEMA};
 
 use crate::engine::PairState;
@@ -40,7 +40,7 @@ use crate::store::contacts::ContactStore;
 use crate::store::{
     ApiKey, AuditQuery, Audited, CheckReport, Counts, DncEvidence, DncQuery, Hash, Head, KeyHeld, LastNumbers,
     ListedDnc, Pending, Purged, Receipt, Report, RequestPage, Retention, StopWish, Store, StoreError, StoreErrorKind,
-    StoreStats, StoredList, StoredRequest, Verify, Write,
+    StoreStats, StoredAlarm, StoredList, StoredRequest, Verify, Write,
 };
 use apply::Ledger;
 use heads::HeadsFile;
@@ -272,7 +272,7 @@ impl Store for SqliteStore {
         Arc::new(self.clone())
     }
 
-    fn commit(&self, writes: Vec<Write>) -> Pending<Receipt> {
+    fn commit_shared(&self, writes: Vec<Arc<Write>>) -> Pending<Receipt> {
         let (reply, answer) = oneshot::channel();
         self.ask(Job::Commit(Batch { writes, reply }), answer)
     }
@@ -283,6 +283,10 @@ impl Store for SqliteStore {
 
     fn request(&self, number: RequestNumber) -> Pending<Option<StoredRequest>> {
         self.read(move |db| requests::request(db, number))
+    }
+
+    fn dead_letters(&self, after: Option<RequestNumber>, most: usize) -> Pending<Vec<StoredRequest>> {
+        self.read(move |db| requests::dead_letters(db, after, most))
     }
 
     fn requests(&self, page: RequestPage) -> Pending<Vec<RequestRecord>> {
@@ -300,6 +304,10 @@ impl Store for SqliteStore {
 
     fn stop_wishes(&self) -> Pending<Vec<StopWish>> {
         self.read(tables::stop_wishes)
+    }
+
+    fn alarms(&self) -> Pending<Vec<StoredAlarm>> {
+        self.read(tables::alarms)
     }
 
     fn echoes(&self) -> Pending<Vec<(AppDbid, EchoKnowledge)>> {

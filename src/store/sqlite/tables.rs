@@ -19,7 +19,8 @@ use crate::protocol::requester::{EchoFact, EchoKnowledge, Proof};
 use crate::store::sqlite::contacts::user_columns;
 use crate::store::sqlite::value::{failed, most, number, read_customer, read_json, read_phone, strange, utc};
 use crate::store::{
-    ApiKey, AuditQuery, AuditRow, Audited, Counts, Hash, ListHead, ListedDnc, StopWish, StoreError, StoredList,
+    ApiKey, AuditQuery, AuditRow, Audited, Counts, Hash, ListHead, ListedDnc, StopWish, StoreError, StoredAlarm,
+    StoredList,
 };
 
 type Read<T> = Result<T, StoreError>;
@@ -47,6 +48,16 @@ pub(super) fn stop_wishes(db: &Connection) -> Read<Vec<StopWish>> {
             pair: pair(row)?,
             request: number(row.get("request")?),
             at: utc(row.get("at")?),
+        })
+    })
+}
+
+pub(super) fn alarms(db: &Connection) -> Read<Vec<StoredAlarm>> {
+    all(db, "forged_origins", "SELECT * FROM forged_origins ORDER BY origin", [], |row| {
+        Ok(StoredAlarm {
+            origin: AppDbid(row.get("origin")?),
+            at: utc(row.get("at")?),
+            cleared_at: row.get::<_, Option<i64>>("cleared_at")?.map(utc),
         })
     })
 }
