@@ -176,27 +176,25 @@ pub async fn serve(
     let (router, openapi) = api(&bases).into_inner().split_for_parts();
     let tracer = Tracer::new(gateway.clone());
     let guard = AllowedHosts(Arc::from(config.allowed_hosts));
-    if let Some(folder) = &config.data {
-        backup::sweep(folder);
-    }
-    let folder = config.data.unwrap_or_else(std::env::temp_dir);
-    let backups = Backups { folder, turn: Arc::new(Semaphore::new(1)) };
     let imports = config.imports;
-    let door = Door(Arc::new(Behind {
-        gateway,
-        access: config.access,
-        dialler: Dialler::new(imports.clone(), &config.jtel, &config.default_country),
-        ucs: Ucs::new(imports.clone(), config.ucs),
-        imports: imports.clone(),
-        stop: stop.clone(),
-        backups,
-    }));
     let resumed = imports.clone();
     tokio::spawn(async move {
         if let Err(error) = resumed.resume_all().await {
             tracing::error!(%error, "interrupted imports are not taken up again");
         }
     });
+    if let Some(folder) = &config.data {
+        backup::sweep(folder);
+    }
+    let folder = config.data.unwrap_or_else(std::env::temp_dir);
+    let door = Door(Arc::new(Behind {
+        gateway,
+        access: config.access,
+        dialler: Dialler::new(imports.clone(), &config.jtel, &config.default_country),
+        ucs: Ucs::new(imports.clone(), config.ucs),
+        stop: stop.clone(),
+        backups: Backups { folder, turn: Arc::new(Semaphore::new(1)) },
+    }));
     let app: Router = router
         .with_state(door.clone())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi))
