@@ -71,6 +71,7 @@ async fn simulate() -> SocketAddr {
         topology: site(CLIENTS),
         profile: None,
         echo_to_sender: false,
+        times: 1,
         list_bytes_max: LIST_BYTES_DEFAULT,
         tls: None,
     };

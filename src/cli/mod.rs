@@ -23,6 +23,7 @@ mod request;
 mod run;
 mod send;
 mod shell;
+mod sim;
 pub mod sse;
 mod store;
 mod stream;
