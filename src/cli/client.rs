@@ -153,6 +153,24 @@ impl Client {
         self.body(response, true).await
     }
 
+    /// Posts to an address of another system's interface, with headers of its own.
+    ///
+    /// # Errors
+    /// As [`Client::ask`].
+    pub async fn post_foreign<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        headers: &[(&'static str, String)],
+        body: &impl Serialize,
+    ) -> Result<T, CliError> {
+        let mut request = self.request(Method::POST, self.address(path, &[])?).timeout(self.global.timeout + GRACE);
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let response = request.json(body).send().await.map_err(|error| self.unreachable(&error, true))?;
+        self.body(response, true).await
+    }
+
     /// Asks for a request of a file and does not wait for its outcome; asked again under the same key it is the same.
     ///
     /// # Errors
@@ -260,8 +278,10 @@ impl Client {
         let status = response.status();
         let retry = response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let bytes = response.bytes().await.unwrap_or_default();
-        let mut problem: ProblemDto =
-            serde_json::from_slice(&bytes).unwrap_or_else(|_| self.no_problem(status, &bytes));
+        let mut problem = match foreign_words(&bytes) {
+            Some(words) => self.no_problem_but(status, &words),
+            None => serde_json::from_slice(&bytes).unwrap_or_else(|_| self.no_problem(status, &bytes)),
+        };
         problem.status = status.as_u16();
         if problem.hint.is_none() {
             problem.hint = match (retry, status.as_u16()) {
@@ -284,6 +304,11 @@ impl Client {
         ProblemDto { problem_type: "about:blank".into(), title: status.to_string(), detail, ..ProblemDto::default() }
     }
 
+    /// The error of another system's interface.
+    fn no_problem_but(&self, status: StatusCode, words: &str) -> ProblemDto {
+        ProblemDto { detail: words.to_owned(), ..self.no_problem(status, b"") }
+    }
+
     fn unreachable(&self, error: &reqwest::Error, changes: bool) -> CliError {
         let why = innermost(error);
         let url = &self.global.url;
@@ -296,6 +321,13 @@ impl Client {
         let error = CliError::new(exit, format!("the gateway at {url} {what}"));
         if changes { error.hint("it may have taken the request: see `commdn request list`") } else { error }
     }
+}
+
+/// The words of a fault of C, `{"code", "message"}`: its code is a status, and none of OCS.
+fn foreign_words(bytes: &[u8]) -> Option<String> {
+    let fault: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+    let is_problem = fault.get("type").is_some() || fault.get("detail").is_some();
+    fault.get("message").filter(|_| !is_problem)?.as_str().map(str::to_owned)
 }
 
 /// Whom to trust beyond what the machine trusts, and who we are.

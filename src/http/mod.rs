@@ -5,6 +5,7 @@ mod convert;
 pub mod dto;
 pub(crate) mod evidence;
 mod extract;
+mod foreign;
 mod guard;
 mod key;
 mod problem;
@@ -25,11 +26,15 @@ use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::net::tls::TlsServer;
-use crate::service::Config;
 use crate::service::access::Access;
 use crate::service::backup;
+use crate::service::dialler::Dialler;
 use crate::service::gateway::Gateway;
+use crate::service::import::{ImportService, open_imports};
+use crate::service::ucs::Ucs;
+use crate::service::{Config, JtelSection, UcsSection};
 use access::{Routes, SCHEME};
+use foreign::Bases;
 use guard::AllowedHosts;
 use problem::Problem;
 use serve::Most;
@@ -45,6 +50,9 @@ struct Door(Arc<Behind>);
 struct Behind {
     gateway: Gateway,
     access: Access,
+    ucs: Ucs,
+    dialler: Dialler,
+    imports: ImportService,
     stop: CancellationToken,
     backups: Backups,
 }
@@ -79,6 +87,14 @@ pub struct DoorConfig {
     pub connections_max: usize,
     /// Connections of one address beyond loopback.
     pub connections_per_peer: usize,
+    /// Contacts and imports.
+    pub imports: ImportService,
+    /// The interface of UCS profiles.
+    pub ucs: UcsSection,
+    /// The interface of jtel's dialler contacts.
+    pub jtel: JtelSection,
+    /// Country of national phones.
+    pub default_country: String,
 }
 
 impl DoorConfig {
@@ -86,6 +102,10 @@ impl DoorConfig {
     #[must_use]
     pub fn new(config: &Config, access: Access, tls: Option<TlsServer>) -> Self {
         Self {
+            imports: open_imports(config, access.store().contacts()),
+            ucs: config.ucs.clone(),
+            jtel: config.jtel.clone(),
+            default_country: config.import.default_country.clone(),
             access,
             allowed_hosts: config.http.allowed_hosts.clone(),
             tls,
@@ -111,6 +131,8 @@ impl DoorConfig {
         (name = "requests", description = "What was asked and what became of it"),
         (name = "streams", description = "Server-sent events"),
         (name = "adjacent", description = "What OCS itself posts"),
+        (name = "profiles", description = "UCS profiles: definitions, imports, questions"),
+        (name = "dialler", description = "Dialler contacts of jtel"),
         (name = "access", description = "Keys and the audit"),
         (name = "operations", description = "Health and version")
     )
@@ -130,14 +152,14 @@ impl Modify for Token {
     }
 }
 
-fn api() -> Routes {
-    Routes::with_openapi(Api::openapi()).merge(routes::all()).merge(stream::routes())
+fn api(bases: &Bases) -> Routes {
+    Routes::with_openapi(Api::openapi()).merge(routes::all()).merge(stream::routes()).merge(routes::foreign(bases))
 }
 
-/// The OpenAPI 3.1 document.
+/// The OpenAPI 3.1 document, with the default paths of other systems' interfaces.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    api().into_inner().into_openapi()
+    api(&Bases::default()).into_inner().into_openapi()
 }
 
 /// Serves the gateway's door until the token is cancelled; open answers are finished, streams are ended.
@@ -150,15 +172,29 @@ pub async fn serve(
     config: DoorConfig,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let (router, openapi) = api().into_inner().split_for_parts();
+    let bases = Bases { ucs: config.ucs.base.clone(), jtel: config.jtel.base.clone() };
+    let (router, openapi) = api(&bases).into_inner().split_for_parts();
     let tracer = Tracer::new(gateway.clone());
     let guard = AllowedHosts(Arc::from(config.allowed_hosts));
+    let imports = config.imports;
+    let resumed = imports.clone();
+    tokio::spawn(async move {
+        if let Err(error) = resumed.resume_all().await {
+            tracing::error!(%error, "interrupted imports are not taken up again");
+        }
+    });
     if let Some(folder) = &config.data {
         backup::sweep(folder);
     }
     let folder = config.data.unwrap_or_else(std::env::temp_dir);
-    let backups = Backups { folder, turn: Arc::new(Semaphore::new(1)) };
-    let door = Door(Arc::new(Behind { gateway, access: config.access, stop: stop.clone(), backups }));
+    let door = Door(Arc::new(Behind {
+        gateway,
+        access: config.access,
+        dialler: Dialler::new(imports.clone(), &config.jtel, &config.default_country),
+        ucs: Ucs::new(imports.clone(), config.ucs),
+        stop: stop.clone(),
+        backups: Backups { folder, turn: Arc::new(Semaphore::new(1)) },
+    }));
     let app: Router = router
         .with_state(door.clone())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi))
@@ -168,10 +204,13 @@ pub async fn serve(
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(door, access::identify))
         .layer(middleware::from_fn_with_state(guard, guard::check))
+        .layer(middleware::from_fn_with_state(Arc::new(bases), foreign::translate))
         .layer(middleware::from_fn(guard::harden))
         .layer(middleware::from_fn_with_state(tracer, trace::trace));
     let most = Most { all: config.connections_max, per_peer: config.connections_per_peer };
-    serve::run(listener, config.tls, app, most, stop).await
+    let ended = serve::run(listener, config.tls, app, most, stop).await;
+    imports.stop().await;
+    ended
 }
 
 fn panicked(_: Box<dyn Any + Send>) -> axum::response::Response {
@@ -240,7 +279,7 @@ mod tests {
         let mut found = Vec::new();
         walk(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http"), &mut found);
         found.sort();
-        assert_eq!(found, ["access.rs: .routes(", "access.rs: OpenApiRouter::new"]);
+        assert_eq!(found, ["access.rs: .nest(", "access.rs: .routes(", "access.rs: OpenApiRouter::new"]);
     }
 
     #[test]
@@ -278,6 +317,16 @@ mod tests {
             "/v1/audit",
             "/v1/audit/verify",
             "/v1/diagnosis",
+            "/ucs/profiles",
+            "/ucs/profiles/import",
+            "/ucs/metadata/profiles",
+            "/ucs/metadata/profiles/extensions",
+            "/ucs/metadata/identification-keys",
+            "/rest/v1.0/{clients_id}/dialler/contacts",
+            "/rest/v1.0/{clients_id}/dialler/contacts/import",
+            "/rest/v1.0/{clients_id}/dialler/contacts/{id}",
+            "/rest/v1.0/{clients_id}/dialler/contacts/contact",
+            "/rest/v1.0/{clients_id}/dialler/contacts/contact/{id}",
             "/metrics",
             "/healthz",
             "/readyz",

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::net::tls::{ServerFiles, TlsError, TlsServer};
 use crate::protocol::UtcSeconds;
 use crate::protocol::UtcTime;
+use crate::service::{ImportSection, JtelSection, UcsSection};
 use crate::store::Retention;
 use crate::wire::limits::LIST_BYTES_DEFAULT;
 pub use site::*;
@@ -42,6 +43,12 @@ pub struct Config {
     pub store: StoreSection,
     /// Do-not-calls.
     pub dnc: DncSection,
+    /// Imports of contacts.
+    pub import: ImportSection,
+    /// The interface of UCS profiles.
+    pub ucs: UcsSection,
+    /// The interface of jtel's dialler contacts.
+    pub jtel: JtelSection,
     /// Deadlines and bounds.
     pub limits: LimitsSection,
     /// Logs.

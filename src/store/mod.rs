@@ -11,6 +11,7 @@
 mod chain;
 #[cfg(test)]
 mod conformance;
+pub mod contacts;
 mod error;
 mod read;
 pub mod sqlite;
@@ -52,6 +53,9 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// The same for a caller that keeps its writes until they are on the disk.
     fn commit_shared(&self, writes: Vec<Arc<Write>>) -> Pending<Receipt>;
+
+    /// The same store, for contacts and imports.
+    fn contacts(&self) -> Arc<dyn contacts::ContactStore>;
 
     /// What was given out last, so that numbers go on from there.
     fn last_numbers(&self) -> Pending<LastNumbers>;

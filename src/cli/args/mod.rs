@@ -1,8 +1,10 @@
 //! The words of the command line: nouns then verbs, global flags.
 
 mod access;
+mod contacts;
 mod dnc;
 mod offline;
+mod profiles;
 mod run;
 mod store;
 mod values;
@@ -16,11 +18,16 @@ use secrecy::SecretString;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use access::{AuditListArgs, AuditVerb, KeyCreateArgs, KeyRevokeArgs, KeyVerb, OfflineArgs};
+pub use contacts::{
+    BatchArgs, ContactsClearArgs, ContactsDeleteArgs, ContactsPushArgs, ContactsResumeArgs, ContactsVerb, MaxErrors,
+    OtherSystem, OtherSystemArgs, ProgressWhen, ReportArgs,
+};
 pub use dnc::{DncExportArgs, DncFindArgs, DncImportArgs, DncReportArgs, DncVerifyArgs, SiteArgs};
 pub use offline::{
     CheckConfigArgs, CompletionArgs, ConfigShowArgs, DecodeArgs, DecodeFormat, DialectArgs, DoctorArgs, EncodeArgs,
     EncodeOutput, KvcheckArgs, PingArgs,
 };
+pub use profiles::{ProfilesImportArgs, ProfilesVerb};
 pub use run::{DemoArgs, GatewayArgs, RunArgs, ServeArgs, SimArgs, SimRunArgs};
 pub use store::{DataArgs, StoreBackupArgs, StoreRestoreArgs, StoreVerb};
 pub use values::{DbidList, Scope, Share, origin_list};
@@ -63,7 +70,7 @@ pub struct Global {
     /// Do not wait for the outcome; print the request id
     #[arg(long, global = true)]
     pub no_wait: bool,
-    /// Print the UserEvent that would be sent, and send nothing
+    /// Say what would be sent, and send nothing
     #[arg(long, global = true)]
     pub dry_run: bool,
     /// Answer every question with yes
@@ -111,9 +118,15 @@ pub enum Verb {
     /// Do-not-call
     #[command(subcommand)]
     Dnc(DncVerb),
+    /// Calling lists and who is in them
+    #[command(subcommand)]
+    Contacts(Box<ContactsVerb>),
     /// Calling list records
     #[command(subcommand)]
     Record(RecordVerb),
+    /// Profiles of UCS
+    #[command(subcommand)]
+    Profiles(ProfilesVerb),
     /// Requests and what became of them
     #[command(subcommand)]
     Request(RequestVerb),

@@ -6,12 +6,14 @@ mod adjacent;
 mod backup;
 mod campaigns;
 mod dnc;
+mod jtel;
 mod operations;
 pub(super) use operations::all_links;
 mod people;
 mod requests;
 pub(super) use requests::may_read;
 mod send;
+mod ucs;
 
 use std::time::Duration;
 
@@ -26,9 +28,15 @@ use crate::http::access::Routes;
 use crate::http::convert;
 use crate::http::dto::{DryRunDto, Word};
 use crate::http::extract::Manner;
+use crate::http::foreign::Bases;
 use crate::http::problem::{Problem, SILENCE_HINT, Told};
 use crate::http::trace::{REQUEST_ID, about};
 use crate::service::gateway::{Accepted, Order, OrderError};
+
+/// Routes of other systems' interfaces, below the paths of the configuration.
+pub(super) fn foreign(bases: &Bases) -> Routes {
+    Routes::new().under(&bases.ucs, ucs::routes()).under(&format!("{}/{{clients_id}}", bases.jtel), jtel::routes())
+}
 
 pub(super) fn all() -> Routes {
     Routes::new()
@@ -41,6 +49,22 @@ pub(super) fn all() -> Routes {
         .merge(backup::routes())
         .merge(adjacent::routes())
         .merge(access::routes())
+}
+
+/// Entries of a page when a caller does not say.
+const PAGE_DEFAULT: usize = 50;
+
+/// How many entries a page has.
+fn page_limit(wanted: Option<usize>, most: usize) -> usize {
+    wanted.unwrap_or(PAGE_DEFAULT).clamp(1, most)
+}
+
+/// Cuts what was read, one entry more than a page has, to a page; with the name of its last entry when others follow.
+fn page_of<T>(mut entries: Vec<T>, limit: usize, name: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+    let more = entries.len() > limit;
+    entries.truncate(limit);
+    let next = entries.last().filter(|_| more).map(name);
+    (entries, next)
 }
 
 impl From<OrderError> for Problem {
@@ -132,7 +156,7 @@ async fn answer(door: &Door, accepted: Accepted, wait: Option<Duration>) -> Resu
     if let Ok(location) = HeaderValue::from_str(&format!("/v1/requests/{number}")) {
         response.headers_mut().insert(header::LOCATION, location);
     }
-    response.extensions_mut().insert(Told { slug: None, request: Some(number) });
+    response.extensions_mut().insert(Told { request: Some(number), ..Told::default() });
     if let Ok(id) = HeaderValue::from_str(&request.request_id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 
-use super::answer;
+use super::{answer, page_limit, page_of};
 use crate::engine::RequestNumber;
 use crate::engine::Which;
 use crate::http::Door;
@@ -39,8 +39,7 @@ pub(crate) fn may_read(caller: &Caller, pair: Option<Pair>) -> bool {
     }
 }
 
-/// Requests on one page.
-const PAGE_DEFAULT: usize = 50;
+/// Most requests on one page.
 const PAGE_MAX: usize = 500;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -71,12 +70,10 @@ async fn list(
         }
     };
     let after = query.after.as_deref().map(|text| number(text, 422)).transpose()?;
-    let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
+    let limit = page_limit(query.limit, PAGE_MAX);
     let dead = query.state.as_deref() == Some("dead");
-    let mut records = readable(&door, &caller, (which, dead), after, limit + 1).await;
-    let more = records.len() > limit;
-    records.truncate(limit);
-    let next = records.last().filter(|_| more).map(|standing| standing.record.number.to_string());
+    let found = readable(&door, &caller, (which, dead), after, limit + 1).await;
+    let (records, next) = page_of(found, limit, |standing| standing.record.number.to_string());
     let items = records.iter().map(|standing| convert::standing(door.gateway.router(), standing)).collect();
     Ok(Json(Page { schema: "commdn.requests.v1".into(), items, next }))
 }

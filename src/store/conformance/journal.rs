@@ -122,7 +122,7 @@ pub(crate) async fn requests_are_paged_from_the_newest_on(store: &dyn Store) {
     store.commit((1..=5).map(accepted).collect()).await.unwrap();
     store.commit(vec![end(2, RequestResult::Answered), end(4, RequestResult::Mixed)]).await.unwrap();
     let page = async |which, after: Option<u64>, most| {
-        let page = RequestPage { which, after: after.map(RequestNumber), most, ..RequestPage::default() };
+        let page = RequestPage { which, after: after.map(RequestNumber), most };
         let found = store.requests(page).await.unwrap();
         found.iter().map(|record| record.number.0).collect::<Vec<_>>()
     };

@@ -24,6 +24,8 @@ use crate::store::{
 pub(super) struct Ledger {
     pub(super) db: Connection,
     pub(super) heads: [Head; 2],
+    /// The disk has failed to sync: what it holds is known again only after a new start.
+    pub(super) unsynced: std::cell::Cell<bool>,
 }
 
 /// Writes rows into the transaction that is open. Statements stay at hand as long as it lives.
@@ -40,7 +42,7 @@ impl Ledger {
     /// Takes over a database whose tables are there.
     pub(super) fn new(db: Connection) -> Result<Self, StoreError> {
         let heads = read_heads(&db)?;
-        Ok(Self { db, heads })
+        Ok(Self { db, heads, unsynced: false.into() })
     }
 
     pub(super) fn rows(&mut self) -> Rows<'_> {

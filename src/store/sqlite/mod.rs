@@ -1,6 +1,7 @@
 //! SQLite: one file, one writer thread, readers beside it.
 
 mod apply;
+mod contacts;
 mod evidence;
 mod heads;
 mod offline;
@@ -35,6 +36,7 @@ use crate::engine::ocs::Record;
 use crate::message::AppDbid;
 use crate::protocol::UtcTime;
 use crate::protocol::requester::EchoKnowledge;
+use crate::store::contacts::ContactStore;
 use crate::store::{
     ApiKey, AuditQuery, Audited, CheckReport, Counts, DncEvidence, DncQuery, Hash, Head, KeyHeld, LastNumbers,
     ListedDnc, Pending, Purged, Receipt, Report, RequestPage, Retention, StopWish, Store, StoreError, StoreErrorKind,
@@ -266,6 +268,10 @@ fn compare_heads(files: &Files, ledger: &Ledger) -> Result<(), StoreError> {
 }
 
 impl Store for SqliteStore {
+    fn contacts(&self) -> Arc<dyn ContactStore> {
+        Arc::new(self.clone())
+    }
+
     fn commit_shared(&self, writes: Vec<Arc<Write>>) -> Pending<Receipt> {
         let (reply, answer) = oneshot::channel();
         self.ask(Job::Commit(Batch { writes, reply }), answer)

@@ -13,14 +13,17 @@ use crate::store::{StoreError, StoreErrorKind};
 /// "CmDN": tells our files from other programs' databases.
 const APPLICATION_ID: i32 = 0x436d_444e;
 /// The tables, each step once, in order.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_store.sql"), include_str!("../migrations/0002_alarms.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_store.sql"),
+    include_str!("../migrations/0002_alarms.sql"),
+    include_str!("../migrations/0003_contacts.sql"),
+];
 /// The version of the tables that this program writes.
 pub const SCHEMA: u32 = MIGRATIONS.len() as u32;
 /// Files up to this size are read through at every start; larger ones by `store check` alone.
 const QUICK_CHECK_BYTES_MAX: u64 = 16 << 20;
 /// Statements kept ready by one connection.
-const STATEMENTS: usize = 96;
+const STATEMENTS: usize = 160;
 /// Pages of the write-ahead log before they go back into the file: what changes often goes back once.
 const LOG_PAGES: u32 = 4_000;
 /// Pages that the writer keeps: indexes are touched all over.

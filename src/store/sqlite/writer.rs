@@ -58,6 +58,9 @@ impl Writer<'_> {
             match job {
                 Job::Run(work) => {
                     work(&mut self.ledger);
+                    if self.ledger.unsynced.get() && self.broken.is_none() {
+                        self.broken = Some(StoreError::new(StoreErrorKind::Io, "the disk failed to sync an import"));
+                    }
                     self.put_heads();
                 }
                 Job::Commit(first) => {
@@ -98,6 +101,9 @@ impl Writer<'_> {
             Some(error) => Err(error.clone()),
             None => self.write(&group),
         };
+        if self.broken.is_some() {
+            self.ledger.unsynced.set(true); // imports write no more either
+        }
         let took = started.elapsed();
         if self.ledger.heads != heads {
             self.put_heads();
@@ -165,7 +171,7 @@ impl Writer<'_> {
     }
 
     fn fill(&mut self, group: &[Batch], with_way_back: bool) -> Result<Vec<Option<StoreError>>, StoreError> {
-        let Ledger { db, heads } = &mut self.ledger;
+        let Ledger { db, heads, .. } = &mut self.ledger;
         let at_first = *heads;
         let mut execute = |sql| execute(db, &mut self.broken, sql);
         execute("BEGIN IMMEDIATE")?;
@@ -207,13 +213,17 @@ fn execute(db: &Connection, broken: &mut Option<StoreError>, sql: &str) -> Resul
     let result = db.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
     let Err(error) = result else { return Ok(()) };
     let said = failed(sql, &error);
-    let is_sync = error.sqlite_error().is_some_and(|error| {
-        matches!(error.extended_code, rusqlite::ffi::SQLITE_IOERR_FSYNC | rusqlite::ffi::SQLITE_IOERR_DIR_FSYNC)
-    });
-    if is_sync {
+    if is_sync(&error) {
         // After a failed sync the system may call pages clean that never reached the disk.
         *broken = Some(said.clone());
     }
     debug_assert!(said.kind != StoreErrorKind::Refused, "{said}");
     Err(said)
+}
+
+/// Whether the disk has failed to sync.
+pub(super) fn is_sync(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| {
+        matches!(error.extended_code, rusqlite::ffi::SQLITE_IOERR_FSYNC | rusqlite::ffi::SQLITE_IOERR_DIR_FSYNC)
+    })
 }
