@@ -21,7 +21,7 @@ const HOURS: u64 = 3;
 /// What somebody does, at a second.
 #[derive(Clone, Debug)]
 enum Act {
-    Ask(Message),
+    Ask(Box<Message>),
     Restart,
 }
 
@@ -33,7 +33,7 @@ fn dialing() -> impl Strategy<Value = Dialing> {
 
 fn act() -> impl Strategy<Value = Act> {
     let pair = prop::sample::select(PAIRS.to_vec()).prop_map(|(campaign, group)| Pair::new(campaign, group));
-    let ask = |message: Message| Act::Ask(message);
+    let ask = |message: Message| Act::Ask(Box::new(message));
     let auto = any::<bool>();
     prop_oneof![
         4 => (pair.clone(), dialing(), auto).prop_map(move |(pair, dialing, auto)| {
@@ -44,7 +44,7 @@ fn act() -> impl Strategy<Value = Act> {
         2 => (pair.clone(), dialing()).prop_map(move |(pair, dialing)| ask(SetDialingMode::new(pair, dialing).into())),
         2 => pair.clone().prop_map(move |pair| ask(StopDialing::new(pair).into())),
         1 => pair.clone().prop_map(move |pair| ask(UnloadCampaign::new(pair).into())),
-        1 => pair.clone().prop_map(move |pair| ask(ForceUnloadCampaign::new(pair).into())),
+        1 => pair.prop_map(move |pair| ask(ForceUnloadCampaign::new(pair).into())),
         2 => (0..60_usize, any::<bool>()).prop_map(move |(n, all)| {
             let scope = Some(if all { ChainScope::AllChain } else { ChainScope::RecordOnly }.into());
             ask(DoNotCall { phone: Some(phone(n).as_str().into()), customer_id: None, scope }.into())
@@ -171,7 +171,7 @@ fn play(seed: u64, agents: u32, rates: &str, acts: &[(u64, Act)]) -> World {
     let mut steps = Vec::new();
     for (second, act) in acts {
         if let Act::Ask(message) = act {
-            steps.push((Time::from_secs(*second), CommDnMessage::new(AppDbid(201), OCS, message.clone())));
+            steps.push((Time::from_secs(*second), CommDnMessage::new(AppDbid(201), OCS, Message::clone(message))));
         }
     }
     // At the end everything is unloaded, first the sequence.

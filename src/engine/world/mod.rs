@@ -458,7 +458,7 @@ impl World {
         self.tserver.handle(now, UtcTime { seconds: utc, micros: now.0.subsec_micros() }, input);
         while let Some(output) = self.tserver.poll() {
             match output {
-                TServerOutput::Send(session, outgoing) => self.to_peer(session, &outgoing),
+                TServerOutput::Send(session, outgoing) => self.deliver(session, &outgoing),
                 TServerOutput::Close(session, _) => {
                     if let Some(at) = self.peers.iter().position(|peer| peer.session == session) {
                         self.peers[at].link.handle(now, LinkInput::Closed);
@@ -474,7 +474,7 @@ impl World {
         self.server_due = self.tserver.next_deadline();
     }
 
-    fn to_peer(&mut self, session: SessionId, outgoing: &Outgoing) {
+    fn deliver(&mut self, session: SessionId, outgoing: &Outgoing) {
         let Some(at) = self.peers.iter().position(|peer| peer.session == session) else { return };
         let peer = &mut self.peers[at];
         peer.heard.extend_from_slice(&outgoing.head);

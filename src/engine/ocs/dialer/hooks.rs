@@ -120,7 +120,7 @@ impl Ocs {
     pub(in crate::engine::ocs) fn dialing_restarted(&mut self) {
         let Some(dialer) = &self.dialer else { return };
         let held: Vec<(usize, usize)> = dialer.calls.iter().flatten().map(|call| (call.list, call.record)).collect();
-        let counts: Vec<_> = dialer.runners.iter().map(|(pair, _)| (*pair, self.pair_counts(*pair))).collect();
+        let counts: Vec<_> = dialer.runners.keys().map(|pair| (*pair, self.pair_counts(*pair))).collect();
         let Some(before) = &self.dialer else { return };
         let mut dialer = Dialer::new(before.model.clone(), &self.config);
         dialer.random = before.random.clone();
@@ -229,7 +229,7 @@ impl Dialer {
             return;
         }
         pool.epoch += 1;
-        let (epoch, seats, ports) = (pool.epoch, pool.len(), at % 2 == 1);
+        let (epoch, seats, ports) = (pool.epoch, pool.len(), super::is_ports(at));
         for seat in 0..seats {
             if self.pools[at].state(seat) == SeatState::Out {
                 let arrive = if ports { 0 } else { staff.arrive.draw(&mut self.random) };
@@ -256,7 +256,7 @@ impl Dialer {
     /// How long a seat stays; ports stay for good.
     fn stint(&mut self, pool: usize, staff: &super::Staff) -> Option<u64> {
         let stint = staff.stint.draw(&mut self.random);
-        (pool % 2 == 0 && stint > 0).then_some(stint)
+        (!super::is_ports(pool) && stint > 0).then_some(stint)
     }
 
     fn login(&mut self, now: u64, pool: usize, seat: usize, epoch: u32) -> bool {

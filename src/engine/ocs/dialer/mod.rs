@@ -196,3 +196,8 @@ impl Dialer {
         Some(call)
     }
 }
+
+/// Pools come in pairs: the agents of a group, then its ports.
+fn is_ports(pool: usize) -> bool {
+    !pool.is_multiple_of(2)
+}

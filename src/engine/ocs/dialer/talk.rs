@@ -109,7 +109,7 @@ impl Ocs {
         let Some(dialer) = &mut self.dialer else { return };
         let Some(call) = dialer.call(id).copied() else { return };
         let Some(seat) = call.seat else { return };
-        let ports = call.pool % 2 == 1;
+        let ports = super::is_ports(call.pool);
         let talk = if ports { dialer.model.ivr } else { dialer.model.talk };
         let talk = talk.draw(&mut dialer.random);
         let waited = dialer.pools[call.pool].waited(now, seat);
@@ -145,7 +145,7 @@ impl Ocs {
         } else {
             CallResult::ANSWER
         };
-        let ports = call.pool % 2 == 1;
+        let ports = super::is_ports(call.pool);
         if ports {
             return self.end_call(now, id, call, result);
         }
