@@ -12,7 +12,7 @@ use std::time::Duration;
 use commdn::engine::ocs::Record;
 use commdn::message::Phone;
 use commdn::protocol::UtcSeconds;
-use commdn::store::contacts::{ContactStore, StoredContact};
+use commdn::store::contacts::StoredContact;
 use commdn::store::sqlite::Options;
 use commdn::store::{ListedDnc, SqliteStore, Store, Write};
 use serde_json::Value;
@@ -305,7 +305,7 @@ fn rows(count: u64) -> String {
     text
 }
 
-const CHAINS: [&str; 12] = [
+const CHAINS: [&str; 11] = [
     "--list", "K", "--create", "--id-column", "id", "--phone-column", "home:home", "--phone-column", "work:work",
     "--phone-column", "cell:cell",
 ];
