@@ -149,7 +149,9 @@ fn n1_a_dry_run_a_run_and_a_run_again_agree_and_rejects_load_after_repair() {
         let names = ["created", "unchanged", "failed", "records"];
         let dry = world.run(&[&words[..], &["--dry-run"]].concat()).with(6).json();
         assert_eq!(counts(&dry, names), [97, 0, 3, 100]);
-        assert_eq!(world.run(&["lists", "--json"]).with(0).json()["items"], Value::Array(vec![]), "nothing is stored");
+        let lists = world.run(&["lists", "--json"]).with(0).json();
+        let names_of = lists["items"].as_array().unwrap().iter().map(|list| &list["name"]);
+        assert!(names_of.into_iter().all(|name| name != "N"), "nothing is stored: {lists}");
         let first = world.run(&words).with(6).json();
         assert_eq!(counts(&first, names), [97, 0, 3, 100]);
         assert_eq!(first["counts"], dry["counts"]);
@@ -408,6 +410,7 @@ fn kill_nine_at_any_moment_and_resume_leave_what_one_run_leaves() {
     let (mut killed, mut worlds, mut resumed) = (0, 0, 0);
     while killed < kills {
         worlds += 1;
+        let here = killed + 3;
         assert!(worlds <= kills * 4 + 4, "seed {seed}: the program is too fast to be killed");
         let world = World::with_data();
         prepare(&world, &runtime);
@@ -430,7 +433,7 @@ fn kill_nine_at_any_moment_and_resume_leave_what_one_run_leaves() {
             }
             let mut resume = world.command(&["resume", id, "--quiet"]);
             let target = len(&outcome) + dice.below(all / 2);
-            if killed < kills {
+            if killed < kills.min(here) {
                 died = kill_at(resume.spawn().unwrap(), &outcome, target.min(all), false);
                 killed += u64::from(died);
                 resumed += 1;
