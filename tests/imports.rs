@@ -74,7 +74,8 @@ impl World {
     }
 
     fn with_gateway() -> Self {
-        let words = ["demo", "--http", "127.0.0.1:0", "--tserver", "127.0.0.1:0", "--json", "--quiet", "--log", "error"];
+        let words =
+            ["demo", "--http", "127.0.0.1:0", "--tserver", "127.0.0.1:0", "--json", "--quiet", "--log", "error"];
         let mut child = program(&words).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -206,7 +207,8 @@ fn n4_cells_that_a_spreadsheet_would_run_are_marked_and_come_back() {
         let raw = world.run(&["export", "--list", "N", "--raw", "--json"]).with(0).json();
         assert_eq!((raw["a"].as_str(), raw["b"].as_str()), (Some("=1+1"), Some("-x")));
         let back = world.file("back.csv", &export);
-        let mapped = ["--id-column", "inin-outbound-id", "--callable-column", "ContactCallable", "--from-export", "--json"];
+        let mapped =
+            ["--id-column", "inin-outbound-id", "--callable-column", "ContactCallable", "--from-export", "--json"];
         let ran = world.run(&[&["import", &back, "--list", "N"][..], &mapped].concat()).with(0).json();
         assert_eq!(counts(&ran, ["unchanged", "updated", "failed", "records"]), [1, 0, 0, 1]);
     }
@@ -308,8 +310,17 @@ fn rows(count: u64) -> String {
 }
 
 const CHAINS: [&str; 11] = [
-    "--list", "K", "--create", "--id-column", "id", "--phone-column", "home:home", "--phone-column", "work:work",
-    "--phone-column", "cell:cell",
+    "--list",
+    "K",
+    "--create",
+    "--id-column",
+    "id",
+    "--phone-column",
+    "home:home",
+    "--phone-column",
+    "work:work",
+    "--phone-column",
+    "cell:cell",
 ];
 
 /// What must be equal whatever happened on the way.

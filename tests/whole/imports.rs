@@ -51,7 +51,8 @@ async fn an_upload_is_looked_at_validated_continued_reported_and_undone() {
     let upload = upload(&site, FILE).await;
     let preview = site.get(&format!("/v1/import-uploads/{upload}/preview?rows=2")).await.with(200);
     assert_eq!((preview["rows"].as_array().unwrap().len(), &preview["columns"][0]["type"]), (2, &json!("integer")));
-    let body = json!({"upload_id": upload, "list": "L", "create": true, "settings": settings(), "auto_continue": false});
+    let body =
+        json!({"upload_id": upload, "list": "L", "create": true, "settings": settings(), "auto_continue": false});
     let id = job(&site, body).await;
     let waits = ended(&site, &id).await;
     assert_eq!((waits.str("state"), waits["counts"]["failed"].as_u64()), ("validated", Some(1)));
@@ -105,7 +106,8 @@ async fn one_key_is_one_job_and_another_body_is_refused() {
 async fn forms_bring_files_and_other_bodies_are_refused() {
     let site = Site::demo().await;
     let form = "--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\nid\n1\n\r\n--x--\r\n";
-    let request = site.ask(Method::POST, "/v1/import-uploads").header("content-type", "multipart/form-data; boundary=x");
+    let request =
+        site.ask(Method::POST, "/v1/import-uploads").header("content-type", "multipart/form-data; boundary=x");
     let reply = Reply::of(request.body(form)).await.with(201);
     assert_eq!((reply["bytes"].as_u64(), reply.str("file_name")), (Some(5), "a.csv"));
     for kind in ["text/plain", "application/json", "application/x-www-form-urlencoded"] {
@@ -123,7 +125,8 @@ async fn forms_bring_files_and_other_bodies_are_refused() {
 #[tokio::test]
 async fn lists_and_profiles_are_made_changed_and_removed() {
     let site = Site::demo().await;
-    let body = json!({"name": "L", "columns": ["name", "phone"], "phone_columns": [{"column": "phone", "type": "cell"}]});
+    let body =
+        json!({"name": "L", "columns": ["name", "phone"], "phone_columns": [{"column": "phone", "type": "cell"}]});
     let made = site.post_json("/v1/lists", body.clone()).await.with(201);
     let path = format!("/v1/lists/{}", made.str("id"));
     site.post_json("/v1/lists", body).await.problem(409, "name-taken");
@@ -175,7 +178,8 @@ async fn a_key_for_one_list_sees_and_loads_no_other() {
     ask(&own, Method::POST, "/v1/lists/other/clear", None).await.problem(403, "forbidden");
     ask(&own, Method::POST, "/v1/lists/own/clear", None).await.with(200);
     let sent = async |token: &str| {
-        let request = site.ask(Method::POST, "/v1/import-uploads").bearer_auth(token).header("content-type", "text/csv");
+        let request =
+            site.ask(Method::POST, "/v1/import-uploads").bearer_auth(token).header("content-type", "text/csv");
         Reply::of(request.body("name\nAnn\n")).await.with(201).str("upload_id").to_owned()
     };
     let (mine, theirs) = (sent(&own).await, sent(&all).await);
@@ -231,7 +235,9 @@ async fn n2_an_imported_chain_keeps_its_listed_phone_and_is_cancelled_whole() {
     assert_eq!(chain().await, [(0, 2, 1, 28), (1, 7, 1, 51), (2, 2, 1, 28)]);
 
     site.post(&renewals("/load")).await.outcome("answered");
-    site.post_json("/v1/records/cancel", json!({"phone": "+420777000001", "scope": "all_chain"})).await.outcome("answered");
+    site.post_json("/v1/records/cancel", json!({"phone": "+420777000001", "scope": "all_chain"}))
+        .await
+        .outcome("answered");
 
     let after = chain().await;
     assert_eq!((after[0].2, after[0].3, after[2].2, after[2].3), (5, 52, 5, 52), "{after:?}");

@@ -269,9 +269,7 @@ fn max_errors(text: &str) -> Result<MaxErrors, String> {
     match crate::http::shown::max_errors(text) {
         Ok((Some(most), _)) => Ok(MaxErrors::Records(most)),
         Ok((None, Some(share))) => Ok(MaxErrors::Share(share)),
-        Ok((None, None)) | Err(_) => {
-            Err(format!("expected a number or a percentage such as 0.5%, found '{text}'"))
-        }
+        Ok((None, None)) | Err(_) => Err(format!("expected a number or a percentage such as 0.5%, found '{text}'")),
     }
 }
 

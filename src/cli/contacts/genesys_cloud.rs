@@ -41,7 +41,9 @@ pub(super) async fn push(
     stop: CancellationToken,
 ) -> Result<Exit, CliError> {
     if args.other.to.is_none() {
-        return Err(CliError::usage("--to is required").hint("give --to genesys-cloud; `contacts import` loads a list of ours"));
+        return Err(
+            CliError::usage("--to is required").hint("give --to genesys-cloud; `contacts import` loads a list of ours")
+        );
     }
     let phones = args.phone_column.into_iter().map(|(column, kind)| PhoneColumnParameter { column, kind });
     let flags = Parameters {

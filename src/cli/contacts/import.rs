@@ -367,7 +367,12 @@ pub(super) async fn jobs(args: ContactsJobsArgs, ctx: &Ctx, stop: &CancellationT
     closed.map(|()| exit)
 }
 
-async fn jobs_in(place: &Place, args: &ContactsJobsArgs, ctx: &Ctx, stop: &CancellationToken) -> Result<Exit, CliError> {
+async fn jobs_in(
+    place: &Place,
+    args: &ContactsJobsArgs,
+    ctx: &Ctx,
+    stop: &CancellationToken,
+) -> Result<Exit, CliError> {
     let Some(id) = &args.job else {
         let page = Page { schema: "commdn.import_jobs.v1".into(), items: place.jobs(args.limit).await?, next: None };
         ctx.out.either(&page, || {
@@ -414,8 +419,7 @@ pub(super) async fn undo(args: ContactsUndoArgs, ctx: &Ctx) -> Result<Exit, CliE
     let job = done?;
     closed?;
     let undone = job.undone.clone().unwrap_or_default();
-    ctx.out.either(&job, || {
-        format!("{} deleted, {} restored, {} kept", undone.deleted, undone.restored, undone.kept)
-    })?;
+    ctx.out
+        .either(&job, || format!("{} deleted, {} restored, {} kept", undone.deleted, undone.restored, undone.kept))?;
     Ok(if undone.kept > 0 { Exit::Partial } else { Exit::Done })
 }

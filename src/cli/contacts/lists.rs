@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::cli::args::{
-    ContactsClearArgs, ContactsCreateArgs, ContactsExportArgs, ContactsPreviewArgs, WhereArgs,
-};
+use crate::cli::args::{ContactsClearArgs, ContactsCreateArgs, ContactsExportArgs, ContactsPreviewArgs, WhereArgs};
 use crate::cli::client::Ctx;
 use crate::cli::contacts::place::{Place, error};
 use crate::cli::contacts::rows::JsonRows;
@@ -94,7 +92,9 @@ pub(super) async fn export(args: ContactsExportArgs, ctx: &Ctx) -> Result<Exit, 
 pub(super) async fn clear(args: ContactsClearArgs, ctx: &Ctx) -> Result<Exit, CliError> {
     let name = args.list.ok_or_else(|| CliError::usage("--list NAME, or --to SYSTEM, is required"))?;
     if ctx.global.dry_run {
-        return Err(CliError::usage("clearing a list cannot be tried out").hint("`contacts lists` says how many are in it"));
+        return Err(
+            CliError::usage("clearing a list cannot be tried out").hint("`contacts lists` says how many are in it")
+        );
     }
     confirm(&ctx.global, &ctx.out, &format!("delete ALL contacts of list {name}?"))?;
     let place = Place::open(args.place.data.as_deref(), ctx)?;
@@ -139,10 +139,8 @@ pub(super) async fn preview(args: ContactsPreviewArgs, ctx: &Ctx) -> Result<Exit
     let spooled = if args.file == Path::new("-") { Some(Spooled::stdin()?) } else { None };
     let file = spooled.as_ref().map_or(args.file.clone(), |spooled| spooled.path.clone());
     let store = SqliteStore::in_memory(Options::default()).map_err(store_error)?;
-    let imports = ImportService::new(
-        store.contacts(),
-        ImportSettings::new(std::env::temp_dir(), Arc::new(NumberingPlans)),
-    );
+    let imports =
+        ImportService::new(store.contacts(), ImportSettings::new(std::env::temp_dir(), Arc::new(NumberingPlans)));
     let found = imports.preview(file, profile.clone(), list, args.rows).await.map_err(error)?;
     let preview = shown::preview(found, &profile);
     ctx.out.either(&preview, || words(&preview, ctx))?;
@@ -151,10 +149,7 @@ pub(super) async fn preview(args: ContactsPreviewArgs, ctx: &Ctx) -> Result<Exit
 
 fn words(preview: &PreviewDto, ctx: &Ctx) -> String {
     let guessed = if preview.encoding_guessed { " (guessed)" } else { "" };
-    let mut text = format!(
-        "{} bytes, {}{guessed}, delimiter {}\n",
-        preview.bytes, preview.encoding, preview.delimiter
-    );
+    let mut text = format!("{} bytes, {}{guessed}, delimiter {}\n", preview.bytes, preview.encoding, preview.delimiter);
     let columns = preview.columns.iter().map(|column| {
         let target = column.target.clone().unwrap_or_else(|| "not read".to_owned());
         vec![column.name.clone(), column.kind.clone(), target]

@@ -58,9 +58,7 @@ async fn dispatch(
 ) -> Result<Exit, CliError> {
     match verb {
         ContactsVerb::Push(args) => genesys_cloud::push(args, ctx, outside, stop).await,
-        ContactsVerb::Delete(args) if args.other.to.is_some() => {
-            genesys_cloud::delete(args, ctx, outside, stop).await
-        }
+        ContactsVerb::Delete(args) if args.other.to.is_some() => genesys_cloud::delete(args, ctx, outside, stop).await,
         ContactsVerb::Delete(args) => import::delete(args, ctx, &stop).await,
         ContactsVerb::Clear(args) if args.other.to.is_some() => genesys_cloud::clear(args, ctx, outside, stop).await,
         ContactsVerb::Clear(args) => lists::clear(args, ctx).await,

@@ -221,9 +221,7 @@ impl Place {
             Self::Here(here) => {
                 let profile = shown::profile(settings, None).map_err(CliError::usage)?;
                 let saved = match stored {
-                    Some(stored) => {
-                        SavedProfile { profile, ..here.imports.profile(&stored.id).await.map_err(error)? }
-                    }
+                    Some(stored) => SavedProfile { profile, ..here.imports.profile(&stored.id).await.map_err(error)? },
                     None => SavedProfile {
                         id: String::new(),
                         name: name.to_owned(),
@@ -300,9 +298,7 @@ impl Place {
                 done.map_err(error)?;
                 self.job(id).await
             }
-            Self::There(client) => {
-                client.change(Method::POST, &["v1", "import-jobs", id, act], None::<&Value>).await
-            }
+            Self::There(client) => client.change(Method::POST, &["v1", "import-jobs", id, act], None::<&Value>).await,
         }
     }
 
@@ -441,8 +437,8 @@ impl Place {
             Some(name) => {
                 let all = self.profiles().await?;
                 let found = all.into_iter().find(|it| it.name == name || it.id == name);
-                let found = found
-                    .ok_or_else(|| CliError::new(Exit::NotFound, format!("there is no profile {name:?}")))?;
+                let found =
+                    found.ok_or_else(|| CliError::new(Exit::NotFound, format!("there is no profile {name:?}")))?;
                 Some(shown::profile(found.settings, Some(ImportProfile::default())).map_err(CliError::internal)?)
             }
         };
@@ -542,10 +538,8 @@ impl Here {
         let mut new = NewJob::new(OFFLINE, profile, list, file);
         new.kind = wanted.kind;
         new.auto_continue = wanted.auto_continue;
-        new.reports = Reports::Files {
-            outcome: Some(absolute(&wanted.outcome)?),
-            reject: Some(absolute(&wanted.reject)?),
-        };
+        new.reports =
+            Reports::Files { outcome: Some(absolute(&wanted.outcome)?), reject: Some(absolute(&wanted.reject)?) };
         Ok(new)
     }
 

@@ -49,7 +49,8 @@ async fn find(door: &Door, caller: &Caller, verb: Verb, id: &str) -> Result<List
 #[utoipa::path(get, path = "/v1/lists", tag = "contacts", responses((status = 200, body = Page<ListDto>)))]
 async fn lists(State(door): State<Door>, caller: Caller) -> Result<Json<Page<ListDto>>, Problem> {
     let rows = door.imports.lists().await?;
-    let seen = |row: &&ListRow| caller.may(Verb::ContactsRead, Object { list: Some(&row.list.name), ..Object::default() });
+    let seen =
+        |row: &&ListRow| caller.may(Verb::ContactsRead, Object { list: Some(&row.list.name), ..Object::default() });
     let items = rows.iter().filter(seen).map(shown::list).collect();
     Ok(Json(Page { schema: "commdn.lists.v1".into(), items, next: None }))
 }
@@ -57,7 +58,11 @@ async fn lists(State(door): State<Door>, caller: Caller) -> Result<Json<Page<Lis
 /// Make a calling list. Its columns are fixed.
 #[utoipa::path(post, path = "/v1/lists", tag = "contacts", request_body = ListBody,
     responses((status = 201, body = ListDto), (status = 400, body = ProblemDto), (status = 409, body = ProblemDto)))]
-async fn create(State(door): State<Door>, caller: Caller, JsonBody(body): JsonBody<ListBody>) -> Result<Response, Problem> {
+async fn create(
+    State(door): State<Door>,
+    caller: Caller,
+    JsonBody(body): JsonBody<ListBody>,
+) -> Result<Response, Problem> {
     need(&caller, Verb::ContactsImport, Some(&body.name))?;
     let row = door.imports.create_list(shown::new_list_of(body).map_err(wrong)?).await?;
     let mut response = (StatusCode::CREATED, Json(shown::list(&row))).into_response();
@@ -96,7 +101,11 @@ async fn change(
 /// Remove a calling list with its contacts. Do-not-call entries stay.
 #[utoipa::path(delete, path = "/v1/lists/{id}", tag = "contacts", params(("id" = String, Path)),
     responses((status = 200, body = ClearedDto), (status = 404, body = ProblemDto), (status = 409, body = ProblemDto)))]
-async fn delete(State(door): State<Door>, caller: Caller, Place(id): Place<String>) -> Result<Json<ClearedDto>, Problem> {
+async fn delete(
+    State(door): State<Door>,
+    caller: Caller,
+    Place(id): Place<String>,
+) -> Result<Json<ClearedDto>, Problem> {
     let row = find(&door, &caller, Verb::ContactsClear, &id).await?;
     let cleared = door.imports.delete_list(row.list.number).await?;
     Ok(Json(shown::cleared(&row.list.name, &cleared)))
@@ -106,7 +115,11 @@ async fn delete(State(door): State<Door>, caller: Caller, Place(id): Place<Strin
 /// is told.
 #[utoipa::path(post, path = "/v1/lists/{id}/clear", tag = "contacts", params(("id" = String, Path)),
     responses((status = 200, body = ClearedDto), (status = 404, body = ProblemDto)))]
-async fn clear(State(door): State<Door>, caller: Caller, Place(id): Place<String>) -> Result<Json<ClearedDto>, Problem> {
+async fn clear(
+    State(door): State<Door>,
+    caller: Caller,
+    Place(id): Place<String>,
+) -> Result<Json<ClearedDto>, Problem> {
     let row = find(&door, &caller, Verb::ContactsClear, &id).await?;
     let cleared = door.imports.clear(row.list.number, None).await?;
     Ok(Json(shown::cleared(&row.list.name, &cleared)))

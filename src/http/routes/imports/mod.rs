@@ -54,9 +54,13 @@ impl From<ImportError> for Problem {
             ImportError::FileChanged(_) => Self::new("file-changed", 409, detail),
             ImportError::Unknown { what, .. } => Self::new(&format!("{what}-not-found"), 404, detail),
             ImportError::Taken { .. } => Self::new("name-taken", 409, detail),
-            ImportError::Stale { .. } => Self::new("version-mismatch", 409, detail).hint("read it again, then change it"),
+            ImportError::Stale { .. } => {
+                Self::new("version-mismatch", 409, detail).hint("read it again, then change it")
+            }
             ImportError::State { .. } => Self::new("wrong-state", 409, detail),
-            ImportError::InUse(_) => Self::new("in-use", 409, detail).hint("try again when they are not dialed any more"),
+            ImportError::InUse(_) => {
+                Self::new("in-use", 409, detail).hint("try again when they are not dialed any more")
+            }
             ImportError::Busy(_) => Self::new("too-many-jobs", 429, detail).retry_after(10),
             ImportError::Store(error) if error.kind == StoreErrorKind::KeyUsed => {
                 Self::new("idempotency-conflict", 422, detail).hint("use a new key for a new request")
