@@ -156,6 +156,16 @@ impl Client {
         self.body(response, true).await
     }
 
+    /// Has something done that takes as long as there is to do.
+    ///
+    /// # Errors
+    /// As [`Client::ask`].
+    pub async fn work<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, CliError> {
+        let request = self.request(Method::POST, self.address(path, &[])?);
+        let response = request.send().await.map_err(|error| self.unreachable(&error, true))?;
+        self.body(response, true).await
+    }
+
     /// Posts to an address of another system's interface, with headers of its own.
     ///
     /// # Errors

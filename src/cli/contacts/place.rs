@@ -158,7 +158,7 @@ impl Place {
                 if let Some(path) = backup {
                     self.export_to(list, false, path).await?;
                 }
-                client.change(Method::POST, &["v1", "lists", &list.id, "clear"], None::<&Value>).await
+                client.work(&["v1", "lists", &list.id, "clear"]).await
             }
         }
     }
@@ -298,7 +298,7 @@ impl Place {
                 done.map_err(error)?;
                 self.job(id).await
             }
-            Self::There(client) => client.change(Method::POST, &["v1", "import-jobs", id, act], None::<&Value>).await,
+            Self::There(client) => client.work(&["v1", "import-jobs", id, act]).await,
         }
     }
 
