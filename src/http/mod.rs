@@ -11,6 +11,7 @@ mod key;
 mod problem;
 mod routes;
 mod serve;
+pub(crate) mod shown;
 mod stream;
 mod trace;
 
@@ -131,6 +132,7 @@ impl DoorConfig {
         (name = "requests", description = "What was asked and what became of it"),
         (name = "streams", description = "Server-sent events"),
         (name = "adjacent", description = "What OCS itself posts"),
+        (name = "contacts", description = "Calling lists, uploads, import jobs and profiles"),
         (name = "profiles", description = "UCS profiles: definitions, imports, questions"),
         (name = "dialler", description = "Dialler contacts of jtel"),
         (name = "access", description = "Keys and the audit"),
@@ -192,6 +194,7 @@ pub async fn serve(
         access: config.access,
         dialler: Dialler::new(imports.clone(), &config.jtel, &config.default_country),
         ucs: Ucs::new(imports.clone(), config.ucs),
+        imports: imports.clone(),
         stop: stop.clone(),
         backups: Backups { folder, turn: Arc::new(Semaphore::new(1)) },
     }));
@@ -327,6 +330,25 @@ mod tests {
             "/rest/v1.0/{clients_id}/dialler/contacts/{id}",
             "/rest/v1.0/{clients_id}/dialler/contacts/contact",
             "/rest/v1.0/{clients_id}/dialler/contacts/contact/{id}",
+            "/v1/lists",
+            "/v1/lists/{id}",
+            "/v1/lists/{id}/clear",
+            "/v1/lists/{id}/export",
+            "/v1/import-profiles",
+            "/v1/import-profiles/{id}",
+            "/v1/import-uploads",
+            "/v1/import-uploads/{id}",
+            "/v1/import-uploads/{id}/preview",
+            "/v1/import-jobs",
+            "/v1/import-jobs/{id}",
+            "/v1/import-jobs/{id}/continue",
+            "/v1/import-jobs/{id}/cancel",
+            "/v1/import-jobs/{id}/retry",
+            "/v1/import-jobs/{id}/undo",
+            "/v1/import-jobs/{id}/outcome",
+            "/v1/import-jobs/{id}/reject",
+            "/v1/import-jobs/{id}/log",
+            "/v1/import-jobs/{id}/events",
             "/metrics",
             "/healthz",
             "/readyz",

@@ -15,6 +15,7 @@ mod control;
 mod ends;
 mod errors;
 mod https;
+mod imports;
 mod jtel;
 mod keys;
 mod links;

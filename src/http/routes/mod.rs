@@ -6,6 +6,7 @@ mod adjacent;
 mod backup;
 mod campaigns;
 mod dnc;
+mod imports;
 mod jtel;
 mod operations;
 pub(super) use operations::all_links;
@@ -43,6 +44,7 @@ pub(super) fn all() -> Routes {
         .merge(campaigns::routes())
         .merge(people::routes())
         .merge(dnc::routes())
+        .merge(imports::routes())
         .merge(requests::routes())
         .merge(send::routes())
         .merge(operations::routes())
