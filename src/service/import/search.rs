@@ -39,7 +39,7 @@ pub enum Comparison {
     BeginsWith,
     /// `ENDS_WITH`
     EndsWith,
-    /// `BETWEEN`, both ends included
+    /// `BETWEEN`
     Between,
     /// `IN`
     In,
@@ -76,6 +76,8 @@ pub struct Predicate {
     pub comparison: Comparison,
     /// With what: two for [`Comparison::Between`], any number for [`Comparison::In`], else one.
     pub values: Vec<String>,
+    /// Lower and upper end of [`Comparison::Between`] that do not count themselves.
+    pub open: (bool, bool),
     /// What does not match does.
     pub inverted: bool,
 }
@@ -157,7 +159,12 @@ impl Predicate {
             Comparison::EndsWith => cell.ends_with(first),
             Comparison::Between => {
                 let last = self.values.get(1).map(String::as_str).unwrap_or_default();
-                is(&[Ordering::Greater, Ordering::Equal], first) && is(&[Ordering::Less, Ordering::Equal], last)
+                let ends = |open: bool| if open { None } else { Some(Ordering::Equal) };
+                let within = |side: Ordering, open: bool, end: &str| {
+                    let found = compare(cell, end, self.numeric);
+                    found.is_some_and(|found| found == side || Some(found) == ends(open))
+                };
+                within(Ordering::Greater, self.open.0, first) && within(Ordering::Less, self.open.1, last)
             }
             Comparison::In => self.values.iter().any(|value| is(&[Ordering::Equal], value)),
         };
