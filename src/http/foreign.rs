@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
@@ -102,13 +102,15 @@ pub(super) async fn translate(State(bases): State<Arc<Bases>>, request: Request,
         (false, false) if CLOUD.iter().any(|base| below(base)) => as_cloud,
         (false, false) => return next.run(request).await,
     };
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
+    // People stand in these answers.
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     let is_problem =
         response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
     let Some(told) = response.extensions().get::<Told>().cloned().filter(|_| is_problem) else { return response };
     let (slug, detail) = (told.slug.clone().unwrap_or_default(), told.detail.clone().unwrap_or_default());
     let mut spoken = speak(response.status().as_u16(), &slug, detail);
-    for name in [header::ALLOW, header::WWW_AUTHENTICATE, header::RETRY_AFTER] {
+    for name in [header::ALLOW, header::WWW_AUTHENTICATE, header::RETRY_AFTER, header::CACHE_CONTROL] {
         if let Some(value) = response.headers().get(&name) {
             spoken.headers_mut().insert(name, value.clone());
         }

@@ -183,12 +183,17 @@ pub async fn serve(
     let (router, openapi) = api(&bases).into_inner().split_for_parts();
     let tracer = Tracer::new(gateway.clone());
     let guard = AllowedHosts(Arc::from(config.allowed_hosts));
+    let imports = config.imports;
+    let resumed = imports.clone();
+    tokio::spawn(async move {
+        if let Err(error) = resumed.resume_all().await {
+            tracing::error!(%error, "interrupted imports are not taken up again");
+        }
+    });
     if let Some(folder) = &config.data {
         backup::sweep(folder);
     }
     let folder = config.data.unwrap_or_else(std::env::temp_dir);
-    let backups = Backups { folder, turn: Arc::new(Semaphore::new(1)) };
-    let imports = config.imports;
     let door = Door(Arc::new(Behind {
         gateway,
         access: config.access,
@@ -198,11 +203,8 @@ pub async fn serve(
         has_tls: config.tls.is_some(),
         imports: imports.clone(),
         stop: stop.clone(),
-        backups,
+        backups: Backups { folder, turn: Arc::new(Semaphore::new(1)) },
     }));
-    if let Err(error) = imports.resume_all().await {
-        tracing::error!(%error, "interrupted imports are not taken up again");
-    }
     let app: Router = router
         .with_state(door.clone())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi))

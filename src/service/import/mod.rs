@@ -526,10 +526,10 @@ impl ImportService {
         let change = Box::new(move |job: &mut ImportJob| match job.state.after(event, job.progress.step) {
             Some(next) => {
                 job.state = next;
+                then(job);
                 if next.is_final() {
                     job.progress.ended_at = Some(now_ms());
                 }
-                then(job);
                 true
             }
             None => {
