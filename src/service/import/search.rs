@@ -191,8 +191,15 @@ impl Search {
 
     fn order(&self, left: &[String], right: &[String]) -> Ordering {
         for ((sort, left), right) in self.sorts.iter().zip(left).zip(right) {
-            let order = compare(left, right, sort.numeric).unwrap_or_else(|| left.cmp(right));
-            let order = if sort.descending { order.reverse() } else { order };
+            let turned = |order: Ordering| if sort.descending { order.reverse() } else { order };
+            let number = |cell: &str| cell.trim().parse::<f64>().ok().filter(|_| sort.numeric);
+            // What is no number stands behind all numbers: an order of both kinds at once would be none.
+            let order = match (number(left), number(right)) {
+                (Some(left), Some(right)) => turned(left.total_cmp(&right)),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (None, None) => turned(left.cmp(right)),
+            };
             if order != Ordering::Equal {
                 return order;
             }
