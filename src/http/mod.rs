@@ -29,11 +29,12 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::net::tls::TlsServer;
 use crate::service::access::Access;
 use crate::service::backup;
+use crate::service::contact_lists::ContactLists;
 use crate::service::dialler::Dialler;
 use crate::service::gateway::Gateway;
 use crate::service::import::{ImportService, open_imports};
 use crate::service::ucs::Ucs;
-use crate::service::{Config, JtelSection, UcsSection};
+use crate::service::{Config, ContactListsSection, JtelSection, UcsSection};
 use access::{Routes, SCHEME};
 use foreign::Bases;
 use guard::AllowedHosts;
@@ -53,6 +54,8 @@ struct Behind {
     access: Access,
     ucs: Ucs,
     dialler: Dialler,
+    contact_lists: ContactLists,
+    has_tls: bool,
     imports: ImportService,
     stop: CancellationToken,
     backups: Backups,
@@ -90,6 +93,8 @@ pub struct DoorConfig {
     pub connections_per_peer: usize,
     /// Contacts and imports.
     pub imports: ImportService,
+    /// The interface of contact lists.
+    pub contact_lists: ContactListsSection,
     /// The interface of UCS profiles.
     pub ucs: UcsSection,
     /// The interface of jtel's dialler contacts.
@@ -104,6 +109,7 @@ impl DoorConfig {
     pub fn new(config: &Config, access: Access, tls: Option<TlsServer>) -> Self {
         Self {
             imports: open_imports(config, access.store().contacts()),
+            contact_lists: config.contact_lists.clone(),
             ucs: config.ucs.clone(),
             jtel: config.jtel.clone(),
             default_country: config.import.default_country.clone(),
@@ -133,6 +139,7 @@ impl DoorConfig {
         (name = "streams", description = "Server-sent events"),
         (name = "adjacent", description = "What OCS itself posts"),
         (name = "contacts", description = "Calling lists, uploads, import jobs and profiles"),
+        (name = "contact-lists", description = "Contact lists in the shape of Genesys Cloud"),
         (name = "profiles", description = "UCS profiles: definitions, imports, questions"),
         (name = "dialler", description = "Dialler contacts of jtel"),
         (name = "access", description = "Keys and the audit"),
@@ -194,6 +201,8 @@ pub async fn serve(
         access: config.access,
         dialler: Dialler::new(imports.clone(), &config.jtel, &config.default_country),
         ucs: Ucs::new(imports.clone(), config.ucs),
+        contact_lists: ContactLists::new(imports.clone(), &config.contact_lists, &config.default_country),
+        has_tls: config.tls.is_some(),
         imports: imports.clone(),
         stop: stop.clone(),
         backups: Backups { folder, turn: Arc::new(Semaphore::new(1)) },
@@ -235,7 +244,8 @@ mod tests {
     use crate::service::access::Verb;
 
     /// Paths that everybody may read: they say nothing about people or campaigns.
-    const OPEN: [&str; 3] = ["/healthz", "/readyz", "/version"];
+    /// Or they ask for what only the right caller has: a secret, a signed address.
+    const OPEN: [&str; 5] = ["/healthz", "/readyz", "/version", "/oauth/token", "/uploads/v2/contactlist/{upload_key}"];
 
     #[test]
     fn every_route_says_what_it_needs() {
@@ -320,6 +330,24 @@ mod tests {
             "/v1/audit",
             "/v1/audit/verify",
             "/v1/diagnosis",
+            "/oauth/token",
+            "/api/v2/outbound/contactlists",
+            "/api/v2/outbound/contactlists/uploads",
+            "/api/v2/outbound/contactlists/{contact_list_id}",
+            "/api/v2/outbound/contactlists/{contact_list_id}/clear",
+            "/api/v2/outbound/contactlists/{contact_list_id}/contacts",
+            "/api/v2/outbound/contactlists/{contact_list_id}/contacts/bulk",
+            "/api/v2/outbound/contactlists/{contact_list_id}/contacts/bulk/jobs",
+            "/api/v2/outbound/contactlists/{contact_list_id}/contacts/bulk/jobs/{job_id}",
+            "/api/v2/outbound/contactlists/{contact_list_id}/contacts/bulk/remove",
+            "/api/v2/outbound/contactlists/{contact_list_id}/contacts/bulk/update",
+            "/api/v2/outbound/contactlists/{contact_list_id}/contacts/search",
+            "/api/v2/outbound/contactlists/{contact_list_id}/contacts/{contact_id}",
+            "/api/v2/outbound/contactlists/{contact_list_id}/export",
+            "/api/v2/outbound/contactlists/{contact_list_id}/importstatus",
+            "/api/v2/downloads/{download_id}",
+            "/uploads/v2/contactlist",
+            "/uploads/v2/contactlist/{upload_key}",
             "/ucs/profiles",
             "/ucs/profiles/import",
             "/ucs/metadata/profiles",

@@ -6,6 +6,8 @@ mod adjacent;
 mod backup;
 mod campaigns;
 mod dnc;
+mod forms;
+mod genesys_cloud;
 mod imports;
 mod jtel;
 mod operations;
@@ -51,6 +53,7 @@ pub(super) fn all() -> Routes {
         .merge(backup::routes())
         .merge(adjacent::routes())
         .merge(access::routes())
+        .merge(genesys_cloud::routes())
 }
 
 /// Entries of a page when a caller does not say.
