@@ -19,6 +19,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the gateway gets beyond the wait it was asked for.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// Bytes of an upload that are read at once.
+const UPLOAD_BYTES: u64 = 256 << 10;
+
 /// What every verb needs.
 #[derive(Clone, Debug)]
 pub struct Ctx {
@@ -153,6 +156,16 @@ impl Client {
         self.body(response, true).await
     }
 
+    /// Has something done that takes as long as there is to do.
+    ///
+    /// # Errors
+    /// As [`Client::ask`].
+    pub async fn work<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, CliError> {
+        let request = self.request(Method::POST, self.address(path, &[])?);
+        let response = request.send().await.map_err(|error| self.unreachable(&error, true))?;
+        self.body(response, true).await
+    }
+
     /// Posts to an address of another system's interface, with headers of its own.
     ///
     /// # Errors
@@ -169,6 +182,53 @@ impl Client {
         }
         let response = request.json(body).send().await.map_err(|error| self.unreachable(&error, true))?;
         self.body(response, true).await
+    }
+
+    /// Sends a file as it is read.
+    ///
+    /// # Errors
+    /// As [`Client::ask`], or the file cannot be read.
+    pub async fn upload<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        file: std::fs::File,
+        sent: impl Fn(u64) + Send + Sync + 'static,
+    ) -> Result<T, CliError> {
+        use std::io::Read as _;
+        let parts = futures_util::stream::try_unfold((file, 0_u64, sent), async |(mut file, total, sent)| {
+            let read = tokio::task::spawn_blocking(move || {
+                let mut part = Vec::new();
+                file.by_ref().take(UPLOAD_BYTES).read_to_end(&mut part).map(|_| (part, file))
+            });
+            let (part, file) = read.await.map_err(std::io::Error::other)??;
+            let total = total + part.len() as u64;
+            sent(total);
+            Ok::<_, std::io::Error>((!part.is_empty()).then(|| (bytes::Bytes::from(part), (file, total, sent))))
+        });
+        let request = self.request(Method::POST, self.address(path, query)?).header("content-type", "text/csv");
+        let response = request.body(reqwest::Body::wrap_stream(parts)).send().await;
+        self.body(response.map_err(|error| self.unreachable(&error, true))?, true).await
+    }
+
+    /// Something large that is only read, to be read with [`Client::part`].
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn download(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Response, CliError> {
+        let request = self.request(Method::GET, self.address(path, query)?);
+        let response = request.send().await.map_err(|error| self.unreachable(&error, false))?;
+        if response.status().is_success() { Ok(response) } else { Err(self.refused(response).await) }
+    }
+
+    /// Removes something that answers with nothing.
+    ///
+    /// # Errors
+    /// As [`Client::ask`].
+    pub async fn remove(&self, path: &[&str]) -> Result<(), CliError> {
+        let request = self.request(Method::DELETE, self.address(path, &[])?).timeout(self.global.timeout + GRACE);
+        let response = request.send().await.map_err(|error| self.unreachable(&error, true))?;
+        if response.status().is_success() { Ok(()) } else { Err(self.refused(response).await) }
     }
 
     /// Asks for a request of a file and does not wait for its outcome; asked again under the same key it is the same.

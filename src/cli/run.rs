@@ -49,8 +49,8 @@ pub(super) async fn demo(args: DemoArgs, ctx: &Ctx) -> Result<(), CliError> {
         simulate(&settings, topology.clone(), sim_addr, 1, Some(Arc::clone(&kept)), &stop.simulator).await?;
 
     let site = config_of_site(&topology, &simulator.addr().to_string());
-    let Config { gateway, http, auth, store, dnc, limits, sim, telemetry, .. } = settings;
-    let mut settings = Config { gateway, http, auth, store, dnc, limits, sim, telemetry, ..site };
+    let Config { gateway, http, auth, store, dnc, limits, sim, telemetry, import, ucs, jtel, .. } = settings;
+    let mut settings = Config { gateway, http, auth, store, dnc, limits, sim, telemetry, import, ucs, jtel, ..site };
     args.run.apply(&mut settings);
     args.gateway.apply(&mut settings);
     let running = Running::start(&settings, stop, kept, Some(simulator)).await?;

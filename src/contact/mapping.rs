@@ -73,6 +73,8 @@ pub struct Mapping {
     trim: bool,
     from_export: bool,
     max_value_chars: Option<u32>,
+    /// Some attribute has a rule, or all have a length.
+    checks_values: bool,
     attributes: Vec<(String, Option<FieldRule>)>,
     phones: Vec<Phone>,
     organisation_attributes: Vec<(String, Option<FieldRule>)>,
@@ -115,6 +117,7 @@ impl Mapping {
             trim: profile.trim && !profile.from_export && list.is_none_or(|list| list.trim),
             from_export: profile.from_export,
             max_value_chars: profile.max_value_chars,
+            checks_values: profile.max_value_chars.is_some(),
             attributes: Vec::new(),
             phones: Vec::new(),
             organisation_attributes: Vec::new(),
@@ -217,6 +220,7 @@ impl Mapping {
         let absent = columns.iter().filter(|column| !is_special(column) && !has(column)).cloned().collect();
         let required = profile.rules.iter().filter(|rule| rule.required && !has(&rule.attribute)).cloned().collect();
         (self.absent, self.absent_required) = (absent, required);
+        self.checks_values |= self.attributes.iter().any(|(_, rule)| rule.is_some());
         Ok(())
     }
 
@@ -299,8 +303,10 @@ impl Mapping {
                     if let Some((_, text)) = draft.attributes.get_mut(*n) {
                         set(text, value);
                     }
-                    let rule = self.attributes.get(*n).and_then(|(_, rule)| rule.as_ref());
-                    self.check_value(rule, column, value, &mut draft.remarks);
+                    if self.checks_values {
+                        let rule = self.attributes.get(*n).and_then(|(_, rule)| rule.as_ref());
+                        self.check_value(rule, column, value, &mut draft.remarks);
+                    }
                 }
                 Target::Phone(n) => {
                     if let Some(phone) = draft.phones.get_mut(*n) {
@@ -372,7 +378,9 @@ impl Mapping {
     }
 
     fn check_value(&self, rule: Option<&FieldRule>, column: &str, value: &str, remarks: &mut Vec<Remark>) {
-        remarks.extend(rule.and_then(|rule| rule.check(column, value)));
+        if let Some(rule) = rule {
+            remarks.extend(rule.check(column, value));
+        }
         if let Some(limit) = self.max_value_chars {
             check_length(column, value, limit, remarks);
         }

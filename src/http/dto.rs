@@ -3,9 +3,14 @@
 
 mod access;
 mod dnc;
+mod imports;
 
 pub use access::{AuditDto, AuditVerdictDto, KeyBody, KeyDto};
 pub use dnc::{DncDeliveryDto, DncEvidenceDto, DncExportDto, DncOcsDto, DncReportDto, DncVerdictDto, DncVerifyBody};
+pub use imports::{
+    ClearedDto, CountsDto, CursorDto, ImportSettings, JobBody, JobDto, JobProgressDto, ListBody, ListDto,
+    PhoneColumnDto, PreviewColumnDto, PreviewDto, ProfileBody, ProfileDto, UndoneDto, UploadDto,
+};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -49,6 +49,23 @@ pub(super) async fn contact_body(request: Request) -> Result<Value, Problem> {
     serde_json::from_slice(&bytes).map_err(|_| Problem::new("invalid-json", 400, "the body is no JSON"))
 }
 
+/// The same, where a request may have no body: null.
+pub(super) async fn maybe_body(request: Request) -> Result<Value, Problem> {
+    let (parts, body) = request.into_parts();
+    let bytes = timeout(BODY, whole(body, CONTACT_BYTES_MAX)).await.map_err(|_| too_slow())??;
+    if bytes.is_empty() {
+        return Ok(Value::Null);
+    }
+    need_json(&parts.headers)?;
+    serde_json::from_slice(&bytes).map_err(|_| Problem::new("invalid-json", 400, "the body is no JSON"))
+}
+
+/// A short body as text.
+pub(super) async fn text_body(request: Request) -> Result<String, Problem> {
+    let bytes = timeout(BODY, whole(request.into_body(), BODY_BYTES_MAX)).await.map_err(|_| too_slow())??;
+    String::from_utf8(bytes).map_err(|_| Problem::new("invalid-parameter", 400, "the body is no UTF-8"))
+}
+
 /// A body that did not come in its time.
 fn too_slow() -> Problem {
     Problem::new("body-too-slow", 408, format!("the body did not come within {} s", BODY.as_secs()))

@@ -11,8 +11,10 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use crate::contact::dialler::Refusal;
+use crate::contact::genesys_cloud::ErrorCode;
 use crate::contact::ucs::Fault;
 use crate::http::problem::Told;
+use crate::service::contact_lists;
 use crate::service::{JtelSection, UcsSection};
 
 /// Paths in front of the addresses of each system.
@@ -28,6 +30,13 @@ impl Default for Bases {
     }
 }
 
+/// Paths in front of the addresses of A.
+const CLOUD: [&str; 3] = ["/api/v2/outbound", "/api/v2/downloads", "/uploads/v2"];
+
+/// An error in the words of A.
+#[derive(Debug)]
+pub(super) struct CloudError(pub contact_lists::Refusal);
+
 /// An error in the words of C.
 pub(super) struct UcsFault(pub Fault);
 
@@ -40,6 +49,21 @@ fn answer(status: u16, body: Value, detail: String) -> Response {
     let told = Told { slug: Some(format!("status-{status}")), detail: Some(detail), request: None };
     response.extensions_mut().insert(told);
     response
+}
+
+impl IntoResponse for CloudError {
+    fn into_response(self) -> Response {
+        let Self(contact_lists::Refusal(mut body)) = self;
+        body.context_id = uuid::Uuid::new_v4().to_string();
+        tracing::debug!(context = %body.context_id, code = %body.code, "refused");
+        answer(body.status, serde_json::to_value(&body).unwrap_or_default(), body.message)
+    }
+}
+
+impl<T: Into<contact_lists::Refusal>> From<T> for CloudError {
+    fn from(refusal: T) -> Self {
+        Self(refusal.into())
+    }
 }
 
 impl IntoResponse for UcsFault {
@@ -75,6 +99,7 @@ pub(super) async fn translate(State(bases): State<Arc<Bases>>, request: Request,
     let speak: fn(u16, &str, String) -> Response = match (below(&bases.ucs), below(&bases.jtel)) {
         (true, _) => as_fault,
         (false, true) => as_refusal,
+        (false, false) if CLOUD.iter().any(|base| below(base)) => as_cloud,
         (false, false) => return next.run(request).await,
     };
     let mut response = next.run(request).await;
@@ -92,6 +117,20 @@ pub(super) async fn translate(State(bases): State<Arc<Bases>>, request: Request,
     }
     spoken.extensions_mut().insert(told);
     spoken
+}
+
+/// A: a status has its code.
+fn as_cloud(status: u16, _: &str, detail: String) -> Response {
+    let code = match status {
+        401 => ErrorCode::AuthenticationRequired.word(),
+        403 => ErrorCode::NotAuthorized.word(),
+        404 => ErrorCode::NotFound.word(),
+        429 => ErrorCode::TooManyRequests.word(),
+        400..=499 => ErrorCode::BadRequest.word(),
+        503 => "service.unavailable",
+        _ => "internal.server.error",
+    };
+    CloudError(contact_lists::Refusal::ours(status, code, &detail)).into_response()
 }
 
 /// C: who may not is 401; what cannot be read is 400.

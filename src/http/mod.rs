@@ -11,6 +11,7 @@ mod key;
 mod problem;
 mod routes;
 mod serve;
+pub(crate) mod shown;
 mod stream;
 mod trace;
 
@@ -28,11 +29,12 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::net::tls::TlsServer;
 use crate::service::access::Access;
 use crate::service::backup;
+use crate::service::contact_lists::ContactLists;
 use crate::service::dialler::Dialler;
 use crate::service::gateway::Gateway;
 use crate::service::import::{ImportService, open_imports};
 use crate::service::ucs::Ucs;
-use crate::service::{Config, JtelSection, UcsSection};
+use crate::service::{Config, ContactListsSection, JtelSection, UcsSection};
 use access::{Routes, SCHEME};
 use foreign::Bases;
 use guard::AllowedHosts;
@@ -52,6 +54,8 @@ struct Behind {
     access: Access,
     ucs: Ucs,
     dialler: Dialler,
+    contact_lists: ContactLists,
+    has_tls: bool,
     imports: ImportService,
     stop: CancellationToken,
     backups: Backups,
@@ -89,6 +93,8 @@ pub struct DoorConfig {
     pub connections_per_peer: usize,
     /// Contacts and imports.
     pub imports: ImportService,
+    /// The interface of contact lists.
+    pub contact_lists: ContactListsSection,
     /// The interface of UCS profiles.
     pub ucs: UcsSection,
     /// The interface of jtel's dialler contacts.
@@ -103,6 +109,7 @@ impl DoorConfig {
     pub fn new(config: &Config, access: Access, tls: Option<TlsServer>) -> Self {
         Self {
             imports: open_imports(config, access.store().contacts()),
+            contact_lists: config.contact_lists.clone(),
             ucs: config.ucs.clone(),
             jtel: config.jtel.clone(),
             default_country: config.import.default_country.clone(),
@@ -131,6 +138,8 @@ impl DoorConfig {
         (name = "requests", description = "What was asked and what became of it"),
         (name = "streams", description = "Server-sent events"),
         (name = "adjacent", description = "What OCS itself posts"),
+        (name = "contacts", description = "Calling lists, uploads, import jobs and profiles"),
+        (name = "contact-lists", description = "Contact lists in the shape of Genesys Cloud"),
         (name = "profiles", description = "UCS profiles: definitions, imports, questions"),
         (name = "dialler", description = "Dialler contacts of jtel"),
         (name = "access", description = "Keys and the audit"),
@@ -192,6 +201,9 @@ pub async fn serve(
         access: config.access,
         dialler: Dialler::new(imports.clone(), &config.jtel, &config.default_country),
         ucs: Ucs::new(imports.clone(), config.ucs),
+        contact_lists: ContactLists::new(imports.clone(), &config.contact_lists, &config.default_country),
+        has_tls: config.tls.is_some(),
+        imports: imports.clone(),
         stop: stop.clone(),
         backups: Backups { folder, turn: Arc::new(Semaphore::new(1)) },
     }));
@@ -232,7 +244,8 @@ mod tests {
     use crate::service::access::Verb;
 
     /// Paths that everybody may read: they say nothing about people or campaigns.
-    const OPEN: [&str; 3] = ["/healthz", "/readyz", "/version"];
+    /// Or they ask for what only the right caller has: a secret, a signed address.
+    const OPEN: [&str; 5] = ["/healthz", "/readyz", "/version", "/oauth/token", "/uploads/v2/contactlist/{upload_key}"];
 
     #[test]
     fn every_route_says_what_it_needs() {
@@ -317,6 +330,24 @@ mod tests {
             "/v1/audit",
             "/v1/audit/verify",
             "/v1/diagnosis",
+            "/oauth/token",
+            "/api/v2/outbound/contactlists",
+            "/api/v2/outbound/contactlists/uploads",
+            "/api/v2/outbound/contactlists/{contact_list_id}",
+            "/api/v2/outbound/contactlists/{contact_list_id}/clear",
+            "/api/v2/outbound/contactlists/{contact_list_id}/contacts",
+            "/api/v2/outbound/contactlists/{contact_list_id}/contacts/bulk",
+            "/api/v2/outbound/contactlists/{contact_list_id}/contacts/bulk/jobs",
+            "/api/v2/outbound/contactlists/{contact_list_id}/contacts/bulk/jobs/{job_id}",
+            "/api/v2/outbound/contactlists/{contact_list_id}/contacts/bulk/remove",
+            "/api/v2/outbound/contactlists/{contact_list_id}/contacts/bulk/update",
+            "/api/v2/outbound/contactlists/{contact_list_id}/contacts/search",
+            "/api/v2/outbound/contactlists/{contact_list_id}/contacts/{contact_id}",
+            "/api/v2/outbound/contactlists/{contact_list_id}/export",
+            "/api/v2/outbound/contactlists/{contact_list_id}/importstatus",
+            "/api/v2/downloads/{download_id}",
+            "/uploads/v2/contactlist",
+            "/uploads/v2/contactlist/{upload_key}",
             "/ucs/profiles",
             "/ucs/profiles/import",
             "/ucs/metadata/profiles",
@@ -327,6 +358,25 @@ mod tests {
             "/rest/v1.0/{clients_id}/dialler/contacts/{id}",
             "/rest/v1.0/{clients_id}/dialler/contacts/contact",
             "/rest/v1.0/{clients_id}/dialler/contacts/contact/{id}",
+            "/v1/lists",
+            "/v1/lists/{id}",
+            "/v1/lists/{id}/clear",
+            "/v1/lists/{id}/export",
+            "/v1/import-profiles",
+            "/v1/import-profiles/{id}",
+            "/v1/import-uploads",
+            "/v1/import-uploads/{id}",
+            "/v1/import-uploads/{id}/preview",
+            "/v1/import-jobs",
+            "/v1/import-jobs/{id}",
+            "/v1/import-jobs/{id}/continue",
+            "/v1/import-jobs/{id}/cancel",
+            "/v1/import-jobs/{id}/retry",
+            "/v1/import-jobs/{id}/undo",
+            "/v1/import-jobs/{id}/outcome",
+            "/v1/import-jobs/{id}/reject",
+            "/v1/import-jobs/{id}/log",
+            "/v1/import-jobs/{id}/events",
             "/metrics",
             "/healthz",
             "/readyz",

@@ -190,7 +190,7 @@ fn delta(door: &Door, caller: &Caller, filter: &Filter, (number, event): &Number
     passes.then(|| event.text(|event| Shown::of(door, event).text(*number)))
 }
 
-fn sse(name: &str, number: u64, data: &impl Serialize) -> Bytes {
+pub(super) fn sse(name: &str, number: u64, data: &impl Serialize) -> Bytes {
     match serde_json::to_string(data) {
         // JSON on one line: no line of it can be taken for a field of the stream.
         Ok(json) => format!("event: {name}\nid: {number}\ndata: {json}\n\n").into(),
@@ -303,7 +303,7 @@ fn following<T: Send + Sync + 'static>(
 }
 
 /// A stream is cut with a reason when its caller would not be let in any more.
-fn answer(
+pub(super) fn answer(
     door: &Door,
     worthless: BoxFuture<'static, &'static str>,
     events: impl Stream<Item = Bytes> + Send + 'static,

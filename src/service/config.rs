@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::net::tls::{ServerFiles, TlsError, TlsServer};
 use crate::protocol::UtcSeconds;
 use crate::protocol::UtcTime;
-use crate::service::{ImportSection, JtelSection, UcsSection};
+use crate::service::{ContactListsSection, ImportSection, JtelSection, UcsSection};
 use crate::store::Retention;
 use crate::wire::limits::LIST_BYTES_DEFAULT;
 pub use site::*;
@@ -45,6 +45,8 @@ pub struct Config {
     pub dnc: DncSection,
     /// Imports of contacts.
     pub import: ImportSection,
+    /// The interface of contact lists.
+    pub contact_lists: ContactListsSection,
     /// The interface of UCS profiles.
     pub ucs: UcsSection,
     /// The interface of jtel's dialler contacts.

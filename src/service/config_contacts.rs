@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::contact::csv::Limits;
 use crate::contact::dialler::Release;
+use crate::contact::genesys_cloud::ListLimits;
 use crate::contact::ucs::Origin;
 use crate::service::Config;
 
@@ -27,6 +28,38 @@ pub struct ImportSection {
 impl Default for ImportSection {
     fn default() -> Self {
         Self { folder: None, jobs_at_once: 4, jobs_waiting: 100, default_country: String::new() }
+    }
+}
+
+/// `[contact_lists]`: the interface of contact lists in the shape of Genesys Cloud.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ContactListsSection {
+    /// Most columns of a list.
+    pub columns: usize,
+    /// Most of them that hold phones.
+    pub phone_columns: usize,
+    /// Most characters of a column's name.
+    pub name_chars: u32,
+    /// Most characters of a value.
+    pub value_chars: u32,
+    /// Most contacts of one request.
+    pub contacts: usize,
+}
+
+impl Default for ContactListsSection {
+    fn default() -> Self {
+        let ListLimits { columns, phone_columns, name_chars, value_chars, contacts } = ListLimits::DOCUMENTED;
+        Self { columns, phone_columns, name_chars, value_chars, contacts }
+    }
+}
+
+impl ContactListsSection {
+    /// How large lists and contacts may be.
+    #[must_use]
+    pub fn limits(&self) -> ListLimits {
+        let Self { columns, phone_columns, name_chars, value_chars, contacts } = *self;
+        ListLimits { columns, phone_columns, name_chars, value_chars, contacts }
     }
 }
 

@@ -112,6 +112,11 @@ impl Site {
         site
     }
 
+    /// A gateway alone on this store.
+    pub(crate) async fn gateway_with(topology: &Topology, tserver: &str, store: Arc<dyn Store>) -> Self {
+        Self::gateway_on(&config_of_site(topology, tserver), store).await
+    }
+
     async fn gateway_on(config: &Config, store: Arc<dyn Store>) -> Self {
         let (stop_door, stop_gateway) = (CancellationToken::new(), CancellationToken::new());
         let (gateway, task) = start_gateway_on(config, Arc::clone(&store), &stop_gateway).await.unwrap();

@@ -4,9 +4,31 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::imports::{
+    ContactsCreateArgs, ContactsExportArgs, ContactsImportArgs, ContactsJobsArgs, ContactsPreviewArgs,
+    ContactsUndoArgs, PresetsVerb, WhereArgs,
+};
+
 /// `contacts`
 #[derive(Debug, Subcommand)]
 pub enum ContactsVerb {
+    /// Load a file of contacts into a calling list
+    Import(ContactsImportArgs),
+    /// Show the first rows of a file, and what an import would make of them
+    Preview(ContactsPreviewArgs),
+    /// Calling lists
+    Lists(WhereArgs),
+    /// Make a calling list
+    Create(ContactsCreateArgs),
+    /// Write a calling list as CSV
+    Export(ContactsExportArgs),
+    /// Import jobs; one can be moved on
+    Jobs(ContactsJobsArgs),
+    /// Take back what a job did
+    Undo(ContactsUndoArgs),
+    /// Saved import profiles
+    #[command(subcommand)]
+    Presets(PresetsVerb),
     /// Send the contacts of a file to another system
     Push(ContactsPushArgs),
     /// Delete the contacts whose ids stand in a file
@@ -49,9 +71,9 @@ pub enum MaxErrors {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "The other system")]
 pub struct OtherSystemArgs {
-    /// The other system
+    /// The other system [delete and clear, default: our own calling list]
     #[arg(long, value_enum, value_name = "SYSTEM")]
-    pub to: OtherSystem,
+    pub to: Option<OtherSystem>,
     /// Region: AWS name, domain, or an https address (http to this machine only)
     #[arg(long, value_name = "REGION")]
     pub region: Option<String>,
@@ -167,9 +189,15 @@ pub struct ContactsDeleteArgs {
     /// Where to.
     #[command(flatten)]
     pub other: OtherSystemArgs,
+    /// Name of our own calling list
+    #[arg(long, value_name = "NAME", conflicts_with = "to")]
+    pub list: Option<String>,
     /// Column of ids
     #[arg(long, value_name = "COLUMN")]
     pub id_column: Option<String>,
+    /// Where.
+    #[command(flatten)]
+    pub place: WhereArgs,
     /// Reports.
     #[command(flatten)]
     pub report: ReportArgs,
@@ -184,6 +212,15 @@ pub struct ContactsClearArgs {
     /// Where to.
     #[command(flatten)]
     pub other: OtherSystemArgs,
+    /// Name of our own calling list
+    #[arg(long, value_name = "NAME", conflicts_with = "to")]
+    pub list: Option<String>,
+    /// Write the list into this new file first
+    #[arg(long, value_name = "FILE", conflicts_with = "to")]
+    pub backup: Option<PathBuf>,
+    /// Where.
+    #[command(flatten)]
+    pub place: WhereArgs,
     /// What the job came to, as JSON
     #[arg(long, value_name = "FILE")]
     pub summary: Option<PathBuf>,
@@ -192,9 +229,21 @@ pub struct ContactsClearArgs {
 /// `contacts resume`
 #[derive(Clone, Debug, Args)]
 pub struct ContactsResumeArgs {
-    /// The file that the job left, for instance upload_contacts.csv.job.json
+    /// Id of an import, or the file that a push left, for instance upload_contacts.csv.job.json
     #[arg(value_name = "JOB")]
     pub job: PathBuf,
+    /// Where an import's store lies.
+    #[command(flatten)]
+    pub place: WhereArgs,
+    /// Where the outcome of each record of an import goes [with --data: where it was to go at first]
+    #[arg(long, value_name = "FILE")]
+    pub outcome: Option<PathBuf>,
+    /// Where failed records of an import go [as --outcome]
+    #[arg(long, value_name = "FILE")]
+    pub reject: Option<PathBuf>,
+    /// End with 0 although records of an import failed
+    #[arg(long)]
+    pub allow_rejects: bool,
     /// File with the client's secret [else: that of the job, or COMMDN_GC_CLIENT_SECRET]
     #[arg(long, value_name = "FILE")]
     pub client_secret_file: Option<PathBuf>,
@@ -209,7 +258,7 @@ pub struct ContactsResumeArgs {
     pub progress: ProgressWhen,
 }
 
-fn phone_column(text: &str) -> Result<(String, String), String> {
+pub(super) fn phone_column(text: &str) -> Result<(String, String), String> {
     match text.rsplit_once(':') {
         Some((column, kind)) if !column.is_empty() && !kind.is_empty() => Ok((column.to_owned(), kind.to_owned())),
         _ => Err(format!("expected COLUMN:TYPE such as phone_number:cell, found '{text}'")),
@@ -217,14 +266,11 @@ fn phone_column(text: &str) -> Result<(String, String), String> {
 }
 
 fn max_errors(text: &str) -> Result<MaxErrors, String> {
-    let wrong = || format!("expected a number or a percentage such as 0.5%, found '{text}'");
-    let Some(percent) = text.strip_suffix('%') else {
-        return text.parse().map(MaxErrors::Records).map_err(|_| wrong());
-    };
-    let (whole, part) = percent.split_once('.').unwrap_or((percent, ""));
-    let is_number = part.len() <= 2 && percent.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let hundredths = format!("{whole}{part:0<2}").parse::<u32>().ok();
-    hundredths.filter(|share| is_number && *share <= 10_000).map(MaxErrors::Share).ok_or_else(wrong)
+    match crate::http::shown::max_errors(text) {
+        Ok((Some(most), _)) => Ok(MaxErrors::Records(most)),
+        Ok((None, Some(share))) => Ok(MaxErrors::Share(share)),
+        Ok((None, None)) | Err(_) => Err(format!("expected a number or a percentage such as 0.5%, found '{text}'")),
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod access;
 mod contacts;
 mod dnc;
+mod imports;
 mod offline;
 mod profiles;
 mod run;
@@ -23,6 +24,10 @@ pub use contacts::{
     OtherSystem, OtherSystemArgs, ProgressWhen, ReportArgs,
 };
 pub use dnc::{DncExportArgs, DncFindArgs, DncImportArgs, DncReportArgs, DncVerifyArgs, SiteArgs};
+pub use imports::{
+    ContactsCreateArgs, ContactsExportArgs, ContactsImportArgs, ContactsJobsArgs, ContactsPreviewArgs,
+    ContactsUndoArgs, MappingArgs, PresetArgs, PresetSaveArgs, PresetsVerb, Switch, WhereArgs,
+};
 pub use offline::{
     CheckConfigArgs, CompletionArgs, ConfigShowArgs, DecodeArgs, DecodeFormat, DialectArgs, DoctorArgs, EncodeArgs,
     EncodeOutput, KvcheckArgs, PingArgs,

@@ -12,6 +12,7 @@ use crate::cli::args::{
 use crate::cli::client::Ctx;
 use crate::cli::contacts::parameters;
 use crate::cli::contacts::progress::Progress;
+use crate::cli::contacts::spool::Spooled;
 use crate::cli::contacts::summary;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::confirm;
@@ -39,6 +40,11 @@ pub(super) async fn push(
     outside: Arc<dyn Outside>,
     stop: CancellationToken,
 ) -> Result<Exit, CliError> {
+    if args.other.to.is_none() {
+        return Err(
+            CliError::usage("--to is required").hint("give --to genesys-cloud; `contacts import` loads a list of ours")
+        );
+    }
     let phones = args.phone_column.into_iter().map(|(column, kind)| PhoneColumnParameter { column, kind });
     let flags = Parameters {
         file_name: args.file,
@@ -246,7 +252,7 @@ fn error_with(cause: PushError, exit: Exit) -> CliError {
 }
 
 /// A UUID that nobody else has made.
-fn job_id() -> Result<String, CliError> {
+pub(super) fn job_id() -> Result<String, CliError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| CliError::internal(error.to_string()))?;
     bytes[6] = bytes[6] & 0x0f | 0x40;
@@ -263,35 +269,11 @@ enum Spool {
     Stdin(Spooled),
 }
 
-/// A file of ours that goes with us.
-struct Spooled {
-    path: PathBuf,
-}
-
 impl Spool {
     fn of(parameters: &Parameters) -> Result<Self, CliError> {
         if parameters.file_name.as_deref() != Some(Path::new("-")) {
             return Ok(Self::None);
         }
-        let path = std::env::temp_dir().join(format!("commdn-{}.csv", job_id()?));
-        let wrong = |error: std::io::Error| CliError::internal(format!("{}: {error}", path.display()));
-        let mut options = std::fs::OpenOptions::new();
-        options.create_new(true).write(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt as _;
-            options.mode(0o600);
-        }
-        let mut file = options.open(&path).map_err(wrong)?;
-        let spooled = Spooled { path: path.clone() };
-        std::io::copy(&mut std::io::stdin().lock(), &mut file).map_err(wrong)?;
-        Ok(Self::Stdin(spooled))
-    }
-}
-
-impl Drop for Spooled {
-    fn drop(&mut self) {
-        // What cannot be removed is readable by its owner only.
-        let _ = std::fs::remove_file(&self.path);
+        Spooled::stdin().map(Self::Stdin)
     }
 }

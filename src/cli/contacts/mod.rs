@@ -1,8 +1,14 @@
 //! `contacts`: people in and out of calling lists.
 
 mod genesys_cloud;
+mod import;
+mod lists;
 mod parameters;
+mod place;
+mod presets;
 mod progress;
+mod rows;
+mod spool;
 mod summary;
 
 use std::sync::Arc;
@@ -34,7 +40,7 @@ pub async fn run_with(verb: ContactsVerb, ctx: &Ctx, outside: Arc<dyn Outside>) 
     tokio::select! {
         exit = &mut work => return exit,
         _ = signal::ctrl_c() => {
-            ctx.out.note("ending behind the request in hand; Ctrl-C again ends at once");
+            ctx.out.note("ending behind the batch in hand; Ctrl-C again ends at once");
             stop.cancel();
         }
     }
@@ -52,8 +58,22 @@ async fn dispatch(
 ) -> Result<Exit, CliError> {
     match verb {
         ContactsVerb::Push(args) => genesys_cloud::push(args, ctx, outside, stop).await,
-        ContactsVerb::Delete(args) => genesys_cloud::delete(args, ctx, outside, stop).await,
-        ContactsVerb::Clear(args) => genesys_cloud::clear(args, ctx, outside, stop).await,
-        ContactsVerb::Resume(args) => genesys_cloud::resume(args, ctx, outside, stop).await,
+        ContactsVerb::Delete(args) if args.other.to.is_some() => genesys_cloud::delete(args, ctx, outside, stop).await,
+        ContactsVerb::Delete(args) => import::delete(args, ctx, &stop).await,
+        ContactsVerb::Clear(args) if args.other.to.is_some() => genesys_cloud::clear(args, ctx, outside, stop).await,
+        ContactsVerb::Clear(args) => lists::clear(args, ctx).await,
+        // What a push leaves is a file; an import is kept in a store.
+        ContactsVerb::Resume(args) if args.place.data.is_none() && !import::is_id(&args.job) => {
+            genesys_cloud::resume(args, ctx, outside, stop).await
+        }
+        ContactsVerb::Resume(args) => import::resume(args, ctx, &stop).await,
+        ContactsVerb::Import(args) => import::import(args, ctx, &stop).await,
+        ContactsVerb::Preview(args) => lists::preview(args, ctx).await,
+        ContactsVerb::Lists(args) => lists::lists(args, ctx).await,
+        ContactsVerb::Create(args) => lists::create(args, ctx).await,
+        ContactsVerb::Export(args) => lists::export(args, ctx).await,
+        ContactsVerb::Jobs(args) => import::jobs(args, ctx, &stop).await,
+        ContactsVerb::Undo(args) => import::undo(args, ctx).await,
+        ContactsVerb::Presets(verb) => presets::run(verb, ctx).await,
     }
 }

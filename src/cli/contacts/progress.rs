@@ -27,7 +27,7 @@ pub(super) struct Progress {
 struct Shown {
     started: Instant,
     line: Instant,
-    phase: Option<Phase>,
+    phase: Option<&'static str>,
 }
 
 impl Progress {
@@ -54,24 +54,39 @@ impl Progress {
     }
 }
 
-impl Watch for Progress {
-    fn seen(&self, seen: &Seen) {
+impl Progress {
+    /// Shows a moment; `counts` gets the seconds of this phase.
+    pub(super) fn show(&self, phase: &'static str, bytes: u64, total: u64, counts: impl FnOnce(f64) -> String) {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        if shown.phase != Some(seen.phase) {
-            shown.phase = Some(seen.phase);
+        if shown.phase != Some(phase) {
+            shown.phase = Some(phase);
             shown.started = Instant::now();
         }
         let seconds = shown.started.elapsed().as_secs_f64();
         if let Some(bar) = &self.bar {
-            bar.set_length(seen.total);
-            bar.set_position(seen.bytes);
-            bar.set_prefix(phase(seen.phase));
-            bar.set_message(counts(&seen.sums, seconds));
+            bar.set_length(total);
+            bar.set_position(bytes);
+            bar.set_prefix(phase);
+            bar.set_message(counts(seconds));
         } else if shown.line.elapsed() >= LINE_EVERY {
             shown.line = Instant::now();
-            let percent = seen.bytes.saturating_mul(100).checked_div(seen.total).unwrap_or(100);
-            self.out.note(&format!("{} {percent}%: {}", phase(seen.phase), counts(&seen.sums, seconds)));
+            let percent = bytes.saturating_mul(100).checked_div(total).unwrap_or(100);
+            self.out.note(&format!("{phase} {percent}%: {}", counts(seconds)));
         }
+    }
+
+    /// Says something without a hole in the bar.
+    pub(super) fn note(&self, out: &Output, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| out.note(text)),
+            None => out.note(text),
+        }
+    }
+}
+
+impl Watch for Progress {
+    fn seen(&self, seen: &Seen) {
+        self.show(phase(seen.phase), seen.bytes, seen.total, |seconds| counts(&seen.sums, seconds));
     }
 }
 

@@ -205,7 +205,9 @@ pub struct ImportStatus {
 }
 
 impl Detail {
-    fn new(code: ErrorCode, field_name: impl Into<String>) -> Self {
+    /// A field, and what is wrong with it.
+    #[must_use]
+    pub fn new(code: ErrorCode, field_name: impl Into<String>) -> Self {
         Self { error_code: code.word().to_owned(), field_name: field_name.into(), ..Self::default() }
     }
 }
@@ -268,6 +270,35 @@ impl ListBody {
 
     fn has(&self, column: &str) -> bool {
         self.column_names.iter().any(|name| name == column)
+    }
+
+    /// A stored list: what was given with it, and over that all that decides something as it stands now.
+    #[must_use]
+    pub fn of(list: &CallingList) -> Self {
+        let given = serde_json::from_str::<Self>(&list.extra).ok().filter(|given| !given.name.is_empty());
+        let mut given = given.unwrap_or_default();
+        for server_set in ["id", "size", "importStatus", "dateCreated", "dateModified", "selfUri"] {
+            given.rest.remove(server_set);
+        }
+        let phone = |phone: &PhoneColumn| PhoneBody {
+            column_name: phone.column.clone(),
+            kind: Some(phone.kind.clone()),
+            callable_time_column: phone.time_zone_column.clone(),
+        };
+        let email = |name: &String| {
+            let known = given.email_columns.iter().find(|email| email.column_name == *name);
+            known.cloned().unwrap_or_else(|| PhoneBody { column_name: name.clone(), ..PhoneBody::default() })
+        };
+        Self {
+            name: list.name.clone(),
+            column_names: list.columns.clone(),
+            phone_columns: list.phone_columns.iter().map(phone).collect(),
+            email_columns: list.email_columns.iter().map(email).collect(),
+            trim_whitespace: Some(list.trim),
+            time_zone: Some(list.time_zone.clone()).filter(|zone| !zone.is_empty()),
+            version: Some(list.version),
+            ..given
+        }
     }
 
     /// The list that it describes, not stored yet. `extra` keeps the body for the answer.

@@ -110,6 +110,8 @@ pub struct UploadRequest {
     pub import_template_id: Option<String>,
     /// Name of the file: a label.
     pub file_name: Option<String>,
+    /// Bytes that it will have (ours): others are refused.
+    pub content_length: Option<u64>,
 }
 
 /// Where a file is to be sent.

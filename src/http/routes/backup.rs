@@ -9,7 +9,6 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use tokio::sync::OwnedSemaphorePermit;
 use utoipa_axum::routes;
 
 use crate::http::Door;
@@ -44,14 +43,17 @@ async fn store_backup(State(door): State<Door>) -> Result<Response, Problem> {
     Ok((headers, Body::from_stream(parts(copy, turn))).into_response())
 }
 
-/// The file piece by piece; the next copy waits for its end.
-fn parts(copy: File, turn: OwnedSemaphorePermit) -> impl futures_util::Stream<Item = io::Result<Bytes>> {
-    stream::try_unfold((copy, turn), async |(mut copy, turn)| {
+/// A file piece by piece; what is held is let go at its end.
+pub(super) fn parts<T: Send + 'static>(
+    copy: File,
+    held: T,
+) -> impl futures_util::Stream<Item = io::Result<Bytes>> + Send {
+    stream::try_unfold((copy, held), async move |(mut copy, held)| {
         let read = tokio::task::spawn_blocking(move || {
             let mut part = Vec::with_capacity(PART);
             copy.by_ref().take(PART as u64).read_to_end(&mut part).map(|_| (copy, part))
         });
         let (copy, part) = read.await.map_err(io::Error::other)??;
-        Ok((!part.is_empty()).then(|| (Bytes::from(part), (copy, turn))))
+        Ok((!part.is_empty()).then(|| (Bytes::from(part), (copy, held))))
     })
 }

@@ -6,6 +6,9 @@ mod adjacent;
 mod backup;
 mod campaigns;
 mod dnc;
+mod forms;
+mod genesys_cloud;
+mod imports;
 mod jtel;
 mod operations;
 pub(super) use operations::all_links;
@@ -43,12 +46,14 @@ pub(super) fn all() -> Routes {
         .merge(campaigns::routes())
         .merge(people::routes())
         .merge(dnc::routes())
+        .merge(imports::routes())
         .merge(requests::routes())
         .merge(send::routes())
         .merge(operations::routes())
         .merge(backup::routes())
         .merge(adjacent::routes())
         .merge(access::routes())
+        .merge(genesys_cloud::routes())
 }
 
 /// Entries of a page when a caller does not say.

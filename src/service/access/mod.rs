@@ -6,6 +6,7 @@ mod key;
 mod policy;
 mod principal;
 mod scope;
+mod session;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -22,12 +23,14 @@ pub use key::{KEY_PREFIX, KeyError, KeyRecord, KeyWish, mint};
 pub use policy::{Exposed, may_listen};
 pub use principal::{Principal, PrincipalKind};
 pub use scope::{Grants, Object, Scope, ScopeError, Verb};
+pub use session::Session;
 
 use crate::protocol::UtcTime;
 use crate::service::{AuthSection, Config, wall};
 use crate::store::{AuditRow, Pending, Receipt, Store, StoreError, Write};
 use jwt::JwtCheck;
 use key::{KeyTable, hex, is_key};
+use session::{SessionTable, is_session};
 
 /// Clients whose rate is remembered before those that rest are forgotten.
 const CLIENTS_MAX: usize = 10_000;
@@ -44,6 +47,7 @@ struct Inner {
     rules: Option<Rules>,
     store: Arc<dyn Store>,
     keys: KeyTable,
+    sessions: SessionTable,
     rate: Option<DefaultKeyedRateLimiter<String>>,
     /// Changes whenever a key is revoked.
     revoked: watch::Sender<()>,
@@ -111,7 +115,14 @@ impl Access {
             let burst = NonZeroU32::new(config.limits.client_burst).unwrap_or(per_second);
             RateLimiter::keyed(quota(per_second).allow_burst(burst))
         });
-        Ok(Self(Arc::new(Inner { rules, store, keys, rate, revoked: watch::Sender::new(()) })))
+        Ok(Self(Arc::new(Inner {
+            rules,
+            store,
+            keys,
+            sessions: SessionTable::default(),
+            rate,
+            revoked: watch::Sender::new(()),
+        })))
     }
 
     /// Who asks. Without rules everybody is the only user of this machine. A token goes before a certificate.
@@ -128,6 +139,15 @@ impl Access {
             let known = rules.certificates.iter().find(|(known, _)| Some(*known) == certificate);
             return Ok(known.map_or_else(Principal::stranger, |(_, principal)| principal.clone()));
         };
+        if is_session(token) {
+            let at = now();
+            let (key, ends_at) = self.0.sessions.check(token, at).ok_or("the token is unknown or has expired")?;
+            let record = self.0.keys.find(&key).filter(|record| record.state(at) == "active");
+            let record = record.ok_or("the key of the token has expired or was revoked")?;
+            let ends_at = Some(record.expires_at.map_or(ends_at, |end| end.min(ends_at)));
+            let subject = format!("key/{}", record.id);
+            return Ok(Principal { subject, kind: PrincipalKind::Key, grants: record.grants, ends_at });
+        }
         if is_key(token) {
             let record = self.0.keys.check(token, now()).ok_or("the key is unknown, expired or revoked")?;
             let at = now();
@@ -142,6 +162,23 @@ impl Access {
             Some(jwt) => jwt.check(token).await,
             None => Err("the token is no key of this gateway"),
         }
+    }
+
+    /// A token for a client who proves that it has a key: its name is the id of the key, its secret the key itself or
+    /// the part behind the id. Where nobody has to say who they are, names that are no key's are as good as any.
+    #[must_use]
+    pub fn open_session(&self, client: &str, secret: &str) -> Option<Session> {
+        let at = now();
+        let known = self.0.keys.find(client).is_some();
+        if self.0.rules.is_none() && !known && !client.is_empty() && !secret.is_empty() {
+            return self.0.sessions.open("", at);
+        }
+        let whole = if is_key(secret) { secret.to_owned() } else { format!("{KEY_PREFIX}{client}_{secret}") };
+        let record = self.0.keys.check(&whole, at).filter(|record| record.id == client)?;
+        if self.0.keys.used(&record, at) {
+            drop(self.0.store.commit(vec![Write::KeyUsed { id: record.id.clone(), at }]));
+        }
+        self.0.sessions.open(&record.id, at)
     }
 
     /// Resolves with the reason when what a caller was recognised by is good for nothing any more. Never for those who

@@ -1,12 +1,15 @@
 //! A list as CSV, row by row: memory does not grow with it.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
 
 use crate::contact::formula;
 use crate::contact::{CallingList, Contact};
-use crate::service::import::ImportService;
 use crate::service::import::error::{Answer, ImportError};
+use crate::service::import::{ImportService, Search};
 use crate::store::contacts::StoredContact;
 
 /// Contacts that are read at once.
@@ -23,6 +26,10 @@ pub struct Export {
     pub callable_column: String,
     /// Cells that a spreadsheet would run are marked.
     pub marked: bool,
+    /// Only contacts that match.
+    pub only: Search,
+    /// Only contacts with these ids.
+    pub ids: Option<BTreeSet<String>>,
     after: i64,
     began: bool,
 }
@@ -45,6 +52,8 @@ impl Export {
             id_column: "inin-outbound-id".into(),
             callable_column: "ContactCallable".into(),
             marked,
+            only: Search::default(),
+            ids: None,
             after: 0,
             began: false,
         }
@@ -54,6 +63,10 @@ impl Export {
         let columns = self.list.columns.iter().map(String::as_str);
         let all = std::iter::once(self.id_column.as_str()).chain(columns).chain([self.callable_column.as_str()]);
         formula::write_row(out, all, self.marked);
+    }
+
+    fn has(&self, contact: &Contact) -> bool {
+        self.only.matches(contact) && self.ids.as_ref().is_none_or(|ids| ids.contains(&contact.id))
     }
 
     /// One contact as a row.
@@ -67,6 +80,22 @@ impl Export {
 }
 
 impl ImportService {
+    /// Where an export that is to be fetched lies; its folder is there.
+    ///
+    /// # Errors
+    /// The folder.
+    pub fn export_path(&self, id: Uuid) -> Answer<PathBuf> {
+        let folder = self.inner.settings.folder.join("exports");
+        std::fs::create_dir_all(&folder).map_err(|error| ImportError::Io(format!("{}: {error}", folder.display())))?;
+        Ok(folder.join(format!("{id}.csv")))
+    }
+
+    /// Removes exports that nobody can fetch any more: those of another process.
+    pub fn sweep_exports(&self) {
+        // Often there never were any.
+        let _ = std::fs::remove_dir_all(self.inner.settings.folder.join("exports"));
+    }
+
     /// The next rows of an export, the header in front of the first; `None` = that was all.
     ///
     /// # Errors
@@ -80,11 +109,15 @@ impl ImportService {
             return Ok(None);
         }
         export.began = true;
+        let mut contacts = 0;
         for stored in &page {
             export.after = stored.contact.number;
-            export.row(&mut bytes, &stored.contact);
+            if export.has(&stored.contact) {
+                export.row(&mut bytes, &stored.contact);
+                contacts += 1;
+            }
         }
-        Ok(Some(ExportRow { bytes, contacts: page.len() }))
+        Ok(Some(ExportRow { bytes, contacts }))
     }
 
     /// Writes a whole list into a new file that only its owner reads; on the disk when this returns. How many contacts.

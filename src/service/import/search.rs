@@ -39,7 +39,7 @@ pub enum Comparison {
     BeginsWith,
     /// `ENDS_WITH`
     EndsWith,
-    /// `BETWEEN`, both ends included
+    /// `BETWEEN`
     Between,
     /// `IN`
     In,
@@ -76,6 +76,8 @@ pub struct Predicate {
     pub comparison: Comparison,
     /// With what: two for [`Comparison::Between`], any number for [`Comparison::In`], else one.
     pub values: Vec<String>,
+    /// Lower and upper end of [`Comparison::Between`] that do not count themselves.
+    pub open: (bool, bool),
     /// What does not match does.
     pub inverted: bool,
 }
@@ -157,7 +159,12 @@ impl Predicate {
             Comparison::EndsWith => cell.ends_with(first),
             Comparison::Between => {
                 let last = self.values.get(1).map(String::as_str).unwrap_or_default();
-                is(&[Ordering::Greater, Ordering::Equal], first) && is(&[Ordering::Less, Ordering::Equal], last)
+                let ends = |open: bool| if open { None } else { Some(Ordering::Equal) };
+                let within = |side: Ordering, open: bool, end: &str| {
+                    let found = compare(cell, end, self.numeric);
+                    found.is_some_and(|found| found == side || Some(found) == ends(open))
+                };
+                within(Ordering::Greater, self.open.0, first) && within(Ordering::Less, self.open.1, last)
             }
             Comparison::In => self.values.iter().any(|value| is(&[Ordering::Equal], value)),
         };
@@ -184,8 +191,15 @@ impl Search {
 
     fn order(&self, left: &[String], right: &[String]) -> Ordering {
         for ((sort, left), right) in self.sorts.iter().zip(left).zip(right) {
-            let order = compare(left, right, sort.numeric).unwrap_or_else(|| left.cmp(right));
-            let order = if sort.descending { order.reverse() } else { order };
+            let turned = |order: Ordering| if sort.descending { order.reverse() } else { order };
+            let number = |cell: &str| cell.trim().parse::<f64>().ok().filter(|_| sort.numeric);
+            // What is no number stands behind all numbers: an order of both kinds at once would be none.
+            let order = match (number(left), number(right)) {
+                (Some(left), Some(right)) => turned(left.total_cmp(&right)),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (None, None) => turned(left.cmp(right)),
+            };
             if order != Ordering::Equal {
                 return order;
             }

@@ -1,34 +1,8 @@
 //! The forms of C in the OpenAPI document.
 
-use std::borrow::Cow;
-
 use serde_json::{Value, json};
-use utoipa::openapi::{RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
 
-/// A form that is written down as JSON Schema.
-macro_rules! form {
-    ($(#[$doc:meta])* $name:ident = $schema:expr) => {
-        $(#[$doc])*
-        pub(super) struct $name;
-
-        impl PartialSchema for $name {
-            fn schema() -> RefOr<Schema> {
-                parsed($schema)
-            }
-        }
-
-        impl ToSchema for $name {
-            fn name() -> Cow<'static, str> {
-                stringify!($name).into()
-            }
-        }
-    };
-}
-
-fn parsed(schema: Value) -> RefOr<Schema> {
-    RefOr::T(serde_json::from_value(schema).unwrap_or_default())
-}
+use crate::http::routes::forms::form;
 
 fn attributes() -> Value {
     json!({"type": "array", "items": {"type": "object", "required": ["name"], "properties": {

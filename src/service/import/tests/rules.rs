@@ -190,6 +190,7 @@ async fn contacts_are_searched_sorted_and_exported() {
         numeric: false,
         comparison,
         values: vec![value.into()],
+        open: (false, false),
         inverted: false,
     };
     let clause = Clause { join: Join::Or, predicates: vec![predicate("first_name", Comparison::BeginsWith, "ja")] };
