@@ -723,7 +723,7 @@ async fn our_own_client_loads_deletes_and_clears_our_own_lists() {
     assert_eq!(run("push", &[&columns[..], &ids, &["--list-id", list_id]].concat()).await, Exit::Done);
     assert_eq!(world.get(&format!("{list}/contacts/84")).await["data"]["first_name"], "janet");
     std::fs::write(path("a.csv"), "id\n42\n").unwrap();
-    assert_eq!(run("delete", &["--list-id", list_id, "--id-column", "id"]).await, Exit::Done);
+    assert_eq!(run("delete", &["--list-id", list_id, "--id-column", "id", "--yes"]).await, Exit::Done);
     assert_eq!(world.size(&list).await, 1);
     assert_eq!(run("clear", &["--list-id", list_id, "--yes"]).await, Exit::Done);
     assert_eq!(world.size(&list).await, 0);
