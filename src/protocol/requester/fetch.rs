@@ -15,17 +15,17 @@ impl Requester {
     /// The job that an event's own key leads to.
     pub(super) fn fetch(&self, sought: &Lookup) {
         let Lookup::Keys([Some(key), ..]) = *sought else { return };
-        let Some((_, job)) = self.subjects.find(Tag::of(&key)).last().and_then(|slot| self.jobs.at(slot)) else {
+        let Some((_, job)) = self.subjects.find(Tag::of(&key)).next().and_then(|slot| self.jobs.at(slot)) else {
             return;
         };
-        let request = job.waiters.first().map(|waiter| self.requests.find(Tag::of_number(waiter.id.0)).last());
+        let request = job.waiters.first().map(|waiter| self.requests.find(Tag::of_number(waiter.id.0)).next());
         black_box((lines_of(job), lines_of_asked(&job.asked), request));
     }
 }
 
 fn lines_of_asked(asked: &Asked) -> impl Sized {
     let entry = asked.body.do_not_call().map(|entry| (entry.phone.is_some(), entry.scope.is_some()));
-    (asked.kind, asked.digest(), entry, asked.pair())
+    (asked.kind, asked.digest(), entry, asked.pair(), asked.body.dialing())
 }
 
 /// One field of each line, or near it.
