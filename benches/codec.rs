@@ -8,29 +8,22 @@ mod support;
 use std::hint::black_box;
 
 use bytes::BytesMut;
-use commdn::message::{CommDnMessage, Envelope};
-use commdn::wire::{Dialect, ListView, Reading, TkvList};
+use commdn::wire::Reading;
 use prost::Message as _;
-use support::{in_turns, sample, version};
+use support::sample::{Sample, pairs};
+use support::{in_turns, version};
 
 const ROUNDS: usize = 31;
 const CALLS: usize = 4_000;
 
 fn main() {
-    let dialect = Dialect::default();
-    let message = sample::load_campaign();
-    let packed = message.encode(&dialect).unwrap();
-    let tree = TkvList::decode(&packed, &dialect, Reading::Strict).unwrap();
-    let (prost_list, pack_list) = (sample::ProstList::of(&tree), sample::PackList::of(&tree));
-    let (prost_bytes, pack_bytes) = (prost_list.encode_to_vec(), rmp_serde::to_vec(&pack_list).unwrap());
-    assert_eq!(rmp_serde::from_slice::<sample::PackList>(&pack_bytes).unwrap(), pack_list);
-    assert_eq!(sample::ProstList::decode(&prost_bytes[..]).unwrap(), prost_list);
+    let sample = &Sample::load_campaign();
     println!(
         "LoadCampaign with schedule: {} pairs, {} bytes packed, {} prost, {} MessagePack; CPU ns, medians of {ROUNDS} rounds in turns",
-        sample::pairs(&tree),
-        packed.len(),
-        prost_bytes.len(),
-        pack_bytes.len()
+        pairs(&sample.tree),
+        sample.packed.len(),
+        sample.prost_bytes.len(),
+        sample.pack_bytes.len()
     );
     println!(
         "peers: prost {} (list of key and value), rmp-serde {} (the same)\n",
@@ -42,50 +35,13 @@ fn main() {
         ROUNDS,
         CALLS,
         &mut [
-            (
-                "checked view",
-                Box::new(|| {
-                    black_box(ListView::parse(black_box(&packed), &dialect, Reading::Tolerant).unwrap());
-                }),
-            ),
-            (
-                "view + routing keys",
-                Box::new(|| {
-                    let view = ListView::parse(black_box(&packed), &dialect, Reading::Tolerant).unwrap();
-                    black_box(Envelope::of(view).unwrap());
-                }),
-            ),
-            (
-                "view + routing keys, strict",
-                Box::new(|| {
-                    let view = ListView::parse(black_box(&packed), &dialect, Reading::Strict).unwrap();
-                    black_box(Envelope::of(view).unwrap());
-                }),
-            ),
-            (
-                "typed message",
-                Box::new(|| {
-                    black_box(CommDnMessage::decode(black_box(&packed), &dialect, Reading::Tolerant).unwrap());
-                }),
-            ),
-            (
-                "owned tree",
-                Box::new(|| {
-                    black_box(TkvList::decode(black_box(&packed), &dialect, Reading::Tolerant).unwrap());
-                }),
-            ),
-            (
-                "rmp-serde",
-                Box::new(|| {
-                    black_box(rmp_serde::from_slice::<sample::PackList>(black_box(&pack_bytes)).unwrap());
-                }),
-            ),
-            (
-                "prost",
-                Box::new(|| {
-                    black_box(sample::ProstList::decode(black_box(&prost_bytes[..])).unwrap());
-                }),
-            ),
+            ("checked view", Box::new(|| used(sample.view(Reading::Tolerant)))),
+            ("view + routing keys", Box::new(|| used(sample.routed(Reading::Tolerant)))),
+            ("view + routing keys, strict", Box::new(|| used(sample.routed(Reading::Strict)))),
+            ("typed message", Box::new(|| used(sample.typed()))),
+            ("owned tree", Box::new(|| used(sample.owned_tree()))),
+            ("rmp-serde", Box::new(|| used(sample.pack()))),
+            ("prost", Box::new(|| used(sample.prost()))),
         ],
     );
     let [view, routed, strict, typed, tree_ns, pack, prost] = decode[..] else { unreachable!() };
@@ -107,8 +63,7 @@ fn main() {
             (
                 "typed message",
                 Box::new(|| {
-                    ours.clear();
-                    black_box(&message).encode_into(&mut ours, &dialect).unwrap();
+                    sample.write(&mut ours);
                     black_box(&ours);
                 }),
             ),
@@ -116,7 +71,7 @@ fn main() {
                 "owned tree",
                 Box::new(|| {
                     tree_out.clear();
-                    black_box(&tree).encode_into(&mut tree_out, &dialect).unwrap();
+                    black_box(&sample.tree).encode_into(&mut tree_out, &sample.dialect).unwrap();
                     black_box(&tree_out);
                 }),
             ),
@@ -124,7 +79,7 @@ fn main() {
                 "memcpy",
                 Box::new(|| {
                     memcpy.clear();
-                    memcpy.extend_from_slice(black_box(&packed));
+                    memcpy.extend_from_slice(black_box(&sample.packed));
                     black_box(&memcpy);
                 }),
             ),
@@ -132,7 +87,7 @@ fn main() {
                 "rmp-serde",
                 Box::new(|| {
                     pack_out.clear();
-                    rmp_serde::encode::write(&mut pack_out, black_box(&pack_list)).unwrap();
+                    rmp_serde::encode::write(&mut pack_out, black_box(&sample.pack_list)).unwrap();
                     black_box(&pack_out);
                 }),
             ),
@@ -140,7 +95,7 @@ fn main() {
                 "prost",
                 Box::new(|| {
                     theirs.clear();
-                    black_box(&prost_list).encode(&mut theirs).unwrap();
+                    black_box(&sample.prost_list).encode(&mut theirs).unwrap();
                     black_box(&theirs);
                 }),
             ),
@@ -153,6 +108,11 @@ fn main() {
     line("memcpy of the result", memcpy, prost, "");
     line("rmp-serde", pack, prost, "");
     line("prost", prost, prost, "");
+}
+
+/// As if something came of it.
+fn used<T>(value: T) {
+    black_box(value);
 }
 
 fn line(what: &str, ns: f64, prost: f64, target: &str) {

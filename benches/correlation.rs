@@ -1,6 +1,6 @@
 //! Row 19 of the speed targets: what an event costs while 1 to 1,000,000 other requests are pending.
 //!
-//! `cargo bench --no-default-features --bench correlation [-- MOST] [do-not-call]`
+//! `cargo bench --no-default-features --bench correlation [-- MOST] [do-not-call | start] [as-sent | any-order]`
 //!
 //! To count what an event costs instead of timing it: `-- 30000 do-not-call only count any-order` under
 //! `valgrind --tool=callgrind --cache-sim=yes --LL=2097152,16,64 --toggle-collect='*answer_one*'`, 2,000 events.
@@ -10,23 +10,16 @@ mod support;
 
 use std::{
     collections::VecDeque,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use commdn::message::{
-    AppDbid, CommDnMessage, DialMode, Dialing, DialingStarted, DoNotCall, DoNotCallProcessed, ErrorCode,
-    GroupCampStatus, Message, OptimizeBy, Pair, PairEvent, StartDialing,
+    DialMode, Dialing, DialingStarted, GroupCampStatus, Message, OptimizeBy, Pair, PairEvent, StartDialing,
 };
 use commdn::protocol::Time;
-use commdn::protocol::requester::{
-    DnAddress, EchoKnowledge, Input, LinkId, OcsPeer, Output, RequestId, Requester, RequesterConfig, SendId, Submission,
-};
-use support::median;
+use commdn::protocol::requester::{Input, Output, Requester, SendId};
+use support::{correlator, median};
 
-const OURS: AppDbid = AppDbid(201);
-const OCS: AppDbid = AppDbid(301);
 const ROUNDS: usize = 9;
 const EVENTS: usize = 4_000;
 /// Virtual time between two requests: a million of them are sent before the first would time out.
@@ -49,7 +42,6 @@ struct World {
     kind: Kind,
     order: Order,
     machine: Requester,
-    address: DnAddress,
     now: Time,
     dice: u64,
     next: u64,
@@ -59,23 +51,19 @@ struct World {
 
 impl World {
     fn new(kind: Kind, order: Order, pending: usize) -> Self {
-        let address = DnAddress { link: LinkId(1), dn: Arc::from("CommDN_1") };
-        let peer = OcsPeer { dbid: OCS, backup: None, address: address.clone(), echo: EchoKnowledge::proved() };
-        let mut config = RequesterConfig::new(vec![OURS], vec![peer]);
-        config.requests_max = 2_000_000;
-        config.shadows_max = 8_000_000;
-        let machine = Requester::new(config);
+        let machine = correlator::machine(|config| {
+            config.requests_max = 2_000_000;
+            config.shadows_max = 8_000_000;
+        });
         let mut world = Self {
             kind,
             order,
             machine,
-            address,
             now: Time::ZERO,
             dice: 0x9e37_79b9_7f4a_7c15,
             next: 0,
             pending: VecDeque::new(),
         };
-        world.machine.handle(Time::ZERO, Input::LinkUp { link: LinkId(1) });
         for _ in 0..pending {
             world.submit();
         }
@@ -87,10 +75,6 @@ impl World {
         self.dice ^= self.dice << 25;
         self.dice ^= self.dice >> 27;
         self.dice.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn entry(seed: u64) -> DoNotCall {
-        DoNotCall { phone: Some(format!("+1{seed:010}").as_str().into()), ..DoNotCall::default() }
     }
 
     fn pair(seed: u64) -> Pair {
@@ -105,7 +89,7 @@ impl World {
             Kind::Start => self.next.wrapping_mul(0x9e37_79b9_7f4a_7c15) & 0xff_ffff_ffff,
         };
         let body: Message = match self.kind {
-            Kind::DoNotCall => Self::entry(seed).into(),
+            Kind::DoNotCall => correlator::entry(seed).into(),
             Kind::Start => {
                 let dialing = Dialing::new(DialMode::PREDICTIVE, OptimizeBy::BUSY_FACTOR, 80);
                 StartDialing::new(Self::pair(seed), dialing).into()
@@ -113,9 +97,7 @@ impl World {
         };
         self.next += 1;
         self.now = Time(self.now.0 + STEP);
-        let id = RequestId(self.next);
-        let submission = Submission { id, target: OCS.into(), body, deadline: None, durable: true };
-        self.machine.handle(self.now, Input::Submit(submission));
+        self.machine.handle(self.now, correlator::submission(self.next, body));
         let mut sent: Option<SendId> = None;
         while let Some(output) = self.machine.poll() {
             if let Output::Send { send, .. } = output {
@@ -135,37 +117,19 @@ impl World {
         }
         let seed = self.pending.pop_front().expect("something is pending");
         let body: Message = match self.kind {
-            Kind::DoNotCall => DoNotCallProcessed {
-                error: Some(ErrorCode::NO),
-                error_message: None,
-                do_not_call: Some(Self::entry(seed)),
-            }
-            .into(),
+            Kind::DoNotCall => correlator::processed(seed),
             Kind::Start => {
                 let mut event = PairEvent::new(Self::pair(seed), GroupCampStatus::RUNNING);
                 event.dialing = Dialing::new(DialMode::PREDICTIVE, OptimizeBy::BUSY_FACTOR, 80);
                 DialingStarted(event).into()
             }
         };
-        let message = CommDnMessage::new(OCS, OURS, body);
-        let input =
-            Input::Event { link: self.address.link, dn: self.address.dn.clone(), message, user_data: Bytes::new() };
+        let input = correlator::event(body);
         let start = Instant::now();
-        let ended = self.answer_one(input);
+        let ended = correlator::answer_one(&mut self.machine, self.now, input);
         let took = start.elapsed();
         assert_eq!(ended, 1, "each event ends its request");
         took.as_secs_f64() * 1e9
-    }
-
-    /// What is measured.
-    #[inline(never)]
-    fn answer_one(&mut self, input: Input) -> usize {
-        let mut ended = 0;
-        self.machine.handle(self.now, input);
-        while let Some(output) = self.machine.poll() {
-            ended += usize::from(matches!(output, Output::Outcome { .. }));
-        }
-        ended
     }
 }
 
@@ -184,7 +148,7 @@ fn main() {
     );
     println!("row 19: must be flat within 2x from 1 to 1,000,000 pending requests\n");
     for (kind, what) in [(Kind::DoNotCall, "do-not-call"), (Kind::Start, "start dialing")] {
-        if told("do-not-call") && kind != Kind::DoNotCall {
+        if told("do-not-call") && kind != Kind::DoNotCall || told("start") && kind != Kind::Start {
             continue;
         }
         for (order, how) in

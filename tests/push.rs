@@ -289,7 +289,7 @@ async fn run(words: Vec<String>, clock: Arc<Clock>) -> Exit {
     let cli = Cli::try_parse_from(&words).unwrap();
     let ctx = Ctx { out: Output::new(&cli.global), global: cli.global };
     let Verb::Contacts(verb) = cli.verb else { panic!("{words:?}") };
-    contacts::run_with(verb, &ctx, clock).await.unwrap_or_else(|error| {
+    contacts::run_with(*verb, &ctx, clock).await.unwrap_or_else(|error| {
         assert!(!error.to_string().contains(SECRET) && !error.to_string().contains("t0ken"), "{error}");
         error.exit
     })

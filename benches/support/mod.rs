@@ -1,6 +1,7 @@
 //! What the benches share: rounds in turns, medians, ratios.
 #![allow(dead_code, reason = "each bench uses its part")]
 
+pub(crate) mod correlator;
 pub(crate) mod sample;
 
 use std::time::Duration;

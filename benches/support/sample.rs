@@ -1,10 +1,14 @@
 //! The one message that all codecs are measured with: a LoadCampaign with its schedule, 47 pairs, about 1 kB.
 
+use std::hint::black_box;
+
+use bytes::{Bytes, BytesMut};
 use commdn::message::{
-    AppDbid, CampaignDbid, CampaignSchedule, CommDnMessage, DialMode, Dialing, LoadCampaign, OptimizeBy, Pair,
-    ScheduleItem,
+    AppDbid, CampaignDbid, CampaignSchedule, CommDnMessage, Decoded, DialMode, Dialing, Envelope, LoadCampaign,
+    OptimizeBy, Pair, ScheduleItem,
 };
-use commdn::wire::{TkvList, Value};
+use commdn::wire::{Dialect, ListView, Reading, TkvList, Value};
+use prost::Message as _;
 use serde::{Deserialize, Serialize};
 
 /// The message.
@@ -30,6 +34,66 @@ pub(crate) fn load_campaign() -> CommDnMessage {
         items,
     });
     CommDnMessage::new(AppDbid(201), AppDbid(301), load)
+}
+
+/// The message as every contender has it, and what each of them reads it by.
+pub(crate) struct Sample {
+    pub(crate) dialect: Dialect,
+    pub(crate) message: CommDnMessage,
+    pub(crate) packed: Bytes,
+    pub(crate) tree: TkvList,
+    pub(crate) prost_list: ProstList,
+    pub(crate) prost_bytes: Vec<u8>,
+    pub(crate) pack_list: PackList,
+    pub(crate) pack_bytes: Vec<u8>,
+}
+
+impl Sample {
+    /// The LoadCampaign; all contenders read back what they wrote.
+    pub(crate) fn load_campaign() -> Self {
+        let dialect = Dialect::default();
+        let message = load_campaign();
+        let packed = message.encode(&dialect).unwrap();
+        let tree = TkvList::decode(&packed, &dialect, Reading::Strict).unwrap();
+        let (prost_list, pack_list) = (ProstList::of(&tree), PackList::of(&tree));
+        let (prost_bytes, pack_bytes) = (prost_list.encode_to_vec(), rmp_serde::to_vec(&pack_list).unwrap());
+        let sample = Self { dialect, message, packed, tree, prost_list, prost_bytes, pack_list, pack_bytes };
+        assert_eq!(sample.typed().message, sample.message);
+        assert_eq!(sample.owned_tree(), sample.tree);
+        assert_eq!(sample.prost(), sample.prost_list);
+        assert_eq!(sample.pack(), sample.pack_list);
+        sample
+    }
+
+    pub(crate) fn view(&self, reading: Reading) -> ListView<'_> {
+        ListView::parse(black_box(&self.packed), &self.dialect, reading).unwrap()
+    }
+
+    pub(crate) fn routed(&self, reading: Reading) -> Envelope {
+        Envelope::of(self.view(reading)).unwrap()
+    }
+
+    pub(crate) fn typed(&self) -> Decoded {
+        CommDnMessage::decode(black_box(&self.packed), &self.dialect, Reading::Tolerant).unwrap()
+    }
+
+    pub(crate) fn owned_tree(&self) -> TkvList {
+        TkvList::decode(black_box(&self.packed), &self.dialect, Reading::Tolerant).unwrap()
+    }
+
+    pub(crate) fn prost(&self) -> ProstList {
+        ProstList::decode(black_box(&self.prost_bytes[..])).unwrap()
+    }
+
+    pub(crate) fn pack(&self) -> PackList {
+        rmp_serde::from_slice(black_box(&self.pack_bytes)).unwrap()
+    }
+
+    /// Into a buffer that is used again.
+    pub(crate) fn write(&self, out: &mut BytesMut) {
+        out.clear();
+        black_box(&self.message).encode_into(out, &self.dialect).unwrap();
+    }
 }
 
 /// Pairs at all depths.

@@ -23,6 +23,7 @@ mod request;
 mod run;
 mod send;
 mod shell;
+mod sim;
 pub mod sse;
 mod store;
 mod stream;
@@ -86,7 +87,7 @@ fn run(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Sim(SimVerb::Run(args)) => runtime.block_on(run::sim_run(args, ctx)).map(|()| Exit::Done),
         Verb::Contacts(verb) => {
             log::start_brief(ctx);
-            let exit = runtime.block_on(contacts::run(verb, ctx));
+            let exit = runtime.block_on(contacts::run(*verb, ctx));
             runtime.shutdown_background();
             exit
         }

@@ -10,7 +10,7 @@ use crate::cli::args::{DemoArgs, ServeArgs, SimRunArgs};
 use crate::cli::client::Ctx;
 use crate::cli::config;
 use crate::cli::exit::{CliError, Exit};
-use crate::cli::{log, notify, store};
+use crate::cli::{log, notify, sim, store};
 use crate::engine::topology::Topology;
 use crate::http::{self, DoorConfig};
 use crate::net::tls::{self, TlsServer};
@@ -18,6 +18,7 @@ use crate::protocol::profile::Profile;
 use crate::service::access::{Access, may_listen};
 use crate::service::gateway::{Gateway, open_store, start_gateway_on};
 use crate::service::port::{GatewayPort, open_port};
+use crate::service::sim_clock::Speed;
 use crate::service::simulator::{READY_PATIENCE, SimSettings, Simulator, start_simulator};
 use crate::service::{Config, ServerTls, Severity, config_of_site};
 use crate::store::Store;
@@ -40,11 +41,12 @@ pub(super) async fn demo(args: DemoArgs, ctx: &Ctx) -> Result<(), CliError> {
     args.gateway.apply(&mut settings);
     log::start(ctx, &settings.telemetry);
     let sim_addr = args.tserver.clone().unwrap_or_else(|| settings.sim.addr.clone());
-    let topology = topology(&settings)?;
+    let topology = topology(&settings, Topology::demo_dialing)?;
     let stop = Stops::default();
     // Gateway and simulator share one store, and with it one writer.
     let kept = open_store(&settings).map_err(store::error)?;
-    let simulator = simulate(&settings, topology.clone(), sim_addr, Some(Arc::clone(&kept)), &stop.simulator).await?;
+    let simulator =
+        simulate(&settings, topology.clone(), sim_addr, 1, Some(Arc::clone(&kept)), &stop.simulator).await?;
 
     let site = config_of_site(&topology, &simulator.addr().to_string());
     let Config { gateway, http, auth, store, dnc, limits, sim, telemetry, import, ucs, jtel, .. } = settings;
@@ -105,15 +107,22 @@ pub(super) async fn sim_run(args: SimRunArgs, ctx: &Ctx) -> Result<(), CliError>
     args.run.apply(&mut settings);
     args.sim.apply(&mut settings);
     log::start(ctx, &settings.telemetry);
+    if let Some(length) = args.length {
+        return sim::run(&args, &settings, length, ctx).await;
+    }
+    let Speed::Times(times) = args.clock else {
+        return Err(CliError::usage("a virtual clock has no pause in which somebody could connect")
+            .hint("say how long it is to run with --for, for instance --for 8h"));
+    };
     let addr = args.tserver.unwrap_or_else(|| SIM_ADDR.to_owned());
-    let topology = topology(&settings)?;
+    let topology = topology(&settings, Topology::demo)?;
     let ocss = topology.ocs.len();
     let stop = CancellationToken::new();
     if let Some(path) = args.data {
         settings.store.path = Some(path);
     }
     let store = settings.store.path.is_some().then(|| open_store(&settings)).transpose().map_err(store::error)?;
-    let simulator = simulate(&settings, topology, addr, store.clone(), &stop).await?;
+    let simulator = simulate(&settings, topology, addr, times, store.clone(), &stop).await?;
     let addr = simulator.addr();
     reload_on_hangup();
     listening(ctx, None, Some(addr), None)?;
@@ -132,13 +141,19 @@ pub(super) async fn sim_run(args: SimRunArgs, ctx: &Ctx) -> Result<(), CliError>
     .await
 }
 
-fn topology(settings: &Config) -> Result<Topology, CliError> {
-    let Some(file) = &settings.sim.topology else { return Ok(Topology::demo()) };
+/// A shipped site by its name, a file, or `otherwise`.
+pub(super) fn topology(settings: &Config, otherwise: fn() -> Topology) -> Result<Topology, CliError> {
+    let Some(file) = &settings.sim.topology else { return Ok(otherwise()) };
+    match file.as_str() {
+        "demo" => return Ok(Topology::demo_dialing()),
+        "shift" => return Ok(Topology::shift()),
+        _ => {}
+    }
     let text = config::read_text(Path::new(file))?;
     Topology::parse(&text).map_err(|error| CliError::usage(format!("{file}: {error}")))
 }
 
-fn profile(settings: &Config) -> Result<Option<Profile>, CliError> {
+pub(super) fn profile(settings: &Config) -> Result<Option<Profile>, CliError> {
     let Some(word) = &settings.sim.profile else { return Ok(None) };
     if let Some(profile) = Profile::shipped(word) {
         return Ok(Some(profile));
@@ -158,6 +173,7 @@ async fn simulate(
     settings: &Config,
     topology: Topology,
     addr: String,
+    times: u32,
     store: Option<Arc<dyn Store>>,
     stop: &CancellationToken,
 ) -> Result<Simulator, CliError> {
@@ -167,6 +183,7 @@ async fn simulate(
         profile: profile(settings)?,
         echo_to_sender: settings.sim.echo_to_sender,
         list_bytes_max: settings.sim.list_bytes_max,
+        times,
         tls: open_tls("sim.tls", settings.sim.tls.as_ref())?,
         store,
     };
@@ -342,7 +359,7 @@ fn reload_on_hangup() {
 }
 
 /// Ctrl-C, or SIGTERM from a service manager.
-async fn interrupted() {
+pub(super) async fn interrupted() {
     let terminated = async {
         match signal::unix::signal(signal::unix::SignalKind::terminate()) {
             Ok(mut signals) => {

@@ -130,8 +130,17 @@ impl Draft {
             customer,
         };
         let mut found = std::mem::take(&mut self.keys);
-        found.clear();
-        keys.iter().for_each(|key| all.find(key, email_columns, &mut found));
+        match (keys, found.as_mut_slice()) {
+            // One key, the id: the usual case of a large file keeps its buffer.
+            ([MatchKey::Id], [only]) if only.kind == KeyKind::Id && !self.id.is_empty() => {
+                only.value.clear();
+                only.value.push_str(&self.id);
+            }
+            _ => {
+                found.clear();
+                keys.iter().for_each(|key| all.find(key, email_columns, &mut found));
+            }
+        }
         let shown = if self.id.is_empty() { found.first().map_or("", |key| &key.value) } else { &self.id };
         self.key.clear();
         self.key.push_str(shown);

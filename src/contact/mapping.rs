@@ -73,6 +73,8 @@ pub struct Mapping {
     trim: bool,
     from_export: bool,
     max_value_chars: Option<u32>,
+    /// Some attribute has a rule, or all have a length.
+    checks_values: bool,
     attributes: Vec<(String, Option<FieldRule>)>,
     phones: Vec<Phone>,
     organisation_attributes: Vec<(String, Option<FieldRule>)>,
@@ -115,6 +117,7 @@ impl Mapping {
             trim: profile.trim && !profile.from_export && list.is_none_or(|list| list.trim),
             from_export: profile.from_export,
             max_value_chars: profile.max_value_chars,
+            checks_values: profile.max_value_chars.is_some(),
             attributes: Vec::new(),
             phones: Vec::new(),
             organisation_attributes: Vec::new(),
@@ -217,6 +220,7 @@ impl Mapping {
         let absent = columns.iter().filter(|column| !is_special(column) && !has(column)).cloned().collect();
         let required = profile.rules.iter().filter(|rule| rule.required && !has(&rule.attribute)).cloned().collect();
         (self.absent, self.absent_required) = (absent, required);
+        self.checks_values |= self.attributes.iter().any(|(_, rule)| rule.is_some());
         Ok(())
     }
 
@@ -287,12 +291,6 @@ impl Mapping {
             let value = self.clean(cells.get(*cell));
             let filled = !value.is_empty();
             match target {
-                Target::OrganisationId | Target::OrganisationName | Target::OrganisationAttribute(_) => {
-                    organisation_filled |= filled;
-                }
-                _ => contact_filled |= filled,
-            }
-            match target {
                 Target::Id => {
                     draft.id.push_str(value);
                     check_length(column, value, ID_CHARS, &mut draft.remarks);
@@ -305,8 +303,10 @@ impl Mapping {
                     if let Some((_, text)) = draft.attributes.get_mut(*n) {
                         set(text, value);
                     }
-                    let rule = self.attributes.get(*n).and_then(|(_, rule)| rule.as_ref());
-                    self.check_value(rule, column, value, &mut draft.remarks);
+                    if self.checks_values {
+                        let rule = self.attributes.get(*n).and_then(|(_, rule)| rule.as_ref());
+                        self.check_value(rule, column, value, &mut draft.remarks);
+                    }
                 }
                 Target::Phone(n) => {
                     if let Some(phone) = draft.phones.get_mut(*n) {
@@ -322,8 +322,11 @@ impl Mapping {
                 Target::ExternalId(_) => {}
                 Target::OrganisationId | Target::OrganisationName | Target::OrganisationAttribute(_) => {
                     self.organisation_cell(draft, column, target, value);
+                    organisation_filled |= filled;
+                    continue;
                 }
             }
+            contact_filled |= filled;
         }
         for (n, default) in &self.defaults {
             if let Some((_, text)) = draft.attributes.get_mut(*n).filter(|(_, text)| text.is_empty()) {
@@ -375,7 +378,9 @@ impl Mapping {
     }
 
     fn check_value(&self, rule: Option<&FieldRule>, column: &str, value: &str, remarks: &mut Vec<Remark>) {
-        remarks.extend(rule.and_then(|rule| rule.check(column, value)));
+        if let Some(rule) = rule {
+            remarks.extend(rule.check(column, value));
+        }
         if let Some(limit) = self.max_value_chars {
             check_length(column, value, limit, remarks);
         }
@@ -383,7 +388,13 @@ impl Mapping {
 
     fn clean<'a>(&self, cell: &'a str) -> &'a str {
         let cell = if self.from_export { formula::unmark(cell) } else { cell };
-        if self.trim { cell.trim() } else { cell }
+        // Most cells have nothing to trim, which two bytes tell.
+        let has_blank = match cell.as_bytes() {
+            [] => false,
+            [first, .., last] => !(first.is_ascii_graphic() && last.is_ascii_graphic()),
+            [only] => !only.is_ascii_graphic(),
+        };
+        if self.trim && has_blank { cell.trim() } else { cell }
     }
 
     /// Warnings that hold for the whole file.
@@ -416,8 +427,13 @@ pub fn apply_phone(
     remarks: &mut Vec<Remark>,
 ) {
     set(&mut phone.raw, raw);
-    let read = if raw.is_empty() { None } else { reader.read(raw, country) };
     phone.callable = true;
+    if PhoneReader::is_plain(raw) {
+        set(phone.e164.get_or_insert_with(String::new), raw);
+        phone.extension = None;
+        return;
+    }
+    let read = if raw.is_empty() { None } else { reader.read(raw, country) };
     (phone.e164, phone.extension) = match read {
         Some(read) => (Some(read.e164), read.extension),
         None => (None, None),

@@ -82,7 +82,7 @@ impl AutoCompletion {
         if let Some(on) = switch(fields)? {
             return Ok(Some(Self { on, place: AutoCompletionPlace::Top }));
         }
-        let inside = fields.nested(keys::PROPERTIES, switch)?.flatten();
+        let inside = fields.properties(switch)?.flatten();
         Ok(inside.map(|on| Self { on, place: AutoCompletionPlace::Properties }))
     }
 

@@ -95,7 +95,7 @@ impl fmt::Display for Warning {
 pub struct Fields<'a, 'w> {
     list: ListView<'a>,
     sheet: &'w mut Sheet<'a>,
-    part: Part,
+    part: Part<'a>,
     path: Option<&'w Step<'w>>,
     reading: Reading,
 }
@@ -118,6 +118,31 @@ impl<'a, 'w> Fields<'a, 'w> {
         Self { list, sheet, part, path, reading }
     }
 
+    /// Ends the reading of a top list.
+    pub(super) fn close(self) {
+        self.sheet.close(&self.part);
+    }
+
+    /// True while the lists are read straight on.
+    pub(super) fn is_straight(&self) -> bool {
+        self.sheet.is_straight()
+    }
+
+    /// Straight on: what was read may not be all that there is.
+    pub(super) fn go_astray(&mut self) {
+        self.sheet.go_astray();
+    }
+
+    /// Straight on: the rest of the list, pair by pair; whoever cannot read one goes astray.
+    pub(super) fn next_pair(&mut self) -> Option<(&'a [u8], ValueView<'a>)> {
+        self.part.next()
+    }
+
+    /// Straight on: how many pairs are left.
+    pub(super) fn left(&self) -> usize {
+        self.part.left()
+    }
+
     /// The list itself, for keys that are not known beforehand.
     #[must_use]
     pub fn list(&self) -> ListView<'a> {
@@ -128,8 +153,18 @@ impl<'a, 'w> Fields<'a, 'w> {
     ///
     /// # Errors
     /// [`FieldError`] for another kind of value.
-    #[inline]
+    #[inline(always)]
     pub fn int(&mut self, key: &str) -> Result<Option<i32>, FieldError> {
+        if self.is_straight() {
+            return Ok(match self.part.next_under(key) {
+                Some(ValueView::Int(number)) => Some(number),
+                Some(_) => {
+                    self.go_astray();
+                    None
+                }
+                None => None,
+            });
+        }
         self.int_in(key, Slot::of(key.as_bytes()))
     }
 
@@ -183,11 +218,48 @@ impl<'a, 'w> Fields<'a, 'w> {
     ) -> Result<Option<T>, FieldError> {
         let Some(value) = self.find(key, Slot::of(key.as_bytes()))? else { return Ok(None) };
         let ValueView::List(list) = value else { return Err(self.wrong(key, "list", &value)) };
+        self.inside(key, list, read).map(Some)
+    }
+
+    /// Reads a list that stands under a key of this one.
+    pub(super) fn inside<T>(
+        &mut self,
+        key: &str,
+        list: ListView<'a>,
+        read: impl FnOnce(&mut Fields<'a, '_>) -> Result<T, FieldError>,
+    ) -> Result<T, FieldError> {
         let step = Step { above: self.path, key };
         let mut inner = Fields::open(list, self.reading, self.sheet, Some(&step));
         let result = read(&mut inner);
+        inner.close();
+        result
+    }
+
+    /// Reads a part of what stands under `GSW_CM_AttrProperties`.
+    ///
+    /// # Errors
+    /// As [`Fields::nested`].
+    pub fn properties<T>(
+        &mut self,
+        read: impl FnOnce(&mut Fields<'a, '_>) -> Result<T, FieldError>,
+    ) -> Result<Option<T>, FieldError> {
+        if !self.is_straight() {
+            return self.nested(keys::PROPERTIES, read);
+        }
+        let rest = match self.part.take_properties() {
+            Some(rest) => rest,
+            None => match self.find(keys::PROPERTIES, Slot::of(keys::PROPERTIES.as_bytes()))? {
+                Some(ValueView::List(list)) => list.iter(),
+                Some(other) => return Err(self.wrong(keys::PROPERTIES, "list", &other)),
+                None => return Ok(None),
+            },
+        };
+        let step = Step { above: self.path, key: keys::PROPERTIES };
+        let part = self.sheet.go_on(rest);
+        let mut inner = Fields { list: self.list, sheet: self.sheet, part, path: Some(&step), reading: self.reading };
+        let result = read(&mut inner);
         let part = inner.part;
-        self.sheet.close(&part);
+        self.part.leave_properties(part);
         result.map(Some)
     }
 
@@ -200,7 +272,7 @@ impl<'a, 'w> Fields<'a, 'w> {
         key: &str,
         read: impl FnOnce(&mut Fields<'a, '_>) -> Result<T, FieldError>,
     ) -> Result<Option<T>, FieldError> {
-        self.nested(keys::PROPERTIES, |properties| properties.nested(key, read)).map(Option::flatten)
+        self.properties(|properties| properties.nested(key, read)).map(Option::flatten)
     }
 
     /// An error at a key of this list.
@@ -211,6 +283,7 @@ impl<'a, 'w> Fields<'a, 'w> {
 
     /// Notes a tolerance.
     pub fn warn(&mut self, key: &str, kind: WarningKind) {
+        self.go_astray();
         let path = self.path_of(key);
         self.sheet.warnings.push(Warning { path, kind });
     }
@@ -229,7 +302,8 @@ impl<'a, 'w> Fields<'a, 'w> {
         Ok(Some(value))
     }
 
-    fn wrong(&self, key: &str, wanted: &'static str, found: &ValueView<'_>) -> FieldError {
+    fn wrong(&mut self, key: &str, wanted: &'static str, found: &ValueView<'_>) -> FieldError {
+        self.go_astray();
         self.error(key, FieldErrorKind::Kind { wanted, found: found.kind() })
     }
 

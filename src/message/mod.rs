@@ -19,6 +19,8 @@ mod set_dialing_mode;
 mod sheet;
 mod start_dialing;
 mod stop_dialing;
+#[cfg(test)]
+mod straight;
 mod table;
 #[cfg(test)]
 mod testing;
@@ -147,8 +149,23 @@ impl CommDnMessage {
     /// # Errors
     /// As [`CommDnMessage::decode`], but for the list itself.
     pub fn read(list: ListView<'_>, reading: Reading) -> Result<Decoded, MessageError> {
+        let mut sheet = Sheet::straight();
+        if let Ok(message) = Self::read_on(list, reading, &mut sheet)
+            && !sheet.is_astray()
+        {
+            return Ok(Decoded { message, warnings: Vec::new() });
+        }
+        Self::read_thoroughly(list, reading)
+    }
+
+    fn read_thoroughly(list: ListView<'_>, reading: Reading) -> Result<Decoded, MessageError> {
         let mut sheet = Sheet::default();
-        let mut fields = Fields::new(list, reading, &mut sheet);
+        let message = Self::read_on(list, reading, &mut sheet)?;
+        Ok(Decoded { message, warnings: sheet.warnings })
+    }
+
+    fn read_on<'a>(list: ListView<'a>, reading: Reading, sheet: &mut Sheet<'a>) -> Result<Self, MessageError> {
+        let mut fields = Fields::new(list, reading, sheet);
         let envelope = Envelope::read(&mut fields).map_err(MessageError::Envelope)?;
         let in_body = |error| MessageError::Body { envelope, error };
         let body = Message::read(envelope.message_type, &mut fields).map_err(in_body)?;
@@ -157,8 +174,8 @@ impl CommDnMessage {
             Some(target) => target,
             None => fields.required_int(keys::TARGET_APP_ID).map(Target::from).map_err(in_body)?,
         };
-        let message = Self { origin: envelope.origin, target, reference_id, body };
-        Ok(Decoded { message, warnings: sheet.warnings })
+        fields.close();
+        Ok(Self { origin: envelope.origin, target, reference_id, body })
     }
 
     /// Packs the message.

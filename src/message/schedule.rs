@@ -11,6 +11,7 @@ use crate::message::keys;
 use crate::message::top::put;
 use crate::wire::ListWriter;
 use crate::wire::Text;
+use crate::wire::ValueView;
 
 /// Most items of one schedule; more would not fit the T-Server's usual limit of one list.
 pub const ITEMS_MAX: i32 = 64;
@@ -136,25 +137,11 @@ impl CampaignSchedule {
     }
 
     pub(super) fn read(fields: &mut Fields<'_, '_>) -> Result<Self, FieldError> {
-        let mut numbers = Vec::new();
-        for (key, _) in &fields.list() {
-            if let Some((key, number)) = item_number(key)
-                && !numbers.contains(&(key, number))
-            {
-                numbers.push((key, number));
-            }
-        }
-        let mut items = Vec::with_capacity(numbers.len());
-        for (key, number) in numbers {
-            if let Some(item) = fields.nested(key, ScheduleItem::read)? {
-                items.push((number, item));
-            }
-        }
         Ok(Self {
             description: fields.text(keys::DESCRIPTION)?,
             start_time: fields.int(keys::START_TIME)?,
             n_items: fields.int(keys::N_ITEMS)?,
-            items,
+            items: if fields.is_straight() { items_straight(fields)? } else { items(fields)? },
         })
     }
 
@@ -205,6 +192,43 @@ impl fmt::Display for CampaignSchedule {
             None => f.write_str("the sequence"),
         }
     }
+}
+
+/// The items, wherever they stand.
+fn items(fields: &mut Fields<'_, '_>) -> Result<Vec<(i32, ScheduleItem)>, FieldError> {
+    let mut numbers = Vec::new();
+    for (key, _) in &fields.list() {
+        if let Some((key, number)) = item_number(key)
+            && !numbers.contains(&(key, number))
+        {
+            numbers.push((key, number));
+        }
+    }
+    let mut items = Vec::with_capacity(numbers.len());
+    for (key, number) in numbers {
+        if let Some(item) = fields.nested(key, ScheduleItem::read)? {
+            items.push((number, item));
+        }
+    }
+    Ok(items)
+}
+
+/// The items where they stand last and ascend, so that none can stand twice.
+fn items_straight(fields: &mut Fields<'_, '_>) -> Result<Vec<(i32, ScheduleItem)>, FieldError> {
+    let mut items: Vec<(i32, ScheduleItem)> = Vec::with_capacity(fields.left());
+    while let Some((key, value)) = fields.next_pair() {
+        let ascending = |number: i32| items.last().is_none_or(|(last, _)| *last < number);
+        match (item_number(key).filter(|(_, number)| ascending(*number)), value) {
+            (Some((key, number)), ValueView::List(list)) => {
+                items.push((number, fields.inside(key, list, ScheduleItem::read)?));
+            }
+            _ => {
+                fields.go_astray();
+                break;
+            }
+        }
+    }
+    Ok(items)
 }
 
 /// `scheduleItem-` and a number, in place.

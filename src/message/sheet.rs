@@ -1,7 +1,13 @@
-//! The pairs of the lists that are being read, walked once and found by a slot of their key.
+//! The lists that are being read: straight on, or thoroughly.
+//!
+//! A message is nearly always written in the order in which its fields are read, with no key twice and none that is
+//! not known. So it is first read straight on: each key is looked for where the list goes on, and nowhere else. When
+//! all lists are at their end after that, every pair was taken once and nothing else can be said about the message.
+//! Otherwise what was read is thrown away, and the pairs are walked and found by a slot of their key.
 
 use crate::message::fields::Warning;
 use crate::wire::ListView;
+use crate::wire::Pairs;
 use crate::wire::ValueView;
 
 /// What reading a message needs beside its bytes: the pairs of the lists that are open, and the warnings so far.
@@ -11,6 +17,18 @@ pub struct Sheet<'a> {
     entries: Vec<Entry<'a>>,
     /// Which tolerances were used.
     pub warnings: Vec<Warning>,
+    pass: Pass,
+}
+
+/// How the lists are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Pass {
+    /// Straight on.
+    Straight,
+    /// Straight on, and it went wrong.
+    Astray,
+    #[default]
+    Thorough,
 }
 
 /// Room for the lists of nearly every message, made once.
@@ -48,7 +66,11 @@ impl Slot {
 
 /// Where one list stands on the sheet.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct Part<'a> {
+    /// Straight on: what is left of it.
+    rest: Pairs<'a>,
+    /// The same of the properties, which are read in several goes.
+    properties: Option<Pairs<'a>>,
     first: usize,
     /// The slots that are taken.
     slots: u128,
@@ -56,6 +78,35 @@ pub(super) struct Part {
     distinct: bool,
     /// The entry that comes next when keys are asked for in the order in which they travel.
     next: usize,
+}
+
+impl<'a> Part<'a> {
+    fn is_at_end(&self) -> bool {
+        self.rest.is_at_end() && self.properties.as_ref().is_none_or(Pairs::is_at_end)
+    }
+
+    #[inline(always)]
+    pub(super) fn next_under(&mut self, key: &str) -> Option<ValueView<'a>> {
+        self.rest.next_under(key.as_bytes())
+    }
+
+    /// The pair that a straight reading comes to next.
+    pub(super) fn next(&mut self) -> Option<(&'a [u8], ValueView<'a>)> {
+        self.rest.next()
+    }
+
+    pub(super) fn left(&self) -> usize {
+        self.rest.size_hint().0
+    }
+
+    /// Straight on: what is left of the properties; put back by [`Part::leave_properties`].
+    pub(super) fn take_properties(&mut self) -> Option<Pairs<'a>> {
+        self.properties.take()
+    }
+
+    pub(super) fn leave_properties(&mut self, inner: Self) {
+        self.properties = Some(inner.rest);
+    }
 }
 
 /// What stands under a key.
@@ -71,9 +122,32 @@ pub(super) enum Found<'a> {
 }
 
 impl<'a> Sheet<'a> {
-    pub(super) fn open(&mut self, list: ListView<'a>) -> Part {
-        let first = self.entries.len();
-        let mut part = Part { first, slots: 0, distinct: true, next: first };
+    /// For reading straight on.
+    pub(super) fn straight() -> Self {
+        Self { pass: Pass::Straight, ..Self::default() }
+    }
+
+    #[inline(always)]
+    pub(super) fn is_straight(&self) -> bool {
+        self.pass != Pass::Thorough
+    }
+
+    /// What was read may not be all that there is.
+    pub(super) fn is_astray(&self) -> bool {
+        self.pass == Pass::Astray
+    }
+
+    pub(super) fn go_astray(&mut self) {
+        if self.is_straight() {
+            self.pass = Pass::Astray;
+        }
+    }
+
+    pub(super) fn open(&mut self, list: ListView<'a>) -> Part<'a> {
+        let mut part = self.go_on(list.iter());
+        if self.is_straight() {
+            return part;
+        }
         if self.entries.len().saturating_add(list.len()) > self.entries.capacity() {
             self.entries.reserve(list.len().max(ENTRIES_LEAST));
         }
@@ -86,13 +160,25 @@ impl<'a> Sheet<'a> {
         part
     }
 
+    /// Straight on: a list from where it was left.
+    pub(super) fn go_on(&self, rest: Pairs<'a>) -> Part<'a> {
+        let first = self.entries.len();
+        Part { rest, properties: None, first, slots: 0, distinct: true, next: first }
+    }
+
     /// Takes the list that was opened last away.
-    pub(super) fn close(&mut self, part: &Part) {
+    pub(super) fn close(&mut self, part: &Part<'a>) {
         self.entries.truncate(part.first);
+        if !part.is_at_end() {
+            self.go_astray();
+        }
     }
 
     #[inline]
-    pub(super) fn find(&self, part: &mut Part, key: &str, slot: Slot) -> Found<'a> {
+    pub(super) fn find(&self, part: &mut Part<'a>, key: &str, slot: Slot) -> Found<'a> {
+        if self.is_straight() {
+            return part.next_under(key).map_or(Found::Nothing, Found::Exact);
+        }
         if part.slots & slot.bit() == 0 {
             return Found::Nothing;
         }
@@ -118,7 +204,7 @@ impl<'a> Sheet<'a> {
     }
 
     #[cold]
-    fn find_among_alike(&self, part: &Part, key: &str) -> Found<'a> {
+    fn find_among_alike(&self, part: &Part<'a>, key: &str) -> Found<'a> {
         let entries = self.entries.get(part.first..).unwrap_or_default();
         let mut exact = entries.iter().filter(|entry| entry.key == key.as_bytes());
         match (exact.next(), exact.next()) {

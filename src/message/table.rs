@@ -281,7 +281,12 @@ impl Message {
     /// `GSW_CM_AttrError` of an event.
     #[must_use]
     pub fn error(&self) -> Option<ErrorCode> {
-        self.top().error
+        match self {
+            Self::ErrorEvent(event) => event.error,
+            Self::DoNotCallProcessed(answer) => answer.error,
+            Self::RecordCanceled(answer) => answer.error,
+            other => other.pair_event().and_then(|event| event.error),
+        }
     }
 
     /// `GSW_CM_AttrErrorMessage` of an event.
@@ -293,7 +298,12 @@ impl Message {
     /// Mode, method and goal that the message carries.
     #[must_use]
     pub fn dialing(&self) -> Dialing {
-        self.top().dialing
+        match self {
+            Self::LoadCampaign(LoadCampaign { dialing, .. })
+            | Self::StartDialing(StartDialing { dialing, .. })
+            | Self::SetDialingMode(SetDialingMode { dialing, .. }) => *dialing,
+            other => other.pair_event().map(|event| event.dialing).unwrap_or_default(),
+        }
     }
 
     /// `campaign_schedule`, if the message carries it.
@@ -311,13 +321,23 @@ impl Message {
     /// `cancel_record`, if the message carries it.
     #[must_use]
     pub fn cancel_record(&self) -> Option<&CancelRecord> {
-        self.top().cancel_record
+        match self {
+            Self::CancelRecord(cancel) => Some(cancel),
+            Self::RecordCanceled(answer) => answer.cancel_record.as_ref(),
+            Self::ErrorEvent(event) => event.cancel_record.as_ref(),
+            _ => None,
+        }
     }
 
     /// `do_not_call`, if the message carries it.
     #[must_use]
     pub fn do_not_call(&self) -> Option<&DoNotCall> {
-        self.top().do_not_call
+        match self {
+            Self::DoNotCall(entry) => Some(entry),
+            Self::DoNotCallProcessed(answer) => answer.do_not_call.as_ref(),
+            Self::ErrorEvent(event) => event.do_not_call.as_ref(),
+            _ => None,
+        }
     }
 }
 
@@ -334,6 +354,17 @@ mod tests {
     fn what_is_used_is_what_the_vendor_page_says() {
         let used: Vec<i32> = TABLE.iter().filter(|row| row.used).map(|row| row.number.0).collect();
         assert_eq!(used, [7, 8, 9, 10, 11, 12, 19, 20, 21, 22, 23, 24, 27, 29, 30, 31, 32, 33]);
+    }
+
+    #[test]
+    fn what_a_message_carries_is_what_it_writes() {
+        for message in crate::message::straight::messages() {
+            let top = message.top();
+            assert_eq!(message.error(), top.error);
+            assert_eq!(message.dialing(), top.dialing);
+            assert_eq!(message.cancel_record(), top.cancel_record);
+            assert_eq!(message.do_not_call(), top.do_not_call);
+        }
     }
 
     #[test]

@@ -16,10 +16,12 @@ pub mod metrics;
 pub mod port;
 mod pseudonym;
 pub mod push;
+pub mod sim_clock;
 pub mod simulator;
 mod site;
 pub mod ucs;
 pub mod wall;
+mod zones;
 
 pub use config::*;
 pub use config_check::{Finding, Severity};
@@ -28,3 +30,4 @@ pub use health::Health;
 pub use hub::{Hub, Numbered, Subscription, Told};
 pub use pseudonym::{Pseudonyms, without_numbers};
 pub use site::config_of_site;
+pub use zones::{ZoneError, fill_zones};

@@ -15,8 +15,9 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::ocs::{Input, Ocs, OcsConfig};
-use crate::engine::topology::Topology;
-use crate::engine::tserver::{DnConfig, TServerConfig, Tristate, used_dns};
+use crate::engine::topology::{CommDn, Topology};
+use crate::engine::tserver::{DnConfig, TServerConfig, used_dns};
+use crate::engine::world::dn_config;
 use crate::net::driver::{AddpTrace, LinkSettings, start_link};
 use crate::net::listener::{Doors, TServerHandle, serve_tserver_at};
 use crate::net::registry::LinkDirectory;
@@ -25,6 +26,8 @@ use crate::protocol::Time;
 use crate::protocol::UtcTime;
 use crate::protocol::link::LinkConfig;
 use crate::protocol::profile::Profile;
+use crate::service::sim_clock::SimClock;
+use crate::service::{ZoneError, fill_zones};
 use crate::store::{Store, StoreError};
 use crate::wire::Dialect;
 use crate::wire::limits::FRAME_BYTES_MAX;
@@ -46,6 +49,8 @@ pub struct SimSettings {
     pub list_bytes_max: usize,
     /// TLS on the T-Server's port. Its own OCSs come in without, by a port of their own.
     pub tls: Option<TlsServer>,
+    /// How many times faster than the wall's the clock of the OCSs runs.
+    pub times: u32,
     /// Keeps the tables of the OCSs; without one they are gone with the process. Who opened it closes it.
     pub store: Option<Arc<dyn Store>>,
 }
@@ -67,6 +72,9 @@ pub enum SimError {
     /// A profile that is not shipped.
     #[error("OCS {0}: its profile is not known")]
     Profile(i32),
+    /// A zone that nobody knows.
+    #[error(transparent)]
+    Zone(#[from] ZoneError),
     /// The tables of the OCSs.
     #[error("store: {0}")]
     Store(#[from] StoreError),
@@ -96,7 +104,7 @@ pub async fn start_simulator(settings: SimSettings, stop: &CancellationToken) ->
     if !addr.ip().is_loopback() {
         return Err(SimError::NotLoopback(addr));
     }
-    let dns: Vec<DnConfig> = settings.topology.comm_dns.iter().map(dn_config).collect();
+    let dns: Vec<DnConfig> = settings.topology.comm_dns.iter().map(dn_config_told).collect();
     let used: Vec<String> = used_dns(&dns).into_iter().map(|dn| dn.name.to_string()).collect();
     let mut config = TServerConfig::new(dns);
     config.echo_to_sender = settings.echo_to_sender;
@@ -114,8 +122,11 @@ pub async fn start_simulator(settings: SimSettings, stop: &CancellationToken) ->
     if let Some(store) = &settings.store {
         shelf::seed(&**store, &settings.topology.lists).await?;
     }
-    for entry in &settings.topology.ocs {
-        let config = settings.topology.ocs_config(entry.dbid, Dialect::default(), settings.profile.clone());
+    let clock = SimClock::start(UtcTime::from(SystemTime::now()).seconds, settings.times);
+    let mut topology = settings.topology;
+    fill_zones(&mut topology, clock.utc())?;
+    for entry in &topology.ocs {
+        let config = topology.ocs_config(entry.dbid, Dialect::default(), settings.profile.clone());
         let config = config.ok_or(SimError::Profile(entry.dbid.0))?;
         let mut ocs = Ocs::new(OcsConfig { reads_lists: settings.store.is_some(), ..config }, used.clone());
         if let Some(store) = &settings.store {
@@ -135,7 +146,7 @@ pub async fn start_simulator(settings: SimSettings, stop: &CancellationToken) ->
         let (handle, events) = start_link(link, &directory, stop.clone());
         let (told, is_up) = watch::channel(false);
         up.push(is_up);
-        ocss.spawn(OcsHost::new(ocs, handle, told, shelf).run(events));
+        ocss.spawn(OcsHost::new(ocs, handle, clock, told, shelf).run(events));
     }
     Ok(Simulator { tserver, ocss, up })
 }
@@ -148,12 +159,13 @@ async fn restore(store: &dyn Store, ocs: &mut Ocs) -> Result<(), StoreError> {
     shelf::read_dnc(store, ocs, now).await
 }
 
-fn dn_config(dn: &crate::engine::topology::CommDn) -> DnConfig {
-    let (outbound_contact_server, warning) = Tristate::parse(&dn.outbound_contact_server);
+/// As the T-Server reads it; a word that it does not know is told.
+fn dn_config_told(dn: &CommDn) -> DnConfig {
+    let (config, warning) = dn_config(dn);
     if let Some(warning) = warning {
         tracing::warn!(dn = %dn.name, "{warning}");
     }
-    DnConfig { in_service: dn.in_service, outbound_contact_server, ..DnConfig::new(&dn.name) }
+    config
 }
 
 impl Simulator {

@@ -214,6 +214,27 @@ pub struct Pairs<'a> {
     dialect: Dialect,
 }
 
+impl<'a> Pairs<'a> {
+    /// True when no pair is left.
+    #[must_use]
+    pub fn is_at_end(&self) -> bool {
+        self.left == 0
+    }
+
+    /// The next value, if it stands under this key; else nothing is taken.
+    #[inline(always)]
+    pub fn next_under(&mut self, key: &[u8]) -> Option<ValueView<'a>> {
+        let left = self.left.checked_sub(1)?;
+        let (code, name, rest) = pair_head(self.rest)?;
+        if name != key {
+            return None;
+        }
+        let (value, rest) = value(code, rest, self.dialect)?;
+        (self.left, self.rest) = (left, rest);
+        Some(value)
+    }
+}
+
 impl<'a> Iterator for Pairs<'a> {
     type Item = (&'a [u8], ValueView<'a>);
 
@@ -221,21 +242,8 @@ impl<'a> Iterator for Pairs<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
         let (code, key, rest) = pair_head(self.rest)?;
-        if code == 3 {
-            let (rest, (list, pairs, count)) = nested(rest, self.dialect.list_prefix)?;
-            debug_assert!(pairs.len() <= list.len(), "the pairs are a part of their list");
-            self.rest = rest;
-            return Some((key, ValueView::List(ListView { pairs, count, dialect: self.dialect })));
-        }
-        let (bytes, rest) = scalar(rest)?;
+        let (value, rest) = value(code, rest, self.dialect)?;
         self.rest = rest;
-        let value = match code {
-            1 => ValueView::Int(int(bytes, self.dialect.int_order)?),
-            0 => ValueView::Str(StrView { bytes, charset: self.dialect.charset }),
-            2 => ValueView::Binary(bytes),
-            4 => ValueView::Unicode(bytes),
-            code => ValueView::Opaque { code, bytes },
-        };
         Some((key, value))
     }
 
@@ -251,7 +259,7 @@ fn count16(input: &[u8]) -> Parsed<'_, usize> {
 }
 
 /// Code, key, and what follows them. By hand, as is [`scalar`]: these two are nearly the whole cost of a check.
-#[inline]
+#[inline(always)]
 fn pair_head(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let ([code, k0, k1], rest) = input.split_first_chunk::<3>()?;
     let (key, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes([*k0, *k1])))?;
@@ -263,6 +271,25 @@ fn pair_head(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
 fn scalar(input: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = input.split_first_chunk::<2>()?;
     rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
+}
+
+/// The value that stands here in a checked list, and what follows it.
+#[inline(always)]
+fn value(code: u8, input: &[u8], dialect: Dialect) -> Option<(ValueView<'_>, &[u8])> {
+    if code == 3 {
+        let (rest, (list, pairs, count)) = nested(input, dialect.list_prefix)?;
+        debug_assert!(pairs.len() <= list.len(), "the pairs are a part of their list");
+        return Some((ValueView::List(ListView { pairs, count, dialect }), rest));
+    }
+    let (bytes, rest) = scalar(input)?;
+    let value = match code {
+        1 => ValueView::Int(int(bytes, dialect.int_order)?),
+        0 => ValueView::Str(StrView { bytes, charset: dialect.charset }),
+        2 => ValueView::Binary(bytes),
+        4 => ValueView::Unicode(bytes),
+        code => ValueView::Opaque { code, bytes },
+    };
+    Some((value, rest))
 }
 
 /// The prefix of a nested list: how many bytes of list follow, or `None` inside when its two lengths disagree.

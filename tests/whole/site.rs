@@ -41,6 +41,7 @@ pub(crate) async fn simulate_on(
         topology: topology.clone(),
         profile: profile.map(|name| Profile::shipped(name).unwrap()),
         echo_to_sender: true,
+        times: 1,
         list_bytes_max: LIST_BYTES_DEFAULT,
         tls: None,
         store,

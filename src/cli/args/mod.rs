@@ -126,7 +126,7 @@ pub enum Verb {
     Dnc(DncVerb),
     /// Calling lists and who is in them
     #[command(subcommand)]
-    Contacts(ContactsVerb),
+    Contacts(Box<ContactsVerb>),
     /// Calling list records
     #[command(subcommand)]
     Record(RecordVerb),

@@ -6,7 +6,7 @@
 use std::{fmt, ops::Range};
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
-use memchr::{memchr, memchr_iter, memchr2_iter, memchr3};
+use memchr::{memchr, memchr2_iter, memchr3};
 
 use super::encoding::{Charset, Widened, wide_len};
 use super::text::{Spans, Text};
@@ -405,19 +405,18 @@ impl Framer {
         if found.unterminated {
             return row(fail(Code::UnterminatedQuote, "no closing quote until the end of the file".to_owned()));
         }
-        if let Some(at) = memchr(0, bytes) {
-            let at = place(bytes, at, offset, self.format.charset);
-            return row(fail(Code::NulByte, format!("byte {at} of the file is NUL")));
-        }
         self.spans.keep = self.wanted.map_or(self.limits.columns, |(columns, _)| columns);
-        let text = if found.quoted {
+        let (text, has_nul) = if found.quoted {
             let cells = self.cells.get(..self.spans.text).unwrap_or_default();
             self.spans.at_ends(self.ends.get(..self.spans.ends).unwrap_or_default());
-            Text { raw: bytes, cells }
+            (Text { raw: bytes, cells }, memchr(0, cells).is_some())
         } else {
-            self.spans.at_delimiters(memchr_iter(self.format.delimiter, bytes), bytes.len());
-            Text { raw: bytes, cells: bytes }
+            (Text { raw: bytes, cells: bytes }, self.spans.at_delimiters(self.format.delimiter, bytes))
         };
+        if has_nul {
+            let at = place(bytes, memchr(0, bytes).unwrap_or(0), offset, self.format.charset);
+            return row(fail(Code::NulByte, format!("byte {at} of the file is NUL")));
+        }
         let text = match text.decode(self.format.charset, &mut self.spans, &mut self.decoded) {
             Ok(text) => text,
             Err(at) => {

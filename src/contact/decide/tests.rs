@@ -57,7 +57,7 @@ fn updated(decision: Decision) -> Contact {
 #[test]
 fn hits_come_in_the_order_of_keys_and_then_of_creation_each_once() {
     let [one, two, three] = [1, 2, 3].map(|number| contact(number, &[], &[]));
-    let order = match_order(vec![(1, one.clone()), (0, three.clone()), (1, two.clone()), (0, two.clone())]);
+    let order = match_order(vec![(1, one), (0, three), (1, two.clone()), (0, two)]);
     assert_eq!(order.iter().map(|contact| contact.number).collect::<Vec<_>>(), [2, 3, 1]);
 }
 
@@ -110,7 +110,7 @@ fn empty_cells_keep_or_clear_and_absent_columns_keep_unless_records_are_replaced
     let keep = profile(OnMatch::Overwrite);
     let kept = updated(run(&draft, &stored, &keep));
     assert_eq!((kept.attributes, kept.phones.len()), (pairs(&[("a", "1"), ("b", "new"), ("c", "3")]), 2));
-    let clear = ImportProfile { empty: EmptyPolicy::Clear, ..keep.clone() };
+    let clear = ImportProfile { empty: EmptyPolicy::Clear, ..keep };
     let cleared = updated(run(&draft, &stored, &clear));
     assert_eq!((cleared.attributes, cleared.phones.len()), (pairs(&[("b", "new"), ("c", "3")]), 1));
     let replaced = updated(run(&draft, &stored, &ImportProfile { replace_whole: true, ..clear }));
@@ -223,11 +223,8 @@ fn a_phone_that_may_not_be_dialed_stays_so_until_its_number_changes() {
 #[test]
 fn organisations_match_by_their_external_id_only() {
     let external_id = ExternalId { source: "crm".to_owned(), value: "o".to_owned() };
-    let given = super::super::OrganisationDraft {
-        external_id: external_id.clone(),
-        name: "Acme".to_owned(),
-        attributes: pairs(&[("city", "")]),
-    };
+    let given =
+        super::super::OrganisationDraft { external_id, name: "Acme".to_owned(), attributes: pairs(&[("city", "")]) };
     let draft = Draft { organisation: Some(given), ..draft(&[], &[]) };
     let profile = profile(OnMatch::MergeAll);
     let Some(OrganisationDecision::Create(made)) = decide_organisation(&draft, None, &profile) else { panic!("none") };

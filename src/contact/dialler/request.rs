@@ -309,14 +309,14 @@ mod tests {
         let with = |change: &[(&str, Value)], zone| draft(&read(change).unwrap(), zone).follow_up;
         let at = ("FollowUpDateTime", json!("2020-07-01T12:00:00"));
         let noon = 1_593_604_800;
-        assert_eq!(with(&[at.clone()], "UTC"), FollowUp { at: Some(noon), agent: None, personal: false });
-        assert_eq!(with(&[at.clone()], "Europe/Berlin").at, Some(noon - 7_200));
+        assert_eq!(with(std::slice::from_ref(&at), "UTC"), FollowUp { at: Some(noon), agent: None, personal: false });
+        assert_eq!(with(std::slice::from_ref(&at), "Europe/Berlin").at, Some(noon - 7_200));
         // Half past two does not exist on that night; it is an hour later, as clocks are.
         let gap = ("FollowUpDateTime", json!("2020-03-29T02:30:00"));
         assert_eq!(with(&[gap], "Europe/Berlin").at, Some(1_585_445_400));
         let reserved = ("ReservedUsersUID", json!("r"));
         let wanted = FollowUp { at: None, agent: Some("r".into()), personal: false };
-        assert_eq!(with(&[reserved.clone()], "UTC"), wanted);
+        assert_eq!(with(std::slice::from_ref(&reserved), "UTC"), wanted);
         let wanted = FollowUp { at: Some(noon), agent: Some("f".into()), personal: true };
         assert_eq!(with(&[at, reserved, ("FollowUpUsersUID", json!("f"))], "UTC"), wanted);
     }

@@ -167,8 +167,8 @@ impl Parameters {
             ..ListBody::default()
         };
         let creates = self.contact_list_id.is_none();
-        let wrong = list.check(limits).into_iter().map(|detail| detail.field_name);
-        match wrong.filter(|field| creates || field.starts_with("columnNames")).next() {
+        let mut wrong = list.check(limits).into_iter().map(|detail| detail.field_name);
+        match wrong.find(|field| creates || field.starts_with("columnNames")) {
             None => Ok(()),
             Some(field) => Err(ParameterError::List(field)),
         }

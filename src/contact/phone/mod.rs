@@ -63,6 +63,12 @@ pub struct PhoneReader<'a> {
 }
 
 impl PhoneReader<'_> {
+    /// True for a text that is E.164 as it stands, by calling code and length: no library is asked.
+    #[must_use]
+    pub fn is_plain(given: &str) -> bool {
+        is_plain(given)
+    }
+
     /// Reads one; `country` is that of the row, empty = the default. Where no country is known and the number has none
     /// either, nothing is guessed.
     #[must_use]

@@ -57,12 +57,14 @@ impl Ocs {
 
     /// Takes lists as the host has them, and goes on with the load that waited for them.
     pub(super) fn lists_read(&mut self, lists: Vec<CallingList>) {
+        let in_hand = self.records_in_hand();
         for list in lists {
             match self.config.lists.iter_mut().find(|known| known.name == list.name) {
                 Some(known) => known.renew(list),
                 None => self.config.lists.push(list),
             }
         }
+        self.lists_renewed(in_hand);
         match self.parked.pop_front() {
             Some(Parked::Request { asker, kind, pair, body }) => self.serve_pair(&asker, kind, pair, &body),
             Some(Parked::Item(group)) => self.item_begin(group, true),

@@ -4,6 +4,7 @@
 
 mod campaign;
 mod config;
+pub mod dialer;
 mod lists;
 mod modes;
 mod outbox;
@@ -17,7 +18,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 pub use config::{Campaign, Group, OcsConfig, Origin, OriginKind, PairConfig};
 pub use outbox::{Output, WAITING_MAX};
-pub use record::{CallingList, Held, Record};
+pub use record::{CallingList, Held, Record, RecordChange};
 
 use crate::engine::dnc::DncSet;
 use crate::message::AppDbid;
@@ -33,7 +34,8 @@ use crate::protocol::Time;
 use crate::protocol::UtcSeconds;
 use crate::protocol::lifecycle::PairState;
 use crate::protocol::responder::{Ignored, Requester, Responder, Verdict};
-use campaign::PairRuntime;
+use campaign::{Alarm, PairRuntime};
+use dialer::{Book, Dialer};
 use lists::Parked;
 use outbox::Outbox;
 use sequence::Sequence;
@@ -109,6 +111,12 @@ pub struct Ocs {
     /// Sequences that are loaded or running; one a group.
     sequences: BTreeMap<GroupDbid, Sequence>,
     dnc: DncSet,
+    /// One index a calling list.
+    books: Vec<Book>,
+    /// Absent: nothing is dialed.
+    dialer: Option<Box<Dialer>>,
+    /// The first timer of pairs and sequences; absent when it has to be looked for.
+    alarm: Option<Option<(Time, Alarm)>>,
     /// Loads that wait for their calling lists.
     parked: VecDeque<Parked>,
     outbox: Outbox,
@@ -131,7 +139,8 @@ impl Ocs {
             rows: config.profile.rows,
         };
         let pairs = config.pairs.iter().map(|pair| (pair.pair, PairRuntime::new(pair.dialing))).collect();
-        Self {
+        let dialer = config.dialing.clone().map(|model| Box::new(Dialer::new(model, &config)));
+        let mut ocs = Self {
             outbox: Outbox::new(config.seed),
             config,
             responder,
@@ -139,12 +148,17 @@ impl Ocs {
             pairs,
             sequences: BTreeMap::new(),
             dnc: DncSet::default(),
+            books: Vec::new(),
+            dialer,
+            alarm: None,
             parked: VecDeque::new(),
             ignored: BTreeMap::new(),
             now: Time::ZERO,
             utc: UtcSeconds::default(),
             utc_at: Time::ZERO,
-        }
+        };
+        ocs.index_lists();
+        ocs
     }
 
     /// One input. Timers that are due are worked off first. Drain [`Ocs::poll`] after every call.
@@ -176,9 +190,9 @@ impl Ocs {
     /// When [`Input::Tick`] is due.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
-        let timers = self.pairs.values().filter_map(|runtime| runtime.deadline);
-        let sequences = self.sequences.values().filter_map(Sequence::due);
-        timers.chain(sequences).chain(self.outbox.next_due()).min()
+        let alarm = self.alarm.flatten().map(|(at, _)| at);
+        let dial = self.dialer.as_ref().and_then(|dialer| dialer.next_due());
+        alarm.into_iter().chain(dial).chain(self.outbox.next_due()).min()
     }
 
     /// What it is configured with, calling lists as they are now.
@@ -282,6 +296,7 @@ impl Ocs {
             Internal::RecordBack { list, record_id } => self.record_back(&list, record_id),
             Internal::ItemEnd(group) => self.item_end(group),
             Internal::Restart => {
+                self.alarm = None;
                 self.sequences.clear();
                 self.parked.clear();
                 self.outbox.clear();
@@ -290,6 +305,7 @@ impl Ocs {
                     let fresh = PairRuntime { session, ..PairRuntime::new(config.dialing) };
                     self.pairs.insert(config.pair, fresh);
                 }
+                self.dialing_restarted();
             }
         }
     }

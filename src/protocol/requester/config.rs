@@ -88,7 +88,8 @@ pub struct RequesterConfig {
     pub shadows_max: usize,
     /// Most submissions without an outcome.
     pub requests_max: usize,
-    /// Most of our own frames remembered, to know our copies from forgeries.
+    /// Most of our own frames remembered, to know our copies from forgeries. Of those beyond them the EventACK is not
+    /// heard either: their waits count from when they were given out.
     pub own_frames_max: usize,
     /// When a do-not-call to every OCS is done.
     pub do_not_call_policy: TargetZeroPolicy,

@@ -16,14 +16,15 @@ use crate::message::Target;
 use crate::protocol::Time;
 use crate::protocol::correlate::{Fit, fit, is_error_event};
 use crate::protocol::requester::Requester;
+use crate::protocol::requester::asked::{Lookup, Named, OcsIx, Place, lookup};
+use crate::protocol::requester::book::{FlightId, JobId};
 use crate::protocol::requester::config::DnAddress;
 use crate::protocol::requester::echo::{EchoFact, Proof};
 use crate::protocol::requester::io::{Output, Progress, Standing};
-use crate::protocol::requester::job::Timer;
+use crate::protocol::requester::job::{Few, Flight, Phase, Timer};
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::Why;
 use crate::protocol::requester::shadow::Cover;
-use crate::protocol::requester::table::{Named, OcsIx, Place, Sought, Told};
 use crate::protocol::requester::{after, bump};
 
 /// An event that passed rule 2.
@@ -32,6 +33,7 @@ pub(super) struct Addressed<'e> {
     pub(super) place: Place,
     pub(super) message: &'e Arc<CommDnMessage>,
     pub(super) frame: &'e Bytes,
+    pub(super) lookup: Lookup,
 }
 
 impl Addressed<'_> {
@@ -77,10 +79,17 @@ impl Requester {
         if message.body.request_kind().is_some() {
             return Standing::Foreign;
         }
-        let standing = self.correlate(&Addressed { now, place: Place { ocs, origin }, message, frame });
+        let standing = self.correlate(&Addressed {
+            now,
+            place: Place { ocs, origin },
+            message,
+            frame,
+            lookup: lookup(&message.body),
+        });
         if self.is(Mutant::AcceptsOtherOcs) && standing != Standing::Answer {
             let other = self.ocss.len().saturating_sub(1).saturating_sub(ocs);
-            return self.correlate(&Addressed { now, place: Place { ocs: other, origin }, message, frame });
+            let place = Place { ocs: other, origin };
+            return self.correlate(&Addressed { now, place, message, frame, lookup: lookup(&message.body) });
         }
         standing
     }
@@ -95,14 +104,15 @@ impl Requester {
         if let Message::CampaignStatus(state) = event.body() {
             return self.on_status(event, &state.0);
         }
+        self.fetch(&event.lookup);
         if let Some(standing) = self.dnc_proof(event) {
             return standing;
         }
         self.note_missing_echo(event);
-        let found = self.live.candidates(event.place, event.body());
-        let mut fits: Vec<(u64, Fit)> = Vec::with_capacity(found.flights.len());
+        let found = self.candidates(event.place, &event.lookup);
+        let mut fits: Vec<(FlightId, Fit)> = Vec::with_capacity(found.flights.len());
         for number in found.flights {
-            let Some(flight) = self.flights.get(&number) else { continue };
+            let Some(flight) = self.jobs.flight(number) else { continue };
             let fit = fit(&flight.asked.body, event.body());
             if self.is(Mutant::FiltersCancelOnCode3)
                 && flight.asked.kind == RequestKind::CancelRecord
@@ -116,7 +126,7 @@ impl Requester {
             }
         }
         let echo = self.echo(event.place.ocs);
-        let shadow = self.shadows.fitting(event.place, event.body(), &echo);
+        let shadow = self.shadows.fitting(event.place, event.body(), &event.lookup, &echo);
         if let Some(shadow) = shadow
             && let Cover::Equal(answer) = &shadow.cover
             && answer.body == *event.body()
@@ -150,7 +160,6 @@ impl Requester {
                 if !shadowed && !found.more && (*carried || *refusal || !self.must_carry(event.place.ocs, *flight)) =>
             {
                 let why = if *carried { Why::Exact } else { Why::SoleCandidate };
-                self.fetch_of_flight(*flight);
                 self.learn(event, *flight);
                 self.resolve(event, *flight, why);
                 Standing::Answer
@@ -171,9 +180,9 @@ impl Requester {
         if !(first_fit || among_two || draining || status) {
             return None;
         }
-        let found = self.live.candidates(event.place, event.body());
+        let found = self.candidates(event.place, &event.lookup);
         let mut taken = found.flights.into_iter().filter(|number| {
-            let Some(flight) = self.flights.get(number).filter(|flight| !flight.settling) else { return false };
+            let Some(flight) = self.jobs.flight(*number).filter(|flight| !flight.settling) else { return false };
             let told = event.body().pair_event().and_then(|state| state.status);
             let kind = flight.asked.kind;
             let fits = matches!(fit(&flight.asked.body, event.body()), Fit::Answer { .. } | Fit::Fact);
@@ -202,13 +211,13 @@ impl Requester {
     }
 
     /// Where the echo is proved, a success that does not repeat the whole subject is another's.
-    fn must_carry(&self, ocs: OcsIx, flight: u64) -> bool {
-        let kind = self.flights.get(&flight).map(|flight| flight.asked.kind);
+    fn must_carry(&self, ocs: OcsIx, flight: FlightId) -> bool {
+        let kind = self.jobs.flight(flight).map(|flight| flight.asked.kind);
         kind.is_some_and(|kind| !kind.is_campaign_control() && self.echo(ocs).names_subject(kind))
     }
 
     /// 20 with status 0 ends a live 8 and a live 29 of the pair: both asked for that state (rule 3).
-    fn is_both_unloads(&self, event: &Addressed<'_>, fits: &[(u64, Fit)]) -> bool {
+    fn is_both_unloads(&self, event: &Addressed<'_>, fits: &[(FlightId, Fit)]) -> bool {
         let Message::CampaignUnloaded(state) = event.body() else { return false };
         state.0.status == Some(GroupCampStatus::NOT_LOADED)
             && fits.len() > 1
@@ -229,27 +238,27 @@ impl Requester {
     }
 
     /// Rule 8: codes 3, 8 and 9 with ids are true of the pair, so they refuse whoever asked about it.
-    fn refuse_by_fact(&mut self, event: &Addressed<'_>, fits: &[(u64, Fit)]) -> Standing {
+    fn refuse_by_fact(&mut self, event: &Addressed<'_>, fits: &[(FlightId, Fit)]) -> Standing {
         for (flight, _) in fits.iter().filter(|(_, fit)| *fit == Fit::Fact) {
             self.resolve(event, *flight, Why::Exact);
         }
-        let rest: Vec<(u64, Fit)> = fits.iter().copied().filter(|(_, fit)| *fit != Fit::Fact).collect();
+        let rest: Vec<(FlightId, Fit)> = fits.iter().copied().filter(|(_, fit)| *fit != Fit::Fact).collect();
         self.suspect(event, &rest);
         Standing::Answer
     }
 
-    fn on_draining(&mut self, event: &Addressed<'_>, flight: u64, known: bool, shadowed: bool) -> Standing {
+    fn on_draining(&mut self, event: &Addressed<'_>, flight: FlightId, known: bool, shadowed: bool) -> Standing {
         if !known || shadowed {
             return Standing::Ambiguous;
         }
-        let Some((job, leg)) = self.flights.get(&flight).map(|flight| (flight.job, flight.leg)) else {
+        let Some((job, leg)) = self.jobs.flight(flight).map(|flight| (flight.job, flight.leg())) else {
             return Standing::Late;
         };
         self.accept_draining(event, job, leg);
         Standing::Answer
     }
 
-    pub(super) fn accept_draining(&mut self, event: &Addressed<'_>, job: u64, leg: usize) {
+    pub(super) fn accept_draining(&mut self, event: &Addressed<'_>, job: JobId, leg: usize) {
         let Some(record) = self.jobs.get_mut(&job).and_then(|job| job.legs.get_mut(leg)) else { return };
         if !std::mem::replace(&mut record.draining, true) {
             let ocs = self.ocs_dbid(event.place.ocs);
@@ -258,12 +267,12 @@ impl Requester {
     }
 
     /// Rule 7: the candidates are suspect. Campaign control is asked at once, but for a CM_EvError, which stops nothing.
-    fn suspect(&mut self, event: &Addressed<'_>, fits: &[(u64, Fit)]) {
+    fn suspect(&mut self, event: &Addressed<'_>, fits: &[(FlightId, Fit)]) {
         for (number, fit) in fits {
-            let Some(flight) = self.flights.get(number).filter(|flight| !flight.settling && fit.is_possible()) else {
+            let Some(flight) = self.jobs.flight(*number).filter(|flight| !flight.settling && fit.is_possible()) else {
                 continue;
             };
-            let (job, leg, kind) = (flight.job, flight.leg, flight.asked.kind);
+            let (job, leg, kind) = (flight.job, flight.leg(), flight.asked.kind);
             let Some(record) = self.jobs.get_mut(&job).and_then(|job| job.legs.get_mut(leg)) else { continue };
             if !std::mem::replace(&mut record.suspect, true) {
                 self.progress(job, &Progress::Suspect);
@@ -281,31 +290,30 @@ impl Requester {
         if answer.error.is_some_and(|code| code != ErrorCode::NO) {
             return None;
         }
-        let entry = answer.do_not_call.as_ref().filter(|entry| **entry != DoNotCall::default())?;
-        let told: &dyn Sought = &Told::of(event.place.ocs, entry);
-        let lane = self.lanes.find(told)?;
-        let mut proved = Vec::new();
+        answer.do_not_call.as_ref().filter(|entry| **entry != DoNotCall::default())?;
+        let Lookup::Keys([Some(key), ..]) = event.lookup else { return None };
+        let mut proved = Few::new();
         let mut named = None;
-        for (number, _) in &lane.live {
-            let Some(job) = self.jobs.get(number) else { continue };
-            self.fetch_of_job(job);
+        let lane = self.in_lane(event.place.ocs, key, event.body()).filter(|(_, job)| job.phase == Phase::Sent);
+        for (number, job) in lane {
             named = Some(job.asked.named());
             for (ix, leg) in job.legs.iter().enumerate() {
                 let sent = leg.sends.iter().any(|send| send.origin == event.place.origin);
                 if leg.ocs == event.place.ocs && leg.answer.is_none() && sent {
-                    proved.push((*number, ix, leg.flight));
+                    proved.push((number, ix, leg.flight.as_ref().map(|flight| (flight.id(), flight.place))));
                 }
             }
         }
+        proved.sort_unstable_by_key(|(number, ..)| *number);
         let named = named.filter(|_| !proved.is_empty())?;
         let echo = self.echo(event.place.ocs);
         let doubled = self.note_proof(event, named);
         let forged = self.may_answer_forged(event.place.origin, event.body());
-        let shadowed = doubled || forged || self.shadows.fitting(event.place, event.body(), &echo).is_some();
+        let shadowed =
+            doubled || forged || self.shadows.fitting(event.place, event.body(), &event.lookup, &echo).is_some();
         for (job, leg, flight) in proved {
-            let here = flight.filter(|flight| self.flights.get(flight).is_some_and(|it| it.place == event.place));
-            match here {
-                Some(flight) if !shadowed => {
+            match flight {
+                Some((flight, place)) if place == event.place && !shadowed => {
                     self.learn(event, flight);
                     self.resolve(event, flight, Why::Exact);
                 }
@@ -336,11 +344,12 @@ impl Requester {
 
     /// Reads: a user's read takes any addressed status of its pair, settling takes the answer to its own question.
     fn on_status(&mut self, event: &Addressed<'_>, state: &PairEvent) -> Standing {
-        let reads: Vec<u64> = self.live.of_pair(event.place, state.pair).collect();
+        let mut reads: Vec<FlightId> = self.live_of_pair(event.place, state.pair).map(Flight::id).collect();
+        reads.sort_unstable();
         let shadowed = self.shadows.of_read(event.place, state.pair).is_some();
         let mut answered = false;
         for number in reads {
-            let Some(flight) = self.flights.get(&number) else { continue };
+            let Some(flight) = self.jobs.flight(number) else { continue };
             if fit(&flight.asked.body, event.body()).is_possible() {
                 answered = true;
                 self.learn(event, number);
@@ -353,10 +362,10 @@ impl Requester {
     /// Rule 15: a proved echo of the reference id is a true request id and replaces rules 4 to 8.
     fn by_reference(&mut self, event: &Addressed<'_>) -> Standing {
         let Some(reference) = event.message.reference_id else {
-            for number in self.live.candidates(event.place, event.body()).flights {
-                let Some(flight) = self.flights.get(&number) else { continue };
+            for number in self.candidates(event.place, &event.lookup).flights {
+                let Some(flight) = self.jobs.flight(number) else { continue };
                 let could = fit(&flight.asked.body, event.body()).is_possible();
-                let (job, leg) = (flight.job, flight.leg);
+                let (job, leg) = (flight.job, flight.leg());
                 if let Some(leg) = self.jobs.get_mut(&job).and_then(|job| job.legs.get_mut(leg))
                     && could
                 {
@@ -366,7 +375,7 @@ impl Requester {
             return Standing::Notification;
         };
         let number = self.references.get(&(event.place.ocs, reference)).copied();
-        let flight = number.and_then(|number| Some((number, self.flights.get(&number)?)));
+        let flight = number.and_then(|number| Some((number, self.jobs.flight(number)?)));
         let Some((number, flight)) = flight.filter(|(_, flight)| flight.place == event.place) else {
             return Standing::Late;
         };
@@ -395,8 +404,8 @@ impl Requester {
     }
 
     /// Rule 15: what a clean exchange says about the echoes of this OCS.
-    fn learn(&mut self, event: &Addressed<'_>, number: u64) {
-        let Some(flight) = self.flights.get(&number) else { return };
+    fn learn(&mut self, event: &Addressed<'_>, number: FlightId) {
+        let Some(flight) = self.jobs.flight(number) else { return };
         let ocs = event.place.ocs;
         let reference = flight.reference;
         let kind = flight.asked.kind;

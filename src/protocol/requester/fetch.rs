@@ -1,47 +1,39 @@
 //! What ends together is read together.
 //!
-//! Where a million requests are pending each record of the one that an event is about is a miss of every cache. One
-//! after the other, as the rules need them, they would take most of the event's time. So all are looked up in a row as
-//! soon as their keys are known: the processor then waits for them at once. Nothing is decided here.
+//! Where a million requests are pending the record of the one that an event is about is a miss of every cache, line by
+//! line. One after the other, as the rules need them, they would take most of the event's time. So all are looked at in
+//! a row as soon as the event is known: the processor then waits for them at once. Nothing is decided here.
 
 use std::hint::black_box;
 
-use crate::protocol::Time;
 use crate::protocol::requester::Requester;
-use crate::protocol::requester::job::{Flight, Job};
-use crate::protocol::requester::table::{Place, Sought};
+use crate::protocol::requester::asked::{Asked, Lookup};
+use crate::protocol::requester::finder::Tag;
+use crate::protocol::requester::job::Job;
 
 impl Requester {
-    /// From the job, which is found by its lane.
-    pub(super) fn fetch_of_job(&self, job: &Job) {
-        let flight = job.legs.first().and_then(|leg| {
-            let send = leg.sends.last()?;
-            let live = self.live.is_alone(Place { ocs: leg.ocs, origin: send.origin }, &job.asked);
-            let flight = leg.flight.and_then(|flight| self.flights.get(&flight));
-            Some((live, flight.map(lines_of_flight)))
-        });
-        let request = job.waiters.first().and_then(|waiter| self.requests.get(&waiter.id));
-        black_box((flight, request, lines_of_job(job)));
+    /// The job that an event's own key leads to.
+    pub(super) fn fetch(&self, sought: &Lookup) {
+        let Lookup::Keys([Some(key), ..]) = *sought else { return };
+        let Some((_, job)) = self.subjects.find(Tag::of(&key)).last().and_then(|slot| self.jobs.at(slot)) else {
+            return;
+        };
+        let request = job.waiters.first().map(|waiter| self.requests.find(Tag::of_number(waiter.id.0)).last());
+        black_box((lines_of(job), lines_of_asked(&job.asked), request));
     }
+}
 
-    /// From the flight, which is found by what it is about.
-    pub(super) fn fetch_of_flight(&self, number: u64) {
-        let Some(flight) = self.flights.get(&number) else { return };
-        let lane: &dyn Sought = &(flight.place.ocs, &flight.asked);
-        let lane = self.lanes.find(lane).map(|lane| (lane.live.len(), lane.read));
-        let job = self.jobs.get(&flight.job);
-        let request = job.and_then(|job| job.waiters.first()).and_then(|waiter| self.requests.get(&waiter.id));
-        black_box((lane, lines_of_flight(flight), job.map(lines_of_job), request));
-    }
+fn lines_of_asked(asked: &Asked) -> impl Sized {
+    let entry = asked.body.do_not_call().map(|entry| (entry.phone.is_some(), entry.scope.is_some()));
+    (asked.kind, asked.digest(), entry, asked.pair())
 }
 
 /// One field of each line, or near it.
-fn lines_of_job(job: &Job) -> impl Sized {
-    let leg = job.legs.first().map(|leg| (leg.give_up, leg.due, leg.answer.is_some(), leg.step, leg.flight, leg.told));
+fn lines_of(job: &Job) -> impl Sized {
+    let leg = job.legs.first();
+    let leg = leg.map(|leg| (leg.give_up, leg.due, leg.answer.is_some(), leg.step, leg.told, leg.sends.len()));
+    let flight = job.legs.first().and_then(|leg| leg.flight.as_ref());
+    let flight = flight.map(|flight| (flight.until, flight.sent, flight.reference, flight.number));
     let waiter = job.waiters.first().map(|waiter| waiter.due);
-    (job.submitted, job.phase, waiter, leg)
-}
-
-fn lines_of_flight(flight: &Flight) -> (Time, Option<Time>, bool, u64, Option<i32>) {
-    (flight.until, flight.sent, flight.settling, flight.job, flight.reference)
+    (job.submitted, job.phase, waiter, leg, flight)
 }

@@ -10,25 +10,27 @@ use crate::message::Target;
 use crate::protocol::Time;
 use crate::protocol::correlate::{Fit, fit};
 use crate::protocol::requester::Requester;
+use crate::protocol::requester::asked::{Asked, Place};
+use crate::protocol::requester::book::{FlightId, JobId};
 use crate::protocol::requester::config::TargetZeroPolicy;
 use crate::protocol::requester::event::Addressed;
+use crate::protocol::requester::finder::Tag;
 use crate::protocol::requester::io::{Output, Progress};
 use crate::protocol::requester::job::{Flight, Step, Timer, Want};
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::{AnswerResult, OcsAnswer, Outcome, UnknownReason, Why};
 use crate::protocol::requester::shadow::{Cover, Shadow};
-use crate::protocol::requester::table::{Asked, Place};
 use crate::protocol::requester::{after, bump};
 
 impl Requester {
     /// An event decides this flight.
-    pub(super) fn resolve(&mut self, event: &Addressed<'_>, number: u64, why: Why) {
-        let Some(flight) = self.flights.get(&number) else { return };
+    pub(super) fn resolve(&mut self, event: &Addressed<'_>, number: FlightId, why: Why) {
+        let Some(flight) = self.jobs.flight(number) else { return };
         if flight.settling {
             self.on_told(event, number);
             return;
         }
-        let (job, leg, kind) = (flight.job, flight.leg, flight.asked.kind);
+        let (job, leg, kind) = (flight.job, flight.leg(), flight.asked.kind);
         let sends = self.jobs.get(&job).and_then(|job| job.legs.get(leg)).map_or(0, |leg| leg.sends.len());
         let repeated = kind == RequestKind::DoNotCall && sends > 1;
         let why = if repeated && matches!(why, Why::Exact | Why::SoleCandidate) { Why::ByRepeat } else { why };
@@ -41,11 +43,10 @@ impl Requester {
     }
 
     /// An event decides this leg, whatever became of its flights.
-    pub(super) fn resolve_leg(&mut self, event: &Addressed<'_>, job: u64, leg: usize, why: Why) {
+    pub(super) fn resolve_leg(&mut self, event: &Addressed<'_>, job: JobId, leg: usize, why: Why) {
         let Some(record) = self.jobs.get(&job).and_then(|job| job.legs.get(leg)) else { return };
         let single = record.sends.len() <= 1;
-        let flight = record.flight.filter(|flight| self.flights.contains_key(flight));
-        if let Some(flight) = flight {
+        if let Some(flight) = record.flight.as_ref().map(Flight::id) {
             // A do-not-call that was proved by its only send: what proves it again does no harm, its refusal would.
             if why == Why::DncProof && self.is(Mutant::NoShadowAfterProof) {
                 self.remove_flight(flight);
@@ -65,33 +66,30 @@ impl Requester {
         self.finish_leg(event.now, job, leg, answer);
     }
 
-    fn took(&self, now: Time, job: u64, leg: usize) -> std::time::Duration {
+    fn took(&self, now: Time, job: JobId, leg: usize) -> std::time::Duration {
         self.jobs.get(&job).and_then(|job| job.legs.get(leg)).map(|leg| leg.took(now)).unwrap_or_default()
     }
 
     /// Takes a flight off the wire without a shadow.
-    pub(super) fn remove_flight(&mut self, number: u64) {
+    pub(super) fn remove_flight(&mut self, number: FlightId) {
         self.take_flight(number);
     }
 
-    fn take_flight(&mut self, number: u64) -> Option<Flight> {
-        let flight = self.flights.remove(&number)?;
-        self.timers.clear((flight.until, Timer::Flight(number)));
-        self.live.remove(flight.place, &flight.asked, number);
+    fn take_flight(&mut self, number: FlightId) -> Option<Flight> {
+        let flight = self.jobs.land(number)?;
+        self.timers.clear((flight.due, Timer::Flight(number)));
+        let slot = flight.job.slot();
+        let others = self.jobs.flights_at(slot, flight.place).next().is_some();
+        self.live.remove(flight.place, flight.asked.kind, slot, others);
         if let Some(reference) = flight.reference {
             self.references.remove(&(flight.place.ocs, reference));
         }
-        if let Some(leg) = self.jobs.get_mut(&flight.job).and_then(|job| job.legs.get_mut(flight.leg))
-            && leg.flight == Some(number)
-        {
-            leg.flight = None;
-        }
-        self.freed.push_back((flight.place.ocs, flight.asked.kind, flight.asked.named()));
+        self.freed.push_back((flight.place.ocs, flight.asked.clone()));
         Some(flight)
     }
 
     /// Rule 6: until sent + B + D everything may still come.
-    pub(super) fn retire_full(&mut self, now: Time, number: u64) {
+    pub(super) fn retire_full(&mut self, now: Time, number: FlightId) {
         let Some(flight) = self.take_flight(number) else { return };
         let until = self.life_of(now, &flight);
         let Flight { place, asked, .. } = flight;
@@ -99,8 +97,8 @@ impl Requester {
     }
 
     /// Rule 6: the echo may have been another's, so what refuses this one is still to come.
-    fn retire_proved(&mut self, now: Time, number: u64) {
-        let Some(flight) = self.flights.get(&number) else { return };
+    fn retire_proved(&mut self, now: Time, number: FlightId) {
+        let Some(flight) = self.jobs.flight(number) else { return };
         if !self.echo(flight.place.ocs).names_subject(flight.asked.kind) {
             self.retire_full(now, number);
             return;
@@ -119,7 +117,7 @@ impl Requester {
     }
 
     /// Rule 6: what an answered request leaves behind.
-    pub(super) fn retire_answered(&mut self, now: Time, number: u64, answer: &Arc<CommDnMessage>) {
+    pub(super) fn retire_answered(&mut self, now: Time, number: FlightId, answer: &Arc<CommDnMessage>) {
         let Some(flight) = self.take_flight(number) else { return };
         if self.is(Mutant::NoQuarantine) {
             return;
@@ -168,16 +166,16 @@ impl Requester {
     /// Another read of the pair, or a force unload (which some OCSs answer with a status), is live on this address, or
     /// a shadow of one.
     fn told_by_status(&self, place: Place, asked: &Asked) -> bool {
-        let Some(pair) = asked.subject.pair() else { return false };
+        let Some(pair) = asked.pair() else { return false };
         let told = |kind| matches!(kind, RequestKind::Status | RequestKind::ForceUnload);
-        let mut live = self.live.of_pair(place, pair).filter_map(|flight| self.flights.get(&flight));
+        let mut live = self.live_of_pair(place, pair);
         live.any(|flight| told(flight.asked.kind))
             || self.shadows.of_read(place, pair).is_some()
             || self.shadows.of_pair(place, pair).any(|shadow| told(shadow.asked.kind))
     }
 
     /// The leg has its result; the job ends with its last leg, or when the policy has enough.
-    pub(super) fn finish_leg(&mut self, now: Time, job: u64, leg: usize, answer: OcsAnswer) {
+    pub(super) fn finish_leg(&mut self, now: Time, job: JobId, leg: usize, answer: OcsAnswer) {
         self.stop_leg(now, job, leg);
         let Some(record) = self.jobs.get(&job) else { return };
         if record.legs.len() > 1 {
@@ -207,7 +205,7 @@ impl Requester {
     }
 
     /// What each OCS said; those that have not are silent for the reason given.
-    pub(super) fn answers_so_far(&self, now: Time, job: u64, reason: UnknownReason) -> Vec<OcsAnswer> {
+    pub(super) fn answers_so_far(&self, now: Time, job: JobId, reason: UnknownReason) -> Vec<OcsAnswer> {
         let Some(job) = self.jobs.get(&job) else { return Vec::new() };
         let silent = |leg: &crate::protocol::requester::job::Leg| {
             OcsAnswer::silent(self.ocs_dbid(leg.ocs), reason, leg.took(now))
@@ -216,63 +214,53 @@ impl Requester {
     }
 
     /// Ends everything a leg still has going.
-    fn stop_leg(&mut self, now: Time, job: u64, leg: usize) {
+    fn stop_leg(&mut self, now: Time, job: JobId, leg: usize) {
         let Some(record) = self.jobs.get(&job).and_then(|job| job.legs.get(leg)) else { return };
-        let (flight, step) = (record.flight, record.step);
+        let (flight, step) = (record.flight.as_ref().map(Flight::id), record.step);
+        let question = record.question.as_deref().map(Flight::id);
         if let Some(flight) = flight {
             self.retire_full(now, flight);
         }
-        match step {
-            Step::Asking(read) => self.retire_full(now, read),
-            Step::RepeatWanted => self.drop_want(Want { job, leg: Some(leg) }),
-            Step::Idle | Step::Ask | Step::Repeat | Step::WaitLink => {}
+        if let Some(question) = question {
+            self.retire_full(now, question);
+        }
+        if step == Step::RepeatWanted {
+            self.drop_want(Want { job, leg: Some(leg) });
         }
         self.set_step(job, leg, Step::Idle);
         self.arm_leg(job, leg, None);
     }
 
     /// The job is over: one outcome for each waiter, the lane goes on.
-    pub(super) fn finish_job(&mut self, now: Time, number: u64, outcome: &Outcome) {
+    pub(super) fn finish_job(&mut self, now: Time, number: JobId, outcome: &Outcome) {
         let legs = self.jobs.get(&number).map_or(0, |job| job.legs.len());
         for leg in 0..legs {
             self.stop_leg(now, number, leg);
         }
         self.drop_want(Want { job: number, leg: None });
         let Some(job) = self.jobs.remove(&number) else { return };
-        let mutating = job.asked.kind.is_mutating();
+        self.leave_lanes(number, &job);
         for leg in &job.legs {
-            let key = (leg.ocs, job.asked.named());
-            if let Some(lane) = self.lanes.get_mut(&key) {
-                lane.queue.retain(|waiting| *waiting != number);
-                lane.live.retain(|(live, _)| *live != number);
-                // A read that was sent before this outcome tells nothing about it.
-                if mutating || lane.read == Some(number) {
-                    lane.read = None;
-                }
-                if lane.is_empty() {
-                    self.lanes.remove(&key);
-                }
-            }
-            self.freed.push_back((leg.ocs, job.asked.kind, job.asked.named()));
+            self.freed.push_back((leg.ocs, job.asked.clone()));
         }
         for waiter in &job.waiters {
             if let Some(due) = waiter.due {
                 self.timers.clear((due, Timer::Waiter(waiter.id)));
             }
-            self.requests.remove(&waiter.id);
+            self.requests.remove(Tag::of_number(waiter.id.0), number.slot());
             bump(&mut self.counters.outcomes);
             self.out.push_back(Output::Outcome { id: waiter.id, outcome: outcome.clone() });
         }
     }
 
-    pub(super) fn finish_silent(&mut self, now: Time, job: u64, leg: usize, reason: UnknownReason) {
+    pub(super) fn finish_silent(&mut self, now: Time, job: JobId, leg: usize, reason: UnknownReason) {
         let ocs: AppDbid = self.ocs_dbid(record_ocs(self, job, leg));
         let answer = OcsAnswer::silent(ocs, reason, self.took(now, job, leg));
         self.finish_leg(now, job, leg, answer);
     }
 }
 
-fn record_ocs(requester: &Requester, job: u64, leg: usize) -> usize {
+fn record_ocs(requester: &Requester, job: JobId, leg: usize) -> usize {
     requester.jobs.get(&job).and_then(|job| job.legs.get(leg)).map_or(usize::MAX, |leg| leg.ocs)
 }
 

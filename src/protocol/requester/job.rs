@@ -1,4 +1,4 @@
-//! The records of the requester: requests on the wire, their legs (one for each OCS), flights and lanes.
+//! The records of the requester: requests on the wire, their legs (one for each OCS) and flights.
 //!
 //! ```text
 //! job   Queued --lane free--> Wanting --address free--> Sent --all legs answered--> (gone, one outcome a waiter)
@@ -12,12 +12,12 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use crate::message::AppDbid;
-use crate::message::RequestKind;
 use crate::message::Target;
 use crate::protocol::Time;
+use crate::protocol::requester::asked::{Asked, OcsIx, Place};
+use crate::protocol::requester::book::{FlightId, JobId};
 use crate::protocol::requester::io::{RequestId, SendId};
 use crate::protocol::requester::outcome::{OcsAnswer, UnknownReason};
-use crate::protocol::requester::table::{Asked, OcsIx, Place};
 
 /// A list that nearly always holds one, which then stands in the record itself.
 pub(super) type Few<T> = SmallVec<[T; 1]>;
@@ -33,6 +33,8 @@ pub(super) struct Job {
     pub(super) submitted: Time,
     /// A journaled do-not-call: no deadline for link, lane and address.
     pub(super) patient: bool,
+    /// A read that another may join.
+    pub(super) joinable: bool,
 }
 
 /// How far a job has come.
@@ -63,7 +65,9 @@ pub(super) struct Leg {
     /// The member that is addressed when it is addressed alone.
     pub(super) to: AppDbid,
     /// The live send, if there is one.
-    pub(super) flight: Option<u64>,
+    pub(super) flight: Option<Flight>,
+    /// The live question about it, while settling.
+    pub(super) question: Option<Box<Flight>>,
     pub(super) sends: Few<SendNote>,
     pub(super) suspect: bool,
     pub(super) draining: bool,
@@ -86,6 +90,7 @@ impl Leg {
             ocs,
             to,
             flight: None,
+            question: None,
             sends: Few::new(),
             suspect: false,
             draining: false,
@@ -131,7 +136,7 @@ pub(super) enum Step {
     /// Asks for the state when due.
     Ask,
     /// Waits for the state.
-    Asking(u64),
+    Asking,
     /// Repeats when due.
     Repeat,
     /// Waits for an address to repeat on.
@@ -140,12 +145,16 @@ pub(super) enum Step {
     WaitLink,
 }
 
+/// A leg of a job; short, as a job has one for each OCS at most.
+pub(super) type LegIx = u16;
+
 /// One send to one OCS while its answer is expected.
 #[derive(Clone, Debug)]
 pub(super) struct Flight {
-    pub(super) frame: SendId,
-    pub(super) job: u64,
-    pub(super) leg: usize,
+    /// In the order of sending; the first of a frame has the frame's own number.
+    pub(super) number: u64,
+    pub(super) job: JobId,
+    pub(super) leg: LegIx,
     /// Asks for the state on behalf of the leg.
     pub(super) settling: bool,
     pub(super) place: Place,
@@ -153,46 +162,18 @@ pub(super) struct Flight {
     pub(super) emitted: Time,
     /// EventACK, or the loss of the link.
     pub(super) sent: Option<Time>,
+    /// When it ends without an answer.
     pub(super) until: Time,
+    /// When its timer comes; if that is before the end, it is set again then.
+    pub(super) due: Time,
     pub(super) checking: bool,
     pub(super) reference: Option<i32>,
-}
-
-/// The jobs of one subject at one OCS.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Lane {
-    /// Waiting, in the order in which they leave.
-    pub(super) queue: Few<u64>,
-    pub(super) live: Few<(u64, RequestKind)>,
-    /// A read that another may join.
-    pub(super) read: Option<u64>,
-}
-
-impl Lane {
-    pub(super) fn is_empty(&self) -> bool {
-        self.queue.is_empty() && self.live.is_empty() && self.read.is_none()
-    }
-
-    /// The job that was submitted last.
-    pub(super) fn last(&self) -> Option<u64> {
-        self.queue.iter().copied().chain(self.live.iter().map(|(job, _)| *job)).max()
-    }
-
-    /// Rule 5: what may leave beside what is live.
-    pub(super) fn admits(&self, kind: RequestKind) -> bool {
-        use RequestKind::{ForceUnload, Load, SetMode, Start, Stop};
-        self.live.iter().all(|(_, live)| match kind {
-            ForceUnload => *live != ForceUnload,
-            Stop => matches!(live, Load | Start | SetMode),
-            _ => false,
-        })
-    }
 }
 
 /// A job, or one leg of it, that waits for an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Want {
-    pub(super) job: u64,
+    pub(super) job: JobId,
     /// `None`: the first send of all legs.
     pub(super) leg: Option<usize>,
 }
@@ -201,9 +182,9 @@ pub(super) struct Want {
 /// no repeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
-    Flight(u64),
+    Flight(FlightId),
     Waiter(RequestId),
-    Leg(u64, usize),
+    Leg(JobId, usize),
     Shadow(u64),
     Own(SendId),
     Proofs,

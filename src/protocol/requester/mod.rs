@@ -9,13 +9,18 @@
 //!                                                         -> silence, doubt, lost link -> settling -> Outcome
 //! ```
 
+mod asked;
+mod book;
 mod config;
 mod echo;
 mod event;
 mod fetch;
+mod finder;
 mod finish;
 mod io;
 mod job;
+mod lane;
+mod live;
 #[cfg_attr(not(feature = "mutants"), allow(unreachable_pub, dead_code))]
 mod mutant;
 mod origin;
@@ -47,9 +52,14 @@ pub use view::{Counters, LegView, Queues, RequestPhase, RequestView, Sizes, Wait
 use crate::message::AppDbid;
 use crate::message::RequestKind;
 use crate::protocol::Time;
-use job::{Flight, Job, Lane, Timer, Want};
+use asked::{Asked, OcsIx, Place};
+use book::{Book, FlightId, JobId};
+use finder::Finder;
+use job::{Timer, Want};
+use live::Live;
+use own::OwnFrames;
 use shadow::{Proofs, Shadows};
-use table::{Live, Named, NumberTable, OcsIx, OwnFrames, Place, Table};
+use table::Table;
 use timers::Timers;
 
 /// The application side of the protocol, for one gateway.
@@ -64,15 +74,16 @@ pub struct Requester {
     /// about a person, too; the answer to an unload lives longest.
     forged_before: BTreeMap<AppDbid, bool>,
     links: BTreeSet<LinkId>,
-    jobs: NumberTable<u64, Job>,
-    next_job: u64,
-    requests: NumberTable<RequestId, u64>,
-    lanes: Table<(OcsIx, Named), Lane>,
-    flights: NumberTable<u64, Flight>,
+    jobs: Book,
+    /// Where the job of each submission stands in the book.
+    requests: Finder,
+    /// Where the jobs about a subject stand in the book.
+    subjects: Finder,
+    lanes: usize,
     next_send: u64,
     live: Live,
     /// Live flights by the reference id they carry.
-    references: Table<(OcsIx, i32), u64>,
+    references: Table<(OcsIx, i32), FlightId>,
     shadows: Shadows,
     proofs: Proofs,
     own: OwnFrames,
@@ -82,7 +93,7 @@ pub struct Requester {
     /// The wants for cancel and do-not-call, by OCS and kind.
     wants_of: BTreeMap<(OcsIx, RequestKind), BTreeSet<Want>>,
     /// Where something ended, so that others may go.
-    freed: VecDeque<(OcsIx, RequestKind, Named)>,
+    freed: VecDeque<(OcsIx, Asked)>,
     /// Everybody who wants an address is to try again.
     retry_all: bool,
     shadows_full: bool,
@@ -133,11 +144,10 @@ impl Requester {
             alarmed: BTreeSet::new(),
             forged_before: BTreeMap::new(),
             links: BTreeSet::new(),
-            jobs: Table::default(),
-            next_job: 0,
-            requests: Table::default(),
-            lanes: Table::default(),
-            flights: Table::default(),
+            jobs: Book::default(),
+            requests: Finder::default(),
+            subjects: Finder::default(),
+            lanes: 0,
             next_send,
             live: Live::default(),
             references: Table::default(),
@@ -203,6 +213,7 @@ impl Requester {
             }
             self.take_timer((due, timer));
             match timer {
+                Timer::Flight(flight) if self.has_more_time(flight, due) => {}
                 Timer::Flight(flight) => self.on_flight_due(now, flight),
                 Timer::Leg(job, leg) => self.on_leg_due(now, job, leg),
                 Timer::Waiter(request) => self.on_waiter_due(now, request),
@@ -227,7 +238,7 @@ impl Requester {
             return;
         }
         if let Some(shadow) = self.shadows.remove(number) {
-            self.freed.push_back((shadow.place.ocs, shadow.asked.kind, shadow.asked.named()));
+            self.freed.push_back((shadow.place.ocs, shadow.asked));
             if self.shadows_full {
                 self.shadows_full = false;
                 self.retry_all = true;
@@ -235,15 +246,28 @@ impl Requester {
         }
     }
 
-    fn arm_flight(&mut self, number: u64, until: Time) {
-        if let Some(flight) = self.flights.get_mut(&number) {
-            self.timers.clear((flight.until, Timer::Flight(number)));
+    fn arm_flight(&mut self, number: FlightId, until: Time) {
+        if let Some(flight) = self.jobs.flight_mut(number) {
             flight.until = until;
-            self.set_timer(until, Timer::Flight(number));
+            // Nearly always it is given more time, and answered long before any of it has passed.
+            if until < flight.due {
+                self.timers.clear((flight.due, Timer::Flight(number)));
+                flight.due = until;
+                self.set_timer(until, Timer::Flight(number));
+            }
         }
     }
 
-    fn arm_leg(&mut self, job: u64, leg: usize, due: Option<Time>) {
+    /// A flight that was given more time after its timer was set.
+    fn has_more_time(&mut self, number: FlightId, due: Time) -> bool {
+        let Some(flight) = self.jobs.flight_mut(number).filter(|flight| flight.until > due) else { return false };
+        flight.due = flight.until;
+        let until = flight.until;
+        self.set_timer(until, Timer::Flight(number));
+        true
+    }
+
+    fn arm_leg(&mut self, job: JobId, leg: usize, due: Option<Time>) {
         if let Some(record) = self.jobs.get_mut(&job).and_then(|job| job.legs.get_mut(leg)) {
             if let Some(due) = record.due {
                 self.timers.clear((due, Timer::Leg(job, leg)));
@@ -267,7 +291,7 @@ impl Requester {
         self.ocss.get(ocs).map_or(AppDbid(0), |ocs| ocs.dbid)
     }
 
-    fn progress(&mut self, job: u64, progress: &Progress) {
+    fn progress(&mut self, job: JobId, progress: &Progress) {
         let Some(job) = self.jobs.get(&job) else { return };
         for waiter in &job.waiters {
             self.out.push_back(Output::Progress { id: waiter.id, progress: progress.clone() });

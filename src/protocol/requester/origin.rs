@@ -6,12 +6,12 @@ use crate::message::RequestKind;
 use crate::protocol::Time;
 use crate::protocol::correlate::fit;
 use crate::protocol::requester::Requester;
+use crate::protocol::requester::asked::{Asked, OcsIx, Place};
 use crate::protocol::requester::config::SETTLING_POOL_MIN;
 use crate::protocol::requester::echo::Proof;
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::shadow::{Cover, Shadow};
 use crate::protocol::requester::submit::is_urgent;
-use crate::protocol::requester::table::{Asked, OcsIx, Place};
 
 impl Requester {
     /// The least recently used address that is free of confusable requests and shadows at all these OCSs.
@@ -54,14 +54,14 @@ impl Requester {
 
     /// How many shadows that stand aside could own what comes for this request: same codes count before others.
     fn error_doubt(&self, place: Place, asked: &Asked) -> usize {
-        let Some(pair) = asked.subject.pair() else { return 0 };
+        let Some(pair) = asked.pair() else { return 0 };
         let errors = self.shadows.of_pair(place, pair).filter(|shadow| matches!(shadow.cover, Cover::Aside));
         errors.map(|shadow| error_overlap(shadow.asked.kind, asked.kind)).sum()
     }
 
     fn has_same_kind(&self, place: Place, asked: &Asked) -> bool {
-        let Some(pair) = asked.subject.pair() else { return false };
-        let mut live = self.live.of_pair(place, pair).filter_map(|flight| self.flights.get(&flight));
+        let Some(pair) = asked.pair() else { return false };
+        let mut live = self.live_of_pair(place, pair);
         live.any(|flight| flight.asked.kind == asked.kind)
     }
 
@@ -84,14 +84,14 @@ impl Requester {
         if !named {
             return self.live.has_kind(place, asked.kind) || self.shadows.has_kind(place, asked.kind);
         }
-        let Some(pair) = asked.subject.pair() else {
+        let Some(pair) = asked.pair() else {
             // With the echo proved only an equal subject can be meant.
-            let mut live = self.live.of_person(place, asked).filter_map(|flight| self.flights.get(&flight));
-            return live.any(|flight| flight.asked.subject == asked.subject)
-                || self.shadows.of_person(place, asked).any(|shadow| shadow.asked.subject == asked.subject);
+            let mut live = self.live_of_person(place, asked);
+            return live.any(|flight| flight.asked.is_about(&asked.body))
+                || self.shadows.of_person(place, asked).any(|shadow| shadow.asked.is_about(&asked.body));
         };
         // A CM_EvError with ids can mean any request of the pair. Reads share addresses and are judged by rule 7.
-        let mut live = self.live.of_pair(place, pair).filter_map(|flight| self.flights.get(&flight));
+        let mut live = self.live_of_pair(place, pair);
         live.any(|flight| flight.asked.kind.is_mutating())
             || self.shadows.of_pair(place, pair).any(|shadow| shadow_confuses(shadow, asked))
     }
@@ -101,7 +101,7 @@ impl Requester {
     pub(super) fn choose_settling(&self, ocs: OcsIx, pair: Pair, sent: Time) -> Option<AppDbid> {
         let free = |origin: &&AppDbid| {
             let place = Place { ocs, origin: **origin };
-            let mut live = self.live.of_pair(place, pair).filter_map(|flight| self.flights.get(&flight));
+            let mut live = self.live_of_pair(place, pair);
             if self.is(Mutant::SettlesFromOlderStatus) {
                 return true;
             }

@@ -1,18 +1,111 @@
 //! Rule 2, last part: copies of our own frames, and frames that somebody else sent with our DBID.
 
+use std::collections::BTreeMap;
+
 use crate::message::AppDbid;
 use crate::message::CommDnMessage;
 use crate::message::Message;
+use crate::message::RequestKind;
 use crate::message::Target;
 use crate::protocol::Time;
 use crate::protocol::requester::Requester;
 use crate::protocol::requester::after;
+use crate::protocol::requester::asked::{Asked, OcsIx, Place};
+use crate::protocol::requester::book::FlightId;
 use crate::protocol::requester::config::DnAddress;
-use crate::protocol::requester::io::{Alarm, Output, Standing};
-use crate::protocol::requester::job::Timer;
+use crate::protocol::requester::io::{Alarm, Output, SendId, Standing};
+use crate::protocol::requester::job::{Few, Timer};
+use crate::protocol::requester::live::Index;
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::shadow::{Cover, Shadow};
-use crate::protocol::requester::table::{Asked, OcsIx, Place};
+
+/// Our own frames, so that their copies are known when the T-Server sends them back.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OwnFrames {
+    all: BTreeMap<SendId, OwnFrame>,
+    index: Index<OwnKey>,
+    /// Frames younger than this were forgotten for want of room.
+    unsure_until: Time,
+}
+
+/// Origin, target, kind and a digest of the subject.
+type OwnKey = (AppDbid, i32, RequestKind, u64);
+
+#[derive(Clone, Debug)]
+struct OwnFrame {
+    key: OwnKey,
+    asked: Asked,
+    sent: Sent,
+}
+
+/// Where and for how long a frame is known, and the flights that it started.
+#[derive(Clone, Debug)]
+pub(super) struct Sent {
+    pub(super) flights: Few<FlightId>,
+    pub(super) address: DnAddress,
+    pub(super) until: Time,
+}
+
+fn own_key(origin: AppDbid, target: i32, asked: &Asked) -> OwnKey {
+    (origin, target, asked.kind, asked.digest())
+}
+
+impl OwnFrames {
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) fn contains(&self, send: SendId) -> bool {
+        self.all.contains_key(&send)
+    }
+
+    /// Remembers a frame; the answer is the one that had to go for it.
+    pub(super) fn insert(
+        &mut self,
+        send: SendId,
+        (origin, target, asked): (AppDbid, i32, &Asked),
+        sent: Sent,
+        most: usize,
+    ) -> Option<(SendId, Time)> {
+        let key = own_key(origin, target, asked);
+        self.index.insert(key, send.0);
+        self.all.insert(send, OwnFrame { key, asked: asked.clone(), sent });
+        if self.all.len() <= most {
+            return None;
+        }
+        let (oldest, frame) = self.all.pop_first()?;
+        self.index.remove(frame.key, oldest.0);
+        self.unsure_until = self.unsure_until.max(frame.sent.until);
+        Some((oldest, frame.sent.until))
+    }
+
+    /// The flights that a frame started; none where it is forgotten, as if its EventACK had never come.
+    pub(super) fn flights(&self, send: SendId) -> impl Iterator<Item = FlightId> {
+        self.all.get(&send).into_iter().flat_map(|frame| frame.sent.flights.iter().copied())
+    }
+
+    pub(super) fn remove(&mut self, send: SendId) {
+        if let Some(frame) = self.all.remove(&send) {
+            self.index.remove(frame.key, send.0);
+        }
+    }
+
+    /// `None`: it may have been ours, but that is forgotten.
+    pub(super) fn knows(
+        &self,
+        now: Time,
+        (origin, target, asked): (AppDbid, i32, &Asked),
+        address: &DnAddress,
+    ) -> Option<bool> {
+        let key = own_key(origin, target, asked);
+        let known = self
+            .index
+            .under(key)
+            .filter_map(|send| self.all.get(&SendId(send)))
+            .any(|frame| frame.asked.body == asked.body && frame.sent.address == *address);
+        if known { Some(true) } else { (now > self.unsure_until).then_some(false) }
+    }
+}
 
 impl Requester {
     pub(super) fn own_or_forged(&mut self, now: Time, address: &DnAddress, message: &CommDnMessage) -> Standing {

@@ -8,13 +8,15 @@ use crate::message::Target;
 use crate::protocol::Time;
 use crate::protocol::requester::Requester;
 use crate::protocol::requester::after;
+use crate::protocol::requester::asked::{Asked, Place};
+use crate::protocol::requester::book::JobId;
 use crate::protocol::requester::io::{JournalMark, JournalRow, Output, SendId};
-use crate::protocol::requester::job::{Few, Flight, Leg, SendNote, Step, Timer, Waiter};
+use crate::protocol::requester::job::{Few, Flight, Leg, SendNote, Step, Waiter};
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::{NotSent, Outcome, RefusedBy};
+use crate::protocol::requester::send::leg_ix;
 use crate::protocol::requester::shadow::{Cover, Shadow};
 use crate::protocol::requester::submit::is_urgent;
-use crate::protocol::requester::table::{Asked, Place};
 
 impl Requester {
     /// Marked rows first: they are on the wire already, whatever waits comes behind them.
@@ -25,7 +27,7 @@ impl Requester {
         }
         // Reads are not journaled: what answers them is told from new answers by its age only.
         self.questions_until = after(after(now, self.config.b), self.config.d);
-        let mut by_send: BTreeMap<SendId, u64> = BTreeMap::new();
+        let mut by_send: BTreeMap<SendId, JobId> = BTreeMap::new();
         let shared = shared_marks(&rows);
         let mut fresh = Vec::new();
         for mut row in rows {
@@ -52,7 +54,7 @@ impl Requester {
         }
     }
 
-    fn restore_marked(&mut self, now: Time, row: JournalRow, by_send: &mut BTreeMap<SendId, u64>) {
+    fn restore_marked(&mut self, now: Time, row: JournalRow, by_send: &mut BTreeMap<SendId, JobId>) {
         let JournalRow { submission, ended, marks, .. } = row;
         let Some(asked) = Asked::of(submission.body) else { return };
         let b = self.config.b_of(asked.kind);
@@ -121,7 +123,7 @@ impl Requester {
     }
 
     /// The last send of this leg is checked as soon as its link is there.
-    fn restore_leg(&mut self, now: Time, job: u64, leg: usize, asked: &Asked, marks: &[(JournalMark, Duration)]) {
+    fn restore_leg(&mut self, now: Time, job: JobId, leg: usize, asked: &Asked, marks: &[(JournalMark, Duration)]) {
         let give_up = self.settled_by(now, after(now, self.config.b_of(asked.kind)));
         let until = after(now, self.config.answer_of(asked.kind));
         let patient = self.jobs.get(&job).is_some_and(|job| job.patient);
@@ -143,23 +145,21 @@ impl Requester {
         // Legs of one frame have numbers in a row, as when they were sent.
         let offset = mark.ocss.iter().position(|ocs| Some(*ocs) == dbid).unwrap_or(0);
         let number = mark.send.0.saturating_add(u64::try_from(offset).unwrap_or(0));
-        record.flight = Some(number);
-        self.live.insert(place, asked, number);
         let flight = Flight {
-            frame: mark.send,
+            number,
             job,
-            leg,
+            leg: leg_ix(leg),
             settling: false,
             place,
             asked: asked.clone(),
             emitted: now,
             sent: Some(now),
             until,
+            due: until,
             checking: true,
             reference: None,
         };
-        self.flights.insert(number, flight);
-        self.set_timer(until, Timer::Flight(number));
+        self.launch(flight);
         debug_assert!(asked.kind.is_mutating() || !is_urgent(asked.kind), "reads are not journaled");
     }
 }

@@ -8,13 +8,15 @@ use crate::message::RequestKind;
 use crate::message::Target;
 use crate::protocol::Time;
 use crate::protocol::requester::Requester;
+use crate::protocol::requester::asked::{Asked, OcsIx, Place};
+use crate::protocol::requester::book::{FlightId, JobId};
 use crate::protocol::requester::config::DnAddress;
 use crate::protocol::requester::echo::Proof;
 use crate::protocol::requester::io::{JournalMark, Output, Progress, SendId};
-use crate::protocol::requester::job::{Flight, Phase, SendNote, Step, Timer, Want};
+use crate::protocol::requester::job::{Few, Flight, LegIx, Phase, SendNote, Step, Timer, Want};
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::{AnswerResult, OcsAnswer, UnknownReason};
-use crate::protocol::requester::table::{Asked, OcsIx, Place};
+use crate::protocol::requester::own::Sent;
 use crate::protocol::requester::{after, bump};
 
 /// EventError "no answer in time": the frame may have been delivered.
@@ -22,7 +24,7 @@ const TSERVER_TIMEOUT: i32 = 57;
 
 /// A frame in the making.
 pub(super) struct Frame {
-    pub(super) job: u64,
+    pub(super) job: JobId,
     pub(super) legs: Vec<usize>,
     pub(super) settling: bool,
     pub(super) origin: AppDbid,
@@ -65,15 +67,14 @@ impl Requester {
 
     /// Something ended: those who may have waited for it try again, in order of submission.
     pub(super) fn serve_freed(&mut self, now: Time) {
-        while let Some((ocs, kind, named)) = self.freed.pop_front() {
-            self.pump(now, ocs, &named);
+        while let Some((ocs, asked)) = self.freed.pop_front() {
+            self.pump(now, ocs, &asked);
+            let kind = asked.kind;
             if kind.is_campaign_control() {
                 continue;
             }
             if self.echo(ocs).names_subject(kind) || self.echo(ocs).reference == Proof::Proved {
-                let lane = self.lanes.get(&(ocs, named));
-                let live: Vec<u64> =
-                    lane.map(|lane| lane.live.iter().map(|(job, _)| *job).collect()).unwrap_or_default();
+                let live = self.live_in_lane(ocs, &asked);
                 for job in live {
                     let legs = self.jobs.get(&job).map_or(0, |job| job.legs.len());
                     for leg in 0..legs {
@@ -165,14 +166,6 @@ impl Requester {
         if let Some(job) = self.jobs.get_mut(&want.job) {
             job.phase = Phase::Sent;
         }
-        for ocs in &all {
-            if let Some(lane) = self.lanes.get_mut(&(*ocs, asked.named()))
-                && asked.kind.is_mutating()
-            {
-                lane.queue.retain(|job| *job != want.job);
-                lane.live.push((want.job, asked.kind));
-            }
-        }
         let waiters = self.jobs.get(&want.job).map(|job| job.waiters.clone()).unwrap_or_default();
         for waiter in waiters {
             self.arm_waiter(want.job, waiter.id);
@@ -216,7 +209,12 @@ impl Requester {
         let before = before.map(|send| send.origin).filter(|_| self.is(Mutant::RepeatsIntoOwnShadow));
         let Some(origin) = before.or_else(|| self.choose_origin(&[ocs], &asked)) else { return false };
         self.drop_want(want);
-        let older = self.jobs.get(&want.job).and_then(|job| job.legs.get(leg)).and_then(|leg| leg.flight);
+        let older = self
+            .jobs
+            .get(&want.job)
+            .and_then(|job| job.legs.get(leg))
+            .and_then(|leg| leg.flight.as_ref())
+            .map(Flight::id);
         if let Some(older) = older {
             self.retire_full(now, older);
         }
@@ -227,20 +225,21 @@ impl Requester {
         true
     }
 
-    pub(super) fn set_step(&mut self, job: u64, leg: usize, step: Step) {
+    pub(super) fn set_step(&mut self, job: JobId, leg: usize, step: Step) {
         if let Some(record) = self.jobs.get_mut(&job).and_then(|job| job.legs.get_mut(leg)) {
             record.step = step;
         }
     }
 
     /// Gives out one frame and takes note of a flight for each OCS it is for.
-    pub(super) fn emit(&mut self, now: Time, frame: Frame) -> u64 {
+    pub(super) fn emit(&mut self, now: Time, frame: Frame) -> Option<FlightId> {
         let Frame { job, legs, settling, origin, target, asked, address } = frame;
         let send = SendId(self.next_send);
         let reference = self.config.send_reference_id.then(|| reference_of(send));
         let until = after(now, self.config.answer_of(asked.kind));
         self.tick = self.tick.saturating_add(1);
         let mut ocss = Vec::with_capacity(legs.len());
+        let mut flights = Few::new();
         for leg in &legs {
             let number = self.next_send;
             self.next_send = self.next_send.saturating_add(1);
@@ -250,35 +249,36 @@ impl Requester {
                 peer.used.insert(origin, self.tick);
                 ocss.push(peer.dbid);
             }
-            self.live.insert(place, &asked, number);
-            if let Some(reference) = reference {
-                self.references.insert((ocs, reference), number);
-            }
             let flight = Flight {
-                frame: send,
+                number,
                 job,
-                leg: *leg,
+                leg: leg_ix(*leg),
                 settling,
                 place,
                 asked: asked.clone(),
                 emitted: now,
                 sent: None,
                 until,
+                due: until,
                 checking: false,
                 reference,
             };
-            self.flights.insert(number, flight);
-            self.set_timer(until, Timer::Flight(number));
+            let id = self.launch(flight);
+            flights.push(id);
+            if let Some(reference) = reference {
+                self.references.insert((ocs, reference), id);
+            }
             if !settling {
-                self.note_send(now, job, *leg, number, SendNote { send, origin, at: now }, asked.kind);
+                self.note_send(now, job, *leg, SendNote { send, origin, at: now }, asked.kind);
             }
         }
         // One number is used even if no OCS was left, so that frames never share one.
         self.next_send = self.next_send.max(send.0.saturating_add(1));
         let own_until = after(after(now, self.config.b_of(asked.kind)), self.config.d);
         let own = (origin, target.dbid(), &asked);
-        if let Some((oldest, due)) = self.own.insert(send, own, address.clone(), own_until, self.config.own_frames_max)
-        {
+        let first = flights.first().copied();
+        let sent = Sent { flights, address: address.clone(), until: own_until };
+        if let Some((oldest, due)) = self.own.insert(send, own, sent, self.config.own_frames_max) {
             self.timers.clear((due, Timer::Own(oldest)));
         }
         self.set_timer(own_until, Timer::Own(send));
@@ -294,14 +294,22 @@ impl Requester {
         if !settling {
             self.progress(job, &Progress::Sent { send, origin });
         }
-        send.0
+        first
     }
 
-    fn note_send(&mut self, now: Time, job: u64, leg: usize, flight: u64, note: SendNote, kind: RequestKind) {
+    /// Takes note of a flight, so that what it is about finds it.
+    pub(super) fn launch(&mut self, flight: Flight) -> FlightId {
+        let (id, until) = (flight.id(), flight.until);
+        self.live.insert(flight.place, flight.asked.kind, flight.job.slot());
+        self.jobs.launch(flight);
+        self.set_timer(until, Timer::Flight(id));
+        id
+    }
+
+    fn note_send(&mut self, now: Time, job: JobId, leg: usize, note: SendNote, kind: RequestKind) {
         let give_up = self.settled_by(now, after(now, self.config.b_of(kind)));
         let asked_from = after(now, self.config.unload_asked_after);
         if let Some(record) = self.jobs.get_mut(&job).and_then(|job| job.legs.get_mut(leg)) {
-            record.flight = Some(flight);
             record.sends.push(note);
             record.give_up = give_up;
         }
@@ -311,20 +319,19 @@ impl Requester {
         }
     }
 
-    /// The flights of one frame have numbers in a row, from the frame's own on.
-    fn flights_of(&self, send: SendId) -> Vec<u64> {
-        let row = (send.0..).take(self.ocss.len());
-        row.filter(|number| self.flights.get(number).is_some_and(|flight| flight.frame == send)).collect()
+    /// The flights of a frame that is remembered.
+    fn flights_of(&self, send: SendId) -> Few<FlightId> {
+        self.own.flights(send).filter(|id| self.jobs.flight(*id).is_some()).collect()
     }
 
     pub(super) fn on_acked(&mut self, now: Time, send: SendId) {
         for number in self.flights_of(send) {
-            let Some(flight) = self.flights.get_mut(&number) else { continue };
+            let Some(flight) = self.jobs.flight_mut(number) else { continue };
             if flight.sent.is_some() {
                 continue;
             }
             flight.sent = Some(now);
-            let (kind, job, leg, settling) = (flight.asked.kind, flight.job, flight.leg, flight.settling);
+            let (kind, job, leg, settling) = (flight.asked.kind, flight.job, flight.leg(), flight.settling);
             self.arm_flight(number, after(now, self.config.answer_of(kind)));
             let give_up = self.settled_by(now, after(now, self.config.b_of(kind)));
             if let Some(record) = self.jobs.get_mut(&job).and_then(|job| job.legs.get_mut(leg))
@@ -338,13 +345,13 @@ impl Requester {
     pub(super) fn on_send_failed(&mut self, now: Time, send: SendId, tserver_code: Option<i32>) {
         let refused = tserver_code.filter(|code| *code != TSERVER_TIMEOUT);
         for number in self.flights_of(send) {
-            let Some(flight) = self.flights.get_mut(&number) else { continue };
+            let Some(flight) = self.jobs.flight_mut(number) else { continue };
             let Some(code) = refused else {
                 // It may have been delivered by now: count B from here.
                 flight.sent.get_or_insert(now);
                 continue;
             };
-            let (job, leg, settling, kind) = (flight.job, flight.leg, flight.settling, flight.asked.kind);
+            let (job, leg, settling, kind) = (flight.job, flight.leg(), flight.settling, flight.asked.kind);
             self.remove_flight(number);
             if settling {
                 self.ask_again(now, job, leg, false);
@@ -362,6 +369,11 @@ impl Requester {
             self.finish_leg(now, job, leg, answer);
         }
     }
+}
+
+/// There are far fewer OCSs in a configuration.
+pub(super) fn leg_ix(leg: usize) -> LegIx {
+    LegIx::try_from(leg).unwrap_or(LegIx::MAX)
 }
 
 /// Counted from 1, within the positive ints.

@@ -13,21 +13,22 @@ use crate::protocol::Time;
 use crate::protocol::correlate::is_in_effect;
 use crate::protocol::requester::Requester;
 use crate::protocol::requester::after;
+use crate::protocol::requester::asked::{Asked, OcsIx};
+use crate::protocol::requester::book::{FlightId, JobId};
 use crate::protocol::requester::config::{LinkId, REPEATS_MAX, SETTLE_PAUSE_MAX, SETTLE_RETRY};
 use crate::protocol::requester::echo::EchoFact;
 use crate::protocol::requester::event::Addressed;
 use crate::protocol::requester::io::Progress;
-use crate::protocol::requester::job::{Phase, Step, Want};
+use crate::protocol::requester::job::{Flight, Phase, Step, Want};
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::{OcsAnswer, UnknownReason, Why};
 use crate::protocol::requester::send::Frame;
-use crate::protocol::requester::table::{Asked, OcsIx};
 
 impl Requester {
     /// No answer in time.
-    pub(super) fn on_flight_due(&mut self, now: Time, number: u64) {
-        let Some(flight) = self.flights.get(&number) else { return };
-        let (job, leg, kind, place) = (flight.job, flight.leg, flight.asked.kind, flight.place);
+    pub(super) fn on_flight_due(&mut self, now: Time, number: FlightId) {
+        let Some(flight) = self.jobs.flight(number) else { return };
+        let (job, leg, kind, place) = (flight.job, flight.leg(), flight.asked.kind, flight.place);
         let (settling, emitted) = (flight.settling, flight.emitted);
         self.retire_full(now, number);
         if settling {
@@ -57,7 +58,7 @@ impl Requester {
     }
 
     /// The link is down past the deadline: only a journaled do-not-call waits for it.
-    pub(super) fn wait_for_link(&mut self, now: Time, job: u64, leg: usize, patient: bool) {
+    pub(super) fn wait_for_link(&mut self, now: Time, job: JobId, leg: usize, patient: bool) {
         if patient {
             self.set_step(job, leg, Step::WaitLink);
             self.arm_leg(job, leg, None);
@@ -66,12 +67,12 @@ impl Requester {
         }
     }
 
-    pub(super) fn on_leg_due(&mut self, now: Time, job: u64, leg: usize) {
+    pub(super) fn on_leg_due(&mut self, now: Time, job: JobId, leg: usize) {
         let Some(record) = self.jobs.get_mut(&job).and_then(|job| job.legs.get_mut(leg)) else { return };
         record.due = None;
         let (step, give_up) = (record.step, record.give_up);
         match step {
-            Step::Ask | Step::Asking(_) if now >= give_up => {
+            Step::Ask | Step::Asking if now >= give_up => {
                 let reason = self.jobs.get(&job).and_then(|job| job.legs.get(leg)).map(|leg| leg.reason());
                 self.finish_silent(now, job, leg, reason.unwrap_or(UnknownReason::Silent));
             }
@@ -83,17 +84,17 @@ impl Requester {
                 self.try_want(now, want);
             }
             Step::WaitLink => self.finish_silent(now, job, leg, UnknownReason::LinkDown),
-            Step::Idle | Step::Asking(_) | Step::RepeatWanted => {}
+            Step::Idle | Step::Asking | Step::RepeatWanted => {}
         }
     }
 
     /// Campaign control only: asks now, unless it is asking already.
-    pub(super) fn begin_settling(&mut self, now: Time, job: u64, leg: usize) {
+    pub(super) fn begin_settling(&mut self, now: Time, job: JobId, leg: usize) {
         let Some(record) = self.jobs.get(&job).and_then(|job| job.legs.get(leg)) else { return };
         let first = match record.step {
             Step::Idle | Step::WaitLink => true,
             Step::Ask => record.asks == 0,
-            Step::Asking(_) | Step::Repeat | Step::RepeatWanted => false,
+            Step::Asking | Step::Repeat | Step::RepeatWanted => false,
         };
         if first {
             self.progress(job, &Progress::Settling);
@@ -102,14 +103,14 @@ impl Requester {
     }
 
     /// One question at a time, on a DBID where no older answer can be taken for it.
-    fn ask(&mut self, now: Time, job: u64, leg: usize) {
+    fn ask(&mut self, now: Time, job: JobId, leg: usize) {
         let Some((record, asked)) = self.jobs.get(&job).and_then(|job| Some((job.legs.get(leg)?, job.asked.clone())))
         else {
             return;
         };
         let (ocs, to, give_up) = (record.ocs, record.to, record.give_up);
         let sent = record.sends.first().map_or(now, |send| send.at);
-        let Some(pair) = asked.subject.pair() else { return };
+        let Some(pair) = asked.pair() else { return };
         if !self.link_is_up(ocs) {
             self.set_step(job, leg, Step::WaitLink);
             self.arm_leg(job, leg, Some(give_up));
@@ -139,8 +140,9 @@ impl Requester {
         let Some(question) = Asked::of(Message::from(read)) else { return };
         let target = Target::One(to);
         let frame = Frame { job, legs: vec![leg], settling: true, origin, target, asked: question, address };
-        let flight = self.emit(now, frame);
-        self.set_step(job, leg, Step::Asking(flight));
+        if self.emit(now, frame).is_some() {
+            self.set_step(job, leg, Step::Asking);
+        }
         self.arm_leg(job, leg, Some(give_up));
     }
 
@@ -164,8 +166,8 @@ impl Requester {
     }
 
     /// The answer to a question of settling.
-    pub(super) fn on_told(&mut self, event: &Addressed<'_>, number: u64) {
-        let Some((job, leg)) = self.flights.get(&number).map(|flight| (flight.job, flight.leg)) else { return };
+    pub(super) fn on_told(&mut self, event: &Addressed<'_>, number: FlightId) {
+        let Some((job, leg)) = self.jobs.flight(number).map(|flight| (flight.job, flight.leg())) else { return };
         self.retire_answered(event.now, number, event.message);
         let Some(record) = self.jobs.get(&job) else { return };
         let state = match &event.message.body {
@@ -190,9 +192,9 @@ impl Requester {
         self.ask_again(event.now, job, leg, status.is_some());
     }
 
-    fn resolve_by_status(&mut self, event: &Addressed<'_>, job: u64, leg: usize) {
+    fn resolve_by_status(&mut self, event: &Addressed<'_>, job: JobId, leg: usize) {
         let Some(record) = self.jobs.get(&job).and_then(|job| job.legs.get(leg)) else { return };
-        let (ocs, took, flight) = (record.ocs, record.took(event.now), record.flight);
+        let (ocs, took, flight) = (record.ocs, record.took(event.now), record.flight.as_ref().map(Flight::id));
         if let Some(flight) = flight {
             self.retire_full(event.now, flight);
         }
@@ -203,7 +205,7 @@ impl Requester {
     }
 
     /// After 1, 2, 4 ... seconds, until sent + B.
-    pub(super) fn ask_again(&mut self, now: Time, job: u64, leg: usize, told: bool) {
+    pub(super) fn ask_again(&mut self, now: Time, job: JobId, leg: usize, told: bool) {
         let Some(record) = self.jobs.get_mut(&job).and_then(|job| job.legs.get_mut(leg)) else { return };
         let pause = Duration::from_secs(1_u64.checked_shl(record.asks).unwrap_or(u64::MAX)).min(SETTLE_PAUSE_MAX);
         record.asks = record.asks.saturating_add(1);
@@ -214,7 +216,7 @@ impl Requester {
     }
 
     /// Rule 7: at most once per timeout, with backoff, at most three times.
-    pub(super) fn schedule_repeat(&mut self, now: Time, job: u64, leg: usize) {
+    pub(super) fn schedule_repeat(&mut self, now: Time, job: JobId, leg: usize) {
         let Some(record) = self.jobs.get(&job).and_then(|job| job.legs.get(leg)) else { return };
         if matches!(record.step, Step::Repeat | Step::RepeatWanted) {
             return;
@@ -243,10 +245,10 @@ impl Requester {
             return;
         }
         for number in self.flights_on(link) {
-            let Some(flight) = self.flights.get_mut(&number) else { continue };
+            let Some(flight) = self.jobs.flight_mut(number) else { continue };
             flight.sent.get_or_insert(now);
             flight.checking = true;
-            let (job, leg, settling) = (flight.job, flight.leg, flight.settling);
+            let (job, leg, settling) = (flight.job, flight.leg(), flight.settling);
             if settling {
                 self.retire_full(now, number);
                 self.set_step(job, leg, Step::WaitLink);
@@ -256,9 +258,9 @@ impl Requester {
         }
     }
 
-    fn flights_on(&self, link: LinkId) -> Vec<u64> {
+    fn flights_on(&self, link: LinkId) -> Vec<FlightId> {
         let on = |ocs: OcsIx| self.ocss.get(ocs).is_some_and(|peer| peer.address.link == link);
-        self.flights.in_order().filter(|(_, flight)| on(flight.place.ocs)).map(|(number, _)| *number).collect()
+        self.jobs.flights_in_order().into_iter().filter(|flight| on(flight.place.ocs)).map(Flight::id).collect()
     }
 
     pub(super) fn on_link_up(&mut self, now: Time, link: LinkId) {
@@ -283,11 +285,11 @@ impl Requester {
     fn take_up(&mut self, now: Time, link: LinkId, do_not_call: bool) {
         let is_turn = |kind: RequestKind| (kind == RequestKind::DoNotCall) == do_not_call;
         for number in self.flights_on(link) {
-            let Some(flight) = self.flights.get_mut(&number) else { continue };
+            let Some(flight) = self.jobs.flight_mut(number) else { continue };
             if !is_turn(flight.asked.kind) || !std::mem::take(&mut flight.checking) {
                 continue;
             }
-            let (job, leg, kind) = (flight.job, flight.leg, flight.asked.kind);
+            let (job, leg, kind) = (flight.job, flight.leg(), flight.asked.kind);
             // A read changes nothing and is simply asked again.
             if kind == RequestKind::Status {
                 self.read_again(now, number, job, leg);
@@ -314,18 +316,18 @@ impl Requester {
         }
     }
 
-    fn waiting_for(&self, link: LinkId) -> Vec<(u64, usize, RequestKind)> {
+    fn waiting_for(&self, link: LinkId) -> Vec<(JobId, usize, RequestKind)> {
         let on = |ocs: OcsIx| self.ocss.get(ocs).is_some_and(|peer| peer.address.link == link);
         let sent = self.jobs.in_order().filter(|(_, job)| job.phase == Phase::Sent);
         let legs = sent.flat_map(|(number, job)| {
             let kind = job.asked.kind;
-            job.legs.iter().enumerate().map(move |(ix, leg)| (*number, ix, kind, leg))
+            job.legs.iter().enumerate().map(move |(ix, leg)| (number, ix, kind, leg))
         });
         let waits = legs.filter(|(_, _, _, leg)| leg.step == Step::WaitLink && on(leg.ocs));
         waits.map(|(job, leg, kind, _)| (job, leg, kind)).collect()
     }
 
-    fn read_again(&mut self, now: Time, number: u64, job: u64, leg: usize) {
+    fn read_again(&mut self, now: Time, number: FlightId, job: JobId, leg: usize) {
         self.retire_full(now, number);
         let Some((record, asked)) = self.jobs.get(&job).and_then(|job| Some((job.legs.get(leg)?, job.asked.clone())))
         else {
@@ -339,13 +341,8 @@ impl Requester {
     }
 
     /// What stands in a lane after a restart is live there, as it was.
-    pub(super) fn occupy(&mut self, job: u64) {
+    pub(super) fn occupy(&mut self, job: JobId) {
         let Some(record) = self.jobs.get_mut(&job) else { return };
         record.phase = Phase::Sent;
-        let kind = record.asked.kind;
-        let keys: Vec<_> = record.legs.iter().map(|leg| (leg.ocs, record.asked.named())).collect();
-        for key in keys {
-            self.lanes.entry(key).or_default().live.push((job, kind));
-        }
     }
 }

@@ -8,8 +8,10 @@ use crate::message::Pair;
 use crate::message::RequestKind;
 use crate::protocol::Time;
 use crate::protocol::correlate::{self, Fit, fit};
+use crate::protocol::requester::asked::{Asked, Family, Key, Lookup, Named, Place, lookup};
 use crate::protocol::requester::echo::EchoKnowledge;
-use crate::protocol::requester::table::{Asked, Family, Index, Key, Lookup, Named, NumberTable, Place, Table, lookup};
+use crate::protocol::requester::live::Index;
+use crate::protocol::requester::table::{NumberTable, Table};
 
 /// What of an ended request is still to be expected.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,10 +116,16 @@ impl Shadows {
     }
 
     /// A shadow that the event could belong to (rule 7). Of a read only its CM_EvError can be taken for another's.
-    pub(super) fn fitting(&self, place: Place, event: &Message, echo: &EchoKnowledge) -> Option<&Shadow> {
+    pub(super) fn fitting(
+        &self,
+        place: Place,
+        event: &Message,
+        sought: &Lookup,
+        echo: &EchoKnowledge,
+    ) -> Option<&Shadow> {
         let error = correlate::is_error_event(event);
         let fits = |shadow: &Shadow| (error || shadow.asked.kind.is_mutating()) && shadow.fits(event, echo);
-        match lookup(event) {
+        match *sought {
             Lookup::Keys(keys) => {
                 let mut found = keys.into_iter().flatten().flat_map(|key| self.under(place, key));
                 found.find(|(_, shadow)| fits(shadow)).map(|(_, shadow)| shadow)

@@ -8,17 +8,19 @@ use crate::message::RequestKind;
 use crate::message::Target;
 use crate::protocol::Time;
 use crate::protocol::requester::Requester;
+use crate::protocol::requester::asked::{Asked, OcsIx};
+use crate::protocol::requester::book::JobId;
 use crate::protocol::requester::config::SHADOWS_PER_SEND;
+use crate::protocol::requester::finder::Tag;
 use crate::protocol::requester::io::{Output, RequestId, Submission};
 use crate::protocol::requester::job::{Few, Job, Leg, Phase, Timer, Waiter, Want};
 use crate::protocol::requester::mutant::Mutant;
 use crate::protocol::requester::outcome::{Limit, LocalRefusal, NotSent, Outcome, RefusedBy, UnknownReason};
-use crate::protocol::requester::table::{Asked, Named, OcsIx};
 use crate::protocol::requester::{after, bump};
 
 impl Requester {
     pub(super) fn submit(&mut self, now: Time, submission: Submission) {
-        if self.requests.contains_key(&submission.id) {
+        if self.job_of(submission.id).is_some() {
             // The one that is open ends once; a second outcome under the same number would break that.
             bump(&mut self.counters.duplicate_ids);
             return;
@@ -71,24 +73,18 @@ impl Requester {
             return Ok(());
         }
         for leg in &legs {
-            let waiting = self.lanes.get(&(leg.ocs, asked.named())).map_or(0, |lane| lane.queue.len());
+            let waiting = self.waiting_in_lane(leg.ocs, &asked).len();
             if waiting >= self.config.lane_length {
                 return Err(RefusedBy::Overloaded(Limit::Lane));
             }
         }
-        let named = asked.named();
-        let kind = asked.kind;
         let ocss: Few<OcsIx> = legs.iter().map(|leg| leg.ocs).collect();
-        let job = self.new_job(now, asked, target, legs, patient);
-        self.join(job, waiter, patient);
-        for ocs in &ocss {
-            let place = self.place_in_lane(*ocs, &named, kind);
-            let lane = self.lanes.entry((*ocs, named.clone())).or_default();
-            lane.queue.insert(place.min(lane.queue.len()), job);
-        }
+        let job = self.new_job(now, asked.clone(), target, legs, patient);
+        self.enter(job, waiter, patient);
         for ocs in ocss {
-            self.pump(now, ocs, &named);
+            self.pump(now, ocs, &asked);
         }
+        self.arm_unsent(job, waiter.id);
         Ok(())
     }
 
@@ -115,17 +111,18 @@ impl Requester {
         self.by_dbid.get(&dbid).map(|ocs| Leg::new(*ocs, dbid))
     }
 
-    pub(super) fn new_job(&mut self, now: Time, asked: Asked, target: Target, legs: Few<Leg>, patient: bool) -> u64 {
-        let number = self.next_job;
-        self.next_job = self.next_job.saturating_add(1);
-        let job = Job { asked, target, waiters: Few::new(), legs, phase: Phase::Queued, submitted: now, patient };
-        self.jobs.insert(number, job);
-        number
+    pub(super) fn new_job(&mut self, now: Time, asked: Asked, target: Target, legs: Few<Leg>, patient: bool) -> JobId {
+        let keys = asked.clone();
+        let (waiters, phase) = (Few::new(), Phase::Queued);
+        let job =
+            self.jobs.insert(Job { asked, target, waiters, legs, phase, submitted: now, patient, joinable: false });
+        self.enter_lanes(job, &keys);
+        job
     }
 
     /// Shadows that may come of what is live count as if they were there.
     pub(super) fn shadows_are_full(&mut self, more: usize) -> bool {
-        let to_come = self.flights.len().saturating_add(more).saturating_mul(SHADOWS_PER_SEND);
+        let to_come = self.jobs.flights().saturating_add(more).saturating_mul(SHADOWS_PER_SEND);
         let full = self.shadows.len().saturating_add(to_come) > self.config.shadows_max;
         if full && !self.shadows_full {
             self.shadows_full = true;
@@ -134,19 +131,24 @@ impl Requester {
         full
     }
 
-    pub(super) fn join(&mut self, job: u64, waiter: Waiter, patient: bool) {
-        let Some(record) = self.jobs.get_mut(&job) else { return };
-        record.patient |= patient;
-        record.waiters.push(waiter);
-        self.requests.insert(waiter.id, job);
+    /// Joins, and waits from now on.
+    pub(super) fn join(&mut self, job: JobId, waiter: Waiter, patient: bool) {
+        self.enter(job, waiter, patient);
         self.arm_waiter(job, waiter.id);
     }
 
+    fn enter(&mut self, job: JobId, waiter: Waiter, patient: bool) {
+        let Some(record) = self.jobs.get_mut(&job) else { return };
+        record.patient |= patient;
+        record.waiters.push(waiter);
+        self.requests.insert(Tag::of_number(waiter.id.0), job.slot());
+    }
+
     /// Rule 5: joins only the last of its lanes, only while that is not on the wire (do-not-call: also then).
-    fn joinable(&self, asked: &Asked, target: Target, legs: &[Leg]) -> Option<u64> {
+    fn joinable(&self, asked: &Asked, target: Target, legs: &[Leg]) -> Option<JobId> {
         let mut last = None;
         for leg in legs {
-            let job = self.lanes.get(&(leg.ocs, asked.named()))?.last()?;
+            let job = self.last_in_lane(leg.ocs, asked)?;
             if *last.get_or_insert(job) != job {
                 return None;
             }
@@ -158,36 +160,23 @@ impl Requester {
     }
 
     /// For a mutant: any equal request that waits.
-    fn equal_in_lane(&self, asked: &Asked, legs: &[Leg]) -> Option<u64> {
-        let lane = self.lanes.get(&(legs.first()?.ocs, asked.named()))?;
-        let equal = |job: &&u64| self.jobs.get(job).is_some_and(|job| job.asked.body == asked.body);
-        lane.queue.iter().find(equal).copied()
-    }
-
-    /// Stops and force unloads go to the head, force unloads first; the rest waits in order.
-    fn place_in_lane(&self, ocs: OcsIx, named: &Named, kind: RequestKind) -> usize {
-        let Some(lane) = self.lanes.get(&(ocs, named.clone())) else { return 0 };
-        let before = |other: RequestKind| match kind {
-            RequestKind::ForceUnload => other == RequestKind::ForceUnload,
-            RequestKind::Stop => is_urgent(other),
-            _ => true,
-        };
-        let kinds = lane.queue.iter().map(|job| self.jobs.get(job).map_or(kind, |job| job.asked.kind));
-        kinds.take_while(|other| before(*other)).count()
+    fn equal_in_lane(&self, asked: &Asked, legs: &[Leg]) -> Option<JobId> {
+        let equal = |job: &JobId| self.jobs.get(job).is_some_and(|job| job.asked.body == asked.body);
+        self.waiting_in_lane(legs.first()?.ocs, asked).into_iter().find(equal)
     }
 
     fn supersede(&mut self, now: Time, asked: &Asked, legs: &[Leg]) {
         for leg in legs {
-            let Some(lane) = self.lanes.get(&(leg.ocs, asked.named())) else { continue };
-            let superseded: Vec<u64> = lane.queue.iter().copied().filter(|job| self.is_superseded(*job)).collect();
-            for job in superseded {
+            let mut waiting = self.waiting_in_lane(leg.ocs, asked);
+            waiting.retain(|job| self.is_superseded(*job));
+            for job in waiting {
                 let outcome = Outcome::Refused { by: RefusedBy::Superseded, answers: Vec::new() };
                 self.finish_job(now, job, &outcome);
             }
         }
     }
 
-    fn is_superseded(&self, job: u64) -> bool {
+    fn is_superseded(&self, job: JobId) -> bool {
         use RequestKind::{Load, SetMode, Start};
         self.jobs.get(&job).is_some_and(|job| matches!(job.asked.kind, Load | Start | SetMode))
     }
@@ -195,24 +184,27 @@ impl Requester {
     /// Reads wait for no lane; a read joins one that was sent after the lane's last outcome.
     fn submit_read(&mut self, now: Time, asked: Asked, target: Target, legs: Few<Leg>, waiter: Waiter) {
         let Some(ocs) = legs.first().map(|leg| leg.ocs) else { return };
-        let key = (ocs, asked.named());
-        let before = self.lanes.get(&key).and_then(|lane| lane.read);
-        let same = |job: &u64| {
+        let before = self.read_in_lane(ocs, &asked);
+        let same = |job: &JobId| {
             self.jobs.get(job).is_some_and(|job| job.target == target && same_read(&job.asked.body, &asked.body))
         };
         if let Some(job) = before.filter(same) {
             self.join(job, waiter, false);
             return;
         }
+        self.forget_read(ocs, &asked);
         let job = self.new_job(now, asked, target, legs, false);
-        self.join(job, waiter, false);
-        self.lanes.entry(key).or_default().read = Some(job);
+        self.enter(job, waiter, false);
+        if let Some(job) = self.jobs.get_mut(&job) {
+            job.joinable = true;
+        }
         self.want_first(now, job);
+        self.arm_unsent(job, waiter.id);
     }
 
     /// Lets leave what may leave, from the head of a lane on.
-    pub(super) fn pump(&mut self, now: Time, ocs: OcsIx, named: &Named) {
-        while let Some(head) = self.lanes.get(&(ocs, named.clone())).and_then(|lane| lane.queue.first().copied()) {
+    pub(super) fn pump(&mut self, now: Time, ocs: OcsIx, asked: &Asked) {
+        while let Some(head) = self.head_of_lane(ocs, asked) {
             let Some(job) = self.jobs.get(&head) else { return };
             let sent = match job.phase {
                 Phase::Queued if self.may_leave(head) => self.want_first(now, head),
@@ -226,17 +218,15 @@ impl Requester {
     }
 
     /// Its turn in every lane it waits in.
-    pub(super) fn may_leave(&self, number: u64) -> bool {
+    pub(super) fn may_leave(&self, number: JobId) -> bool {
         let Some(job) = self.jobs.get(&number) else { return false };
         job.legs.iter().all(|leg| {
-            let lane = self.lanes.get(&(leg.ocs, job.asked.named()));
-            lane.is_some_and(|lane| {
-                lane.queue.first() == Some(&number) && (self.is(Mutant::FirstFit) || lane.admits(job.asked.kind))
-            })
+            self.head_of_lane(leg.ocs, &job.asked) == Some(number)
+                && (self.is(Mutant::FirstFit) || self.lane_admits(leg.ocs, &job.asked))
         })
     }
 
-    fn want_first(&mut self, now: Time, job: u64) -> bool {
+    fn want_first(&mut self, now: Time, job: JobId) -> bool {
         if let Some(record) = self.jobs.get_mut(&job) {
             record.phase = Phase::Wanting;
         }
@@ -245,7 +235,14 @@ impl Requester {
         self.try_want(now, want)
     }
 
-    pub(super) fn arm_waiter(&mut self, job: u64, id: RequestId) {
+    /// A submission that has just come needs no timer if it left at once and has no deadline.
+    fn arm_unsent(&mut self, job: JobId, id: RequestId) {
+        if self.jobs.get(&job).is_some_and(|job| job.phase != Phase::Sent) {
+            self.arm_waiter(job, id);
+        }
+    }
+
+    pub(super) fn arm_waiter(&mut self, job: JobId, id: RequestId) {
         let Some(record) = self.jobs.get_mut(&job) else { return };
         let unsent = record.phase != Phase::Sent;
         let Some(waiter) = record.waiters.iter_mut().find(|waiter| waiter.id == id) else { return };
@@ -261,7 +258,7 @@ impl Requester {
 
     /// A waiter leaves; the request on the wire lives on for the others.
     pub(super) fn on_waiter_due(&mut self, now: Time, id: RequestId) {
-        let Some(number) = self.requests.get(&id).copied() else { return };
+        let Some(number) = self.job_of(id) else { return };
         let Some(job) = self.jobs.get_mut(&number) else { return };
         let Some(waiter) = job.waiters.iter_mut().find(|waiter| waiter.id == id) else { return };
         waiter.due = None;
@@ -284,11 +281,11 @@ impl Requester {
         if let Some(job) = self.jobs.get_mut(&number) {
             job.waiters.retain(|waiter| waiter.id != id);
         }
-        self.requests.remove(&id);
+        self.requests.remove(Tag::of_number(id.0), number.slot());
         self.out.push_back(Output::Outcome { id, outcome });
     }
 
-    pub(super) fn why_unsent(&self, number: u64) -> NotSent {
+    pub(super) fn why_unsent(&self, number: JobId) -> NotSent {
         let Some(job) = self.jobs.get(&number) else { return NotSent::Lane };
         if job.phase == Phase::Queued {
             return NotSent::Lane;

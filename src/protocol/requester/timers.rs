@@ -161,9 +161,9 @@ impl Requester {
     /// The record that a timer is for still says so.
     fn stands_for(&self, (due, timer): Entry) -> bool {
         match timer {
-            Timer::Flight(number) => self.flights.get(&number).is_some_and(|flight| flight.until == due),
+            Timer::Flight(number) => self.jobs.flight(number).is_some_and(|flight| flight.due == due),
             Timer::Waiter(id) => {
-                let job = self.requests.get(&id).and_then(|job| self.jobs.get(job));
+                let job = self.job_of(id).and_then(|job| self.jobs.get(&job));
                 job.is_some_and(|job| job.waiters.iter().any(|waiter| waiter.id == id && waiter.due == Some(due)))
             }
             Timer::Leg(job, leg) => {
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     fn at(millis: u64, number: u64) -> Entry {
-        (Time::from_millis(millis), Timer::Flight(number))
+        (Time::from_millis(millis), Timer::Shadow(number))
     }
 
     fn drain(timers: &mut Timers) -> Vec<Entry> {

@@ -176,18 +176,17 @@ impl Requester {
     /// One open request, `None` when it has ended or never was.
     #[must_use]
     pub fn inspect(&self, id: RequestId) -> Option<RequestView> {
-        let number = self.requests.get(&id)?;
-        let job = self.jobs.get(number)?;
+        let number = self.job_of(id)?;
+        let job = self.jobs.get(&number)?;
         let phase = match job.phase {
             Phase::Sent => self.phase_on_wire(&job.legs),
-            Phase::Queued | Phase::Wanting => RequestPhase::Waiting(match self.why_unsent(*number) {
+            Phase::Queued | Phase::Wanting => RequestPhase::Waiting(match self.why_unsent(number) {
                 NotSent::Lane => WaitsFor::Lane,
                 NotSent::LinkDown => WaitsFor::Link,
                 NotSent::Address | NotSent::TServer(_) | NotSent::Overdue => WaitsFor::Address,
             }),
         };
-        let lane = job.legs.first().map(|leg| (leg.ocs, job.asked.named()));
-        let lane = lane.and_then(|key| self.lanes.get(&key));
+        let lane = job.legs.first().map(|leg| self.waiting_in_lane(leg.ocs, &job.asked));
         Some(RequestView {
             kind: job.asked.kind,
             target: job.target,
@@ -195,17 +194,17 @@ impl Requester {
             submitted: job.submitted,
             deadline: job.waiters.iter().find(|waiter| waiter.id == id).and_then(|waiter| waiter.deadline),
             waiters: job.waiters.len(),
-            lane_position: lane.and_then(|lane| lane.queue.iter().position(|waiting| waiting == number)),
+            lane_position: lane.and_then(|lane| lane.iter().position(|waiting| *waiting == number)),
             legs: job.legs.iter().map(|leg| self.leg_view(leg)).collect(),
         })
     }
 
     fn phase_on_wire(&self, legs: &[Leg]) -> RequestPhase {
         let open = || legs.iter().filter(|leg| leg.answer.is_none());
-        let flights = || open().filter_map(|leg| self.flights.get(&leg.flight?));
+        let flights = || open().filter_map(|leg| leg.flight.as_ref());
         if flights().any(|flight| flight.checking) {
             RequestPhase::Checking
-        } else if open().any(|leg| matches!(leg.step, Step::Asking(_) | Step::Repeat | Step::RepeatWanted))
+        } else if open().any(|leg| matches!(leg.step, Step::Asking | Step::Repeat | Step::RepeatWanted))
             || flights().next().is_none()
         {
             RequestPhase::Settling
@@ -215,7 +214,7 @@ impl Requester {
     }
 
     fn leg_view(&self, leg: &Leg) -> LegView {
-        let flight = leg.flight.and_then(|flight| self.flights.get(&flight)).map(|flight| flight.until);
+        let flight = leg.flight.as_ref().map(|flight| flight.until);
         LegView {
             ocs: self.ocs_dbid(leg.ocs),
             sends: leg.sends.to_vec(),
@@ -229,7 +228,10 @@ impl Requester {
 
     /// Submissions without an outcome, by number.
     pub fn open_requests(&self) -> impl Iterator<Item = RequestId> {
-        self.requests.in_order().map(|(id, _)| *id)
+        let waiters = self.jobs.in_order().flat_map(|(_, job)| &job.waiters);
+        let mut open: Vec<RequestId> = waiters.map(|waiter| waiter.id).collect();
+        open.sort_unstable();
+        open.into_iter()
     }
 
     /// What has happened since the start.
@@ -244,8 +246,8 @@ impl Requester {
         Sizes {
             requests: self.requests.len(),
             jobs: self.jobs.len(),
-            lanes: self.lanes.len(),
-            live: self.flights.len(),
+            lanes: self.lanes,
+            live: self.jobs.flights(),
             shadows: self.shadows.len(),
             own_frames: self.own.len(),
             timers: self.timers.len(),
@@ -257,7 +259,7 @@ impl Requester {
     pub fn queues(&self) -> Queues {
         let mut queues = Queues::default();
         for (number, job) in self.jobs.in_order() {
-            let place = match (job.phase, self.why_unsent(*number)) {
+            let place = match (job.phase, self.why_unsent(number)) {
                 (Phase::Sent, _) => &mut queues.under_way,
                 (Phase::Queued, _) | (_, NotSent::Lane) => &mut queues.lane,
                 (_, NotSent::LinkDown) => &mut queues.link,

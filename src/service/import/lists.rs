@@ -89,7 +89,7 @@ impl ImportService {
         }
         let name = list.name.clone();
         match self.inner.store.change_list(list, version, now_ms()).await? {
-            ListChange::Changed(row) => Ok(row),
+            ListChange::Changed(row) => Ok(*row),
             ListChange::Stale(stored) => Err(ImportError::Stale { given: version, stored }),
             ListChange::NameTaken => Err(ImportError::Taken { what: "list", name }),
             ListChange::Unknown => Err(ImportError::unknown("list", name)),

@@ -47,11 +47,12 @@ use crate::contact::ImportProfile;
 use crate::contact::phone::PhoneLibrary;
 use crate::service::wall;
 use crate::store::contacts::{
-    BATCH_RECORDS_MAX, ContactStore, ImportJob, JobEvent, JobKind, JobSpec, JobState, Progress, Stop, StopReason,
-    Undone,
+    ContactStore, ImportJob, JobEvent, JobKind, JobSpec, JobState, Progress, Stop, StopReason, Undone,
 };
 use crate::store::{StoreError, StoreErrorKind};
 
+/// Records of a batch: three of them are in memory at a time, each record with its texts.
+const BATCH_RECORDS: usize = 4_000;
 /// Contacts that one transaction of a clear or an undo looks at.
 const PIECE: usize = 500;
 
@@ -84,7 +85,7 @@ impl ImportSettings {
             jobs_at_once: 4,
             jobs_waiting: 100,
             zones: Vec::new(),
-            batch_records: BATCH_RECORDS_MAX,
+            batch_records: BATCH_RECORDS,
             phones,
         }
     }

@@ -108,7 +108,7 @@ impl FileSink {
         let mut sink = Self {
             outcome: open(&files.outcome, lengths.0)?,
             reject: open(&files.reject, lengths.1)?,
-            outcome_writer: OutcomeWriter::default(),
+            outcome_writer: OutcomeWriter,
             reject_writer: RejectWriter::new(format, header),
             pass,
             written: None,

@@ -167,10 +167,12 @@ impl Source {
                 match self.take(&mut batch) {
                     Taken::Row => {
                         if batch.len >= self.batch_records || batch.raw.len() >= BATCH_BYTES {
-                            let full = std::mem::replace(&mut batch, empty(back.try_recv().ok()));
+                            // Sent before another is begun: one is filled, one waits, one is applied.
+                            let full = std::mem::take(&mut batch);
                             if to.blocking_send(Said::Batch(full)).is_err() {
                                 return; // nobody applies them any more
                             }
+                            batch = empty(back.try_recv().ok());
                         }
                     }
                     Taken::NeedBytes => break false,
@@ -198,7 +200,7 @@ impl Source {
         if batch.len > 0 && to.blocking_send(Said::Batch(batch)).is_err() {
             return;
         }
-        let sha256 = self.hash.take().map(|hash| hex(hash));
+        let sha256 = self.hash.take().map(hex);
         let _ = to.blocking_send(Said::End { blank_lines: self.framer.cursor().blank_lines, sha256 });
     }
 

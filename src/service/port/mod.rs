@@ -248,7 +248,7 @@ struct Desk {
 
 /// What is to be done about a user event.
 enum Heeded {
-    Submit { reply: Arc<Reply>, order: Order, asked_by: String },
+    Submit { reply: Arc<Reply>, order: Box<Order>, asked_by: String },
     Refuse { reply: Arc<Reply>, code: ErrorCode },
 }
 
@@ -313,7 +313,11 @@ impl Desk {
             }
             Ok((_, CommDnMessage { target, body, .. })) => {
                 let asked_by = format!("application {} ({})", requester.origin, application.name);
-                Heeded::Submit { reply: reply(about(&body)), order: Order::Verbatim { body, target }, asked_by }
+                Heeded::Submit {
+                    reply: reply(about(&body)),
+                    order: Box::new(Order::Verbatim { body, target }),
+                    asked_by,
+                }
             }
         })
     }
@@ -345,7 +349,7 @@ impl Desk {
             Heeded::Submit { reply, order, asked_by } => {
                 let (kind, follower) = (order.kind(), Arc::clone(&reply));
                 let follower = Box::new(move |passed| follower.passed(passed));
-                let taken = self.gateway.submit_followed(order, Asker::new(&asked_by, "tserver"), follower);
+                let taken = self.gateway.submit_followed(*order, Asker::new(&asked_by, "tserver"), follower);
                 self.submitted(reply, kind, taken).boxed()
             }
         }

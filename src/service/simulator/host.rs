@@ -1,18 +1,17 @@
 //! One simulated OCS with its link and its tables.
 
-use std::{collections::VecDeque, time::Duration, time::SystemTime};
+use std::{collections::VecDeque, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
-    time::{Instant, sleep_until, timeout},
+    time::{sleep_until, timeout},
 };
 
 use super::shelf::{Landed, Shelf};
 use crate::engine::ocs::{Input, Ocs, Output};
 use crate::net::client::{LinkEvent, LinkHandle};
-use crate::protocol::Time;
-use crate::protocol::UtcTime;
 use crate::protocol::link::Tag;
+use crate::service::sim_clock::SimClock;
 use crate::wire::Text;
 
 /// Outputs that may wait for their rows to be written; with more the OCS hears nothing for a while.
@@ -24,7 +23,7 @@ const FLUSH: Duration = Duration::from_secs(5);
 pub(super) struct OcsHost {
     ocs: Ocs,
     handle: LinkHandle,
-    start: Instant,
+    clock: SimClock,
     sends: u64,
     up: watch::Sender<bool>,
     shelf: Option<Shelf>,
@@ -35,14 +34,20 @@ pub(super) struct OcsHost {
 }
 
 impl OcsHost {
-    pub(super) fn new(ocs: Ocs, handle: LinkHandle, up: watch::Sender<bool>, shelf: Option<Shelf>) -> Self {
-        Self { ocs, handle, start: Instant::now(), sends: 0, up, shelf, waiting: VecDeque::new(), reads: 0 }
+    pub(super) fn new(
+        ocs: Ocs,
+        handle: LinkHandle,
+        clock: SimClock,
+        up: watch::Sender<bool>,
+        shelf: Option<Shelf>,
+    ) -> Self {
+        Self { ocs, handle, clock, sends: 0, up, shelf, waiting: VecDeque::new(), reads: 0 }
     }
 
     pub(super) async fn run(mut self, mut events: mpsc::Receiver<LinkEvent>) {
         loop {
             let listens = self.reads == 0 && self.waiting.len() < WAITING_MAX;
-            let due = self.ocs.next_deadline().map(|due| self.start + due.0);
+            let due = self.ocs.next_deadline().map(|due| self.clock.instant(due));
             let timer = async {
                 match due {
                     Some(due) => sleep_until(due).await,
@@ -88,11 +93,10 @@ impl OcsHost {
     }
 
     fn give(&mut self, input: Input<'_>) {
-        let utc = UtcTime::from(SystemTime::now()).seconds;
-        self.ocs.handle(Time(self.start.elapsed()), utc, input);
+        self.ocs.handle(self.clock.now(), self.clock.utc(), input);
         while let Some(output) = self.ocs.poll() {
             self.reads += u32::from(matches!(output, Output::ReadLists { .. }));
-            let kept = self.shelf.as_mut().is_some_and(|shelf| shelf.keep(&output));
+            let kept = self.shelf.as_mut().is_some_and(|shelf| shelf.keep(&output, &self.ocs));
             if !kept {
                 let commit = self.shelf.as_ref().map_or(0, Shelf::commit_wanted);
                 self.waiting.push_back((commit, output));
@@ -136,7 +140,7 @@ impl OcsHost {
                 }
             }
             // Nothing is kept without a store.
-            Output::DncAdded { .. } | Output::RecordsChanged { .. } => {}
+            Output::DncAdded { .. } | Output::Record(_) => {}
         }
     }
 }

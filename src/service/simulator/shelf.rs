@@ -95,7 +95,7 @@ impl Shelf {
     }
 
     /// What of an output is to be kept. True = it is nothing but that.
-    pub(super) fn keep(&mut self, output: &Output) -> bool {
+    pub(super) fn keep(&mut self, output: &Output, ocs: &Ocs) -> bool {
         match output {
             Output::DncAdded { phone, customer, at } => self.gathered.push(Write::OcsDnc(ListedDnc {
                 ocs: Some(self.ocs),
@@ -108,8 +108,18 @@ impl Shelf {
                 at: *at,
                 expires_at: None,
             })),
-            Output::RecordsChanged { list, records } => {
-                self.gathered.push(Write::RecordStates { list: list.clone(), records: records.clone() });
+            Output::Record(change) => {
+                let Some(list) = ocs.config().lists.get(change.list) else { return true };
+                let Some(record) = list.records.get(change.place) else { return true };
+                match self.gathered.last_mut() {
+                    Some(Write::RecordStates { list: same, records }) if *same == list.name => {
+                        records.push(record.clone());
+                    }
+                    _ => {
+                        let records = vec![record.clone()];
+                        self.gathered.push(Write::RecordStates { list: list.name.clone(), records });
+                    }
+                }
             }
             _ => return false,
         }

@@ -43,7 +43,7 @@ pub struct StoredContact {
 #[derive(Clone, Debug, PartialEq)]
 pub enum ListChange {
     /// It is changed.
-    Changed(ListRow),
+    Changed(Box<ListRow>),
     /// Somebody else was first: the version that is stored.
     Stale(i64),
     /// Another list has that name.

@@ -242,15 +242,15 @@ fn joined(db: &Connection, rest: &str, values: impl rusqlite::Params) -> Read<Ve
         let contact = (text("customer_column")?, text("contact_attributes")?, text("contact_customer")?);
         Ok((record(row)?, text("user_columns")?, contact))
     })?;
-    let whole =
-        |(record, user, contact): (Record, Option<String>, (Option<String>, Option<String>, Option<String>))| {
-            let user = match contact {
-                (Some(column), Some(attributes), Some(customer)) => user_columns(&attributes, &column, &customer)?,
-                _ => read_json(user, "user columns of a record")?,
-            };
-            Ok(Record { user, ..record })
+    let mut records = Vec::with_capacity(rows.len());
+    for (record, user, contact) in rows {
+        let user = match contact {
+            (Some(column), Some(attributes), Some(customer)) => user_columns(&attributes, &column, &customer)?,
+            _ => read_json(user, "user columns of a record")?,
         };
-    rows.into_iter().map(whole).collect()
+        records.push(Record { user, ..record });
+    }
+    Ok(records)
 }
 
 fn record(row: &Row<'_>) -> rusqlite::Result<Record> {

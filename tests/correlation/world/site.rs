@@ -88,6 +88,7 @@ fn build(ocs: usize, number: u64) -> Ocs {
         }],
         reads_lists: false,
         seed: 1,
+        dialing: None,
     };
     Ocs::new(config, vec![DN.to_owned()])
 }

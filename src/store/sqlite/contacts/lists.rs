@@ -116,7 +116,7 @@ pub(super) fn change(db: &Connection, mut list: CallingList, version: i64, at: i
         params![list.number, list.name, customer, list.id, settings, list.version, at],
     )
     .map_err(|error| sql(&error))?;
-    Ok(one(db, list.number)?.map_or(ListChange::Unknown, ListChange::Changed))
+    Ok(one(db, list.number)?.map_or(ListChange::Unknown, |row| ListChange::Changed(Box::new(row))))
 }
 
 /// A list goes when no contact is in it any more.

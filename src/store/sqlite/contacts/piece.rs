@@ -86,7 +86,7 @@ fn is_too_bad(context: &Context, counts: &Counts, outcome: Outcome) -> bool {
         return true;
     }
     let looked = counts.records().saturating_sub(counts.before_start);
-    let share = context.profile.max_error_share.filter(|_| looked % SHARE_EVERY == 0);
+    let share = context.profile.max_error_share.filter(|_| looked.is_multiple_of(SHARE_EVERY));
     share.is_some_and(|share| counts.failed.saturating_mul(10_000) > looked.saturating_mul(u64::from(share)))
 }
 
