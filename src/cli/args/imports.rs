@@ -254,6 +254,7 @@ pub struct ContactsUndoArgs {
 
 /// `contacts presets`
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "one value a run")]
 pub enum PresetsVerb {
     /// Saved profiles
     List(WhereArgs),

@@ -109,6 +109,7 @@ pub enum ColorWhen {
 
 /// Nouns and verbs.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "one value a run")]
 pub enum Verb {
     /// Run T-Server, two OCS and gateway in one process, with made-up campaigns
     Demo(DemoArgs),

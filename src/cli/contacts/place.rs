@@ -39,7 +39,7 @@ pub(super) enum Place {
     /// In a store that nobody else has.
     Here(Here),
     /// Behind a gateway.
-    There(Client),
+    There(Box<Client>),
 }
 
 /// A store that is ours until [`Place::close`].
@@ -97,7 +97,7 @@ fn absolute(path: &Path) -> Result<PathBuf, CliError> {
 impl Place {
     /// The store of a folder under its lock, or the gateway of `--url`.
     pub(super) fn open(data: Option<&Path>, ctx: &Ctx) -> Result<Self, CliError> {
-        let Some(data) = data else { return Client::new(&ctx.global).map(Self::There) };
+        let Some(data) = data else { return Client::new(&ctx.global).map(|client| Self::There(Box::new(client))) };
         let store = SqliteStore::open(data, Options::default()).map_err(store_error)?;
         let mut config = Config::default();
         config.store.path = Some(absolute(data)?.display().to_string());
