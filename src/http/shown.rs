@@ -174,7 +174,7 @@ pub(crate) fn max_errors(text: &str) -> Result<(Option<u64>, Option<u32>), Strin
     let (whole, part) = percent.split_once('.').unwrap_or((percent, ""));
     let is_number = part.len() <= 2 && percent.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let hundredths = format!("{whole}{part:0<2}").parse::<u32>().ok();
-    let share = hundredths.filter(|share| is_number && *share <= 10_000).ok_or_else(wrong)?;
+    let share = hundredths.filter(|share| is_number && !whole.is_empty() && *share <= 10_000).ok_or_else(wrong)?;
     Ok((None, Some(share)))
 }
 
