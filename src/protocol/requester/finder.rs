@@ -4,7 +4,6 @@
 //! record itself, which is read anyway. So an entry takes 8 bytes, and a look-up that finds touches one line.
 
 use std::hash::{BuildHasher, Hash};
-use std::num::NonZeroU32;
 
 use foldhash::quality::FixedState;
 
@@ -29,48 +28,60 @@ fn low(number: u64) -> u32 {
     u32::try_from(number & u64::from(u32::MAX)).unwrap_or(0)
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Cell {
-    tag: Tag,
-    /// One more than the place, so that an empty cell needs no mark of its own.
-    slot: NonZeroU32,
-}
-
-impl Cell {
-    fn new(tag: Tag, slot: u32) -> Self {
-        Self { tag, slot: NonZeroU32::MIN.saturating_add(slot) }
-    }
-}
-
-/// One line of memory: all of it is looked at, and the next one only where it is full.
-#[derive(Clone, Copy, Debug, Default)]
-#[repr(align(64))]
-struct Line([Option<Cell>; CELLS]);
-
+/// Cells of one line.
 const CELLS: usize = 8;
 
+/// One line of memory. All cells are compared at once, so that it makes no difference which of them it is.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(align(64))]
+struct Line {
+    tags: [u32; CELLS],
+    /// One more than the place; 0 is an empty cell.
+    slots: [u32; CELLS],
+}
+
 impl Line {
+    /// A bit for each cell of which this is true.
+    #[inline]
+    fn which(&self, is: impl Fn(u32, u32) -> bool) -> u8 {
+        let cells = self.tags.iter().zip(&self.slots);
+        cells.rev().fold(0, |bits, (tag, slot)| (bits << 1) | u8::from(is(*tag, *slot)))
+    }
+
     fn is_full(&self) -> bool {
-        self.0.iter().all(Option::is_some)
+        self.which(|_, slot| slot != 0) == u8::MAX
     }
 
-    fn cells(&self) -> impl Iterator<Item = Cell> {
-        self.0.iter().copied().flatten()
+    fn cells(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.tags.iter().copied().zip(self.slots).filter(|(_, slot)| *slot != 0)
     }
 
-    /// Takes a cell out; true when there was one.
-    fn take(&mut self, which: impl Fn(Cell) -> bool) -> Option<Cell> {
-        self.0.iter_mut().find(|cell| cell.is_some_and(&which))?.take()
+    fn set(&mut self, at: usize, (tag, slot): (u32, u32)) {
+        if let (Some(old_tag), Some(old_slot)) = (self.tags.get_mut(at), self.slots.get_mut(at)) {
+            (*old_tag, *old_slot) = (tag, slot);
+        }
+    }
+
+    /// Takes a cell out.
+    fn take(&mut self, is: impl Fn(u32, u32) -> bool) -> Option<(u32, u32)> {
+        let at = first(self.which(|tag, slot| (slot != 0) & is(tag, slot)))?;
+        let cell = (*self.tags.get(at)?, *self.slots.get(at)?);
+        self.set(at, (0, 0));
+        Some(cell)
     }
 
     /// False when it is full.
-    fn put(&mut self, cell: Cell) -> bool {
-        let empty = self.0.iter_mut().find(|cell| cell.is_none());
-        empty.map(|place| *place = Some(cell)).is_some()
+    fn put(&mut self, cell: (u32, u32)) -> bool {
+        let empty = first(self.which(|_, slot| slot == 0));
+        empty.map(|at| self.set(at, cell)).is_some()
     }
 }
 
-/// Never more than half full, so that few lines are. Deterministic: no order of it shows.
+fn first(bits: u8) -> Option<usize> {
+    if bits == 0 { None } else { usize::try_from(bits.trailing_zeros()).ok() }
+}
+
+/// Never more than half full, so that few lines are full. Deterministic: no order of it shows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Finder {
     lines: Vec<Line>,
@@ -82,39 +93,28 @@ impl Finder {
         self.len
     }
 
-    fn home(&self, tag: Tag) -> usize {
-        home(tag, self.mask())
-    }
-
     /// How many lines there are is a power of two.
     fn mask(&self) -> usize {
         self.lines.len().saturating_sub(1)
     }
 
-    /// The lines where a tag may stand: its own, and the next as long as they are full.
-    fn lines_of(&self, tag: Tag) -> impl Iterator<Item = usize> {
-        let home = self.home(tag);
-        let around = (home..self.lines.len()).chain(0..home);
-        let mut on = true;
-        around.take_while(move |at| std::mem::replace(&mut on, self.lines.get(*at).is_some_and(Line::is_full)))
-    }
-
-    pub(super) fn find(&self, tag: Tag) -> impl Iterator<Item = u32> {
-        let cells = self.lines_of(tag).filter_map(|at| self.lines.get(at)).flat_map(Line::cells);
-        cells.filter(move |cell| cell.tag == tag).map(|cell| cell.slot.get().saturating_sub(1))
+    /// What may stand under a tag: in its own line, and in the next as long as they are full.
+    pub(super) fn find(&self, tag: Tag) -> Found<'_> {
+        let at = home(tag.0, self.mask());
+        let line = self.lines.get(at);
+        Found { finder: self, tag: tag.0, at, line, bits: bits_of(line, tag.0), lines: self.lines.len() }
     }
 
     pub(super) fn insert(&mut self, tag: Tag, slot: u32) {
-        let room = self.lines.len().saturating_mul(CELLS / 2);
-        if self.len >= room {
+        if self.len >= self.lines.len().saturating_mul(CELLS / 2) {
             self.grow();
         }
-        self.put(Cell::new(tag, slot));
+        self.put((tag.0, slot.saturating_add(1)));
         self.len = self.len.saturating_add(1);
     }
 
-    fn put(&mut self, cell: Cell) {
-        let home = self.home(cell.tag);
+    fn put(&mut self, cell: (u32, u32)) {
+        let home = home(cell.0, self.mask());
         for at in (home..self.lines.len()).chain(0..home) {
             if self.lines.get_mut(at).is_some_and(|line| line.put(cell)) {
                 return;
@@ -130,40 +130,76 @@ impl Finder {
 
     /// Where a line was full, a cell that had to go on comes back, so that none stands behind a gap.
     pub(super) fn remove(&mut self, tag: Tag, slot: u32) {
-        let cell = Cell::new(tag, slot);
-        let Some(mut gap) =
-            self.lines_of(tag).find(|at| self.lines.get(*at).is_some_and(|line| line.cells().any(|it| it == cell)))
-        else {
-            return;
-        };
-        self.len = self.len.saturating_sub(1);
-        let mut was_full = self.take(gap, |it| it == cell).is_some_and(|(_, was_full)| was_full);
-        let (mask, mut at) = (self.mask(), gap);
-        while was_full {
-            at = at.wrapping_add(1) & mask;
-            if at == gap {
+        let mask = self.mask();
+        let (cell, mut at) = ((tag.0, slot.saturating_add(1)), home(tag.0, mask));
+        // The line that has lost a cell, once it is known.
+        let mut gap = None;
+        for _ in 0..self.lines.len() {
+            let Some(line) = self.lines.get_mut(at) else { return };
+            let was_full = line.is_full();
+            let found = match gap {
+                None => line.take(|tag, slot| (tag, slot) == cell),
+                Some(gap) => {
+                    let way = at.wrapping_sub(gap) & mask;
+                    line.take(|tag, _| at.wrapping_sub(home(tag, mask)) & mask >= way)
+                }
+            };
+            if found.is_some() {
+                if let (Some(gap), Some(moved)) = (gap, found) {
+                    self.lines.get_mut(gap).map(|line| line.put(moved));
+                } else {
+                    self.len = self.len.saturating_sub(1);
+                }
+                gap = Some(at);
+            }
+            if !was_full {
                 return;
             }
-            let reaches = |it: Cell| at.wrapping_sub(home(it.tag, mask)) & mask >= at.wrapping_sub(gap) & mask;
-            if let Some((moved, full)) = self.take(at, reaches) {
-                self.lines.get_mut(gap).map(|line| line.put(moved));
-                (gap, was_full) = (at, full);
-            } else {
-                was_full = self.lines.get(at).is_some_and(Line::is_full);
-            }
+            at = at.wrapping_add(1) & mask;
         }
-    }
-
-    /// Takes a cell out of a line, and tells whether that was full.
-    fn take(&mut self, at: usize, which: impl Fn(Cell) -> bool) -> Option<(Cell, bool)> {
-        let line = self.lines.get_mut(at)?;
-        let was_full = line.is_full();
-        Some((line.take(which)?, was_full))
     }
 }
 
-fn home(tag: Tag, mask: usize) -> usize {
-    usize::try_from(tag.0).unwrap_or(0) & mask
+fn home(tag: u32, mask: usize) -> usize {
+    usize::try_from(tag).unwrap_or(0) & mask
+}
+
+#[inline]
+fn bits_of(line: Option<&Line>, tag: u32) -> u8 {
+    line.map_or(0, |line| line.which(|other, slot| (other == tag) & (slot != 0)))
+}
+
+/// The places that a tag leads to.
+pub(super) struct Found<'f> {
+    finder: &'f Finder,
+    tag: u32,
+    at: usize,
+    line: Option<&'f Line>,
+    /// The cells of the line that are still to be told.
+    bits: u8,
+    /// Lines that may still be looked at.
+    lines: usize,
+}
+
+impl Iterator for Found<'_> {
+    type Item = u32;
+
+    #[inline]
+    fn next(&mut self) -> Option<u32> {
+        loop {
+            if let Some(at) = first(self.bits) {
+                self.bits &= self.bits.wrapping_sub(1);
+                return self.line?.slots.get(at).map(|slot| slot.saturating_sub(1));
+            }
+            self.lines = self.lines.checked_sub(1)?;
+            if !self.line?.is_full() {
+                return None;
+            }
+            self.at = self.at.wrapping_add(1) & self.finder.mask();
+            self.line = self.finder.lines.get(self.at);
+            self.bits = bits_of(self.line, self.tag);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -203,7 +239,7 @@ mod tests {
 
     #[test]
     fn four_numbers_in_a_row_stand_on_one_line() {
-        let homes: BTreeSet<usize> = (80..84).map(|number| home(Tag::of_number(number), 0xffff)).collect();
+        let homes: BTreeSet<usize> = (80..84).map(|number| home(Tag::of_number(number).0, 0xffff)).collect();
         let tags: BTreeSet<u32> = (80..84).map(|number| Tag::of_number(number).0).collect();
         assert_eq!((homes.len(), tags.len()), (1, 4));
     }
