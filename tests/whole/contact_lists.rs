@@ -707,7 +707,7 @@ async fn our_own_client_loads_deletes_and_clears_our_own_lists() {
         let cli = Cli::try_parse_from(&words).unwrap();
         let ctx = Ctx { out: Output::new(&cli.global), global: cli.global };
         let Verb::Contacts(verb) = cli.verb else { panic!("{words:?}") };
-        contacts::run(verb, &ctx).await.unwrap_or_else(|error| panic!("{error}"))
+        contacts::run(*verb, &ctx).await.unwrap_or_else(|error| panic!("{error}"))
     };
     let columns = ["--columns", "id,first_name,phone_number,callable", "--phone-column", "phone_number:cell"];
     let ids = ["--id-column", "id", "--callable-column", "callable"];
