@@ -359,6 +359,11 @@ async fn audit(caller: &Caller, rule: Rule, place: Place, dry: bool, response: R
     }
     match kept.await {
         Ok(_) => response,
+        // Nothing was done, and the caller is told why: a store that is full keeps no row about it either.
+        Err(error) if response.status().is_server_error() => {
+            warn(&error);
+            response
+        }
         Err(error) => {
             warn(&error);
             Problem::new("audit-unavailable", 503, "the command cannot be written to the audit")
