@@ -170,7 +170,7 @@ async fn a_disk_that_stops_writing_is_503_and_loses_nothing() {
         ["serve", "--http", "127.0.0.1:0", "--tserver", &simulator.tserver, "--data", &data, "--log", "off", "--json"];
     let plain = program::command(&words);
     let mut limited = Command::new("sh");
-    limited.args(["-c", "ulimit -f 12288; trap '' XFSZ; exec \"$0\" \"$@\""]).arg(plain.get_program()).args(&words);
+    limited.args(["-c", "ulimit -f 12288; trap '' XFSZ; exec \"$0\" \"$@\""]).arg(plain.get_program()).args(words);
     for (name, value) in plain.get_envs() {
         match value {
             Some(value) => limited.env(name, value),
