@@ -343,6 +343,7 @@ fn dribblers() -> usize {
     usize::min(wanted, soft.saturating_sub(600) / 2)
 }
 
+#[allow(clippy::print_stdout)] // what was measured is the result
 #[tokio::test]
 async fn dribbling_sockets_are_cut_off_and_do_not_keep_others_out() {
     let wanted = dribblers();
@@ -367,7 +368,6 @@ async fn dribbling_sockets_are_cut_off_and_do_not_keep_others_out() {
     }));
     let sockets = guard(sockets).await;
     let beside = worst().await;
-    #[allow(clippy::print_stdout)] // what was measured is the result
     println!("dribblers: {wanted} sockets, slowest of 100 requests {alone:?} alone, {beside:?} beside them");
     let ends = sockets.into_iter().map(|mut socket| async move {
         // Either end will do: closed, or reset with what we wrote unread.
