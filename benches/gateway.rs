@@ -66,10 +66,12 @@ async fn listener() -> (TcpListener, SocketAddr) {
 /// A T-Server with its OCS that never stops; where it listens.
 async fn simulate() -> SocketAddr {
     let settings = SimSettings {
+        store: None,
         addr: "127.0.0.1:0".into(),
         topology: site(CLIENTS),
         profile: None,
         echo_to_sender: false,
+        times: 1,
         list_bytes_max: LIST_BYTES_DEFAULT,
         tls: None,
     };
@@ -287,6 +289,13 @@ fn hop(asking: &Place) {
     let [own, peer, straight] = &all;
     let p50 = |way: &Way<Client>| median(way.turns.iter().map(|turn| turn.p50).collect());
     println!("  gateway / relay: {:.2} (must >= 0.40, aim 0.65)", ratio(own, peer, |turn| turn.rate));
+    let strange = |way: &Way<Client>| way.askers.iter().map(|client| client.strange).sum::<u64>();
+    println!(
+        "  answers to another request than the one that waited: {}, {}, {}",
+        strange(own),
+        strange(peer),
+        strange(straight)
+    );
     println!("  added p50: gateway {:.0} us, relay {:.0} us", p50(own) - p50(straight), p50(peer) - p50(straight));
 }
 

@@ -720,3 +720,44 @@ fn a_store_is_checked_copied_and_put_back() {
     let (code, stdout, _) = run(&["store", "check", "--data", &data]);
     assert!(code == 0 && stdout.contains("chain audit: 2 rows, whole\n"), "{stdout}");
 }
+
+#[test]
+fn a_run_on_the_virtual_clock_adds_up_and_is_the_same_every_time() {
+    let words =
+        |seed| ["sim", "run", "--clock", "virtual", "--for", "30m", "--topology", "demo", "--json", "--seed", seed];
+    let (code, first, stderr) = run(&words("7"));
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(first, run(&words("7")).1);
+    let document: Value = serde_json::from_str(&first).unwrap();
+    assert_eq!((&document["schema"], &document["ran_ms"]), (&json!("commdn.sim.run.v1"), &json!(1_800_000)));
+    let campaigns = document["campaigns"].as_array().unwrap();
+    assert_eq!(campaigns.len(), 4);
+    let number = |value: &Value| value.as_u64().unwrap();
+    let sum = |value: &Value| value.as_object().unwrap().values().map(number).sum::<u64>();
+    for campaign in campaigns {
+        assert_eq!(number(&campaign["records"]), number(&campaign["final"]) + number(&campaign["open"]));
+        assert_eq!(number(&campaign["final"]), sum(&campaign["results"]));
+        for calls in campaign["pairs"].as_array().unwrap() {
+            let elsewhere = number(&calls["ringing"]) + number(&calls["cut"]);
+            assert_eq!(number(&calls["dials"]), sum(&calls["outcomes"]) + elsewhere);
+        }
+    }
+    assert!(number(&campaigns[0]["final"]) > 20, "{first}");
+    let other: Value = serde_json::from_str(&run(&words("8")).1).unwrap();
+    assert_ne!(document["trace"], other["trace"]);
+}
+
+#[test]
+fn a_run_says_in_words_what_came_out_and_what_it_wants_to_know() {
+    let (code, stdout, stderr) = run(&["sim", "run", "--for", "1m", "--clock", "virtual", "--topology", "demo"]);
+    assert_eq!(code, 0, "{stderr}");
+    let lines: Vec<&str> = stdout.lines().collect();
+    assert!(lines[0].starts_with("CAMPAIGN") && lines[0].ends_with("LOST"), "{stdout}");
+    assert!(lines[1].starts_with("101 Renewals") && lines[5].starts_with("trace "), "{stdout}");
+    let (code, _, stderr) = run(&["sim", "run", "--clock", "virtual"]);
+    assert!(code == 2 && stderr.contains("--for"), "{code} {stderr}");
+    let (code, _, stderr) = run(&["sim", "run", "--clock", "60"]);
+    assert!(code == 2 && stderr.contains("expected real, virtual or x1"), "{code} {stderr}");
+    let (code, _, stderr) = run(&["sim", "run", "--for", "8"]);
+    assert!(code == 2 && stderr.contains("expected a duration"), "{code} {stderr}");
+}

@@ -51,4 +51,27 @@ async fn a_clock_that_jumps_moves_no_deadline() {
     .await;
     wall::step(0);
     hasty.stop().await;
+    an_entry_ends_by_the_calendar().await;
+}
+
+/// What ends for people ends by the clock that people read.
+async fn an_entry_ends_by_the_calendar() {
+    let site = Site::start(&Topology::demo(), None, |_| {}).await;
+    let end = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24);
+    let body = serde_json::json!({"phone": "+420777888777", "expires_at": end.to_string()});
+    site.post_json("/v1/dnc", body).await.outcome("answered");
+    let phone = commdn::message::Phone::from("+420777888777");
+    assert!(site.gateway.dnc().check(Some(&phone), None).is_some(), "OCS has confirmed it, and that is no other entry");
+    wall::step(TEN_DAYS_MS);
+    assert!(site.gateway.dnc().check(Some(&phone), None).is_none());
+    let found = site.get("/v1/dnc?phone=%2B420777888777").await.with(200);
+    assert_eq!((&found["items"][0]["expired"], &found["items"][0]["confirmed"]), (&true.into(), &true.into()));
+    site.post_json("/v1/dnc", serde_json::json!({"phone": "1", "expires_at": end.to_string()}))
+        .await
+        .problem(422, "invalid-parameter");
+    // Without an end it counts for good.
+    site.post_json("/v1/dnc", serde_json::json!({"phone": "+420777888777"})).await.outcome("answered");
+    assert!(site.gateway.dnc().check(Some(&phone), None).is_some());
+    wall::step(0);
+    site.stop().await;
 }

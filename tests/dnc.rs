@@ -183,6 +183,71 @@ fn a_file_is_imported_once_exported_and_compared_with_the_table() {
 }
 
 #[test]
+fn entries_may_end_and_offline_verbs_go_by_the_rules_of_the_site() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let data = folder.path().join("data");
+    let (_simulator, running) = gateway(&data);
+    let url = running.url();
+    let on = |words: &[&str]| -> Vec<String> {
+        words.iter().copied().chain(["--url", url.as_str()]).map(str::to_owned).collect()
+    };
+    let told_on = |wanted: i32, words: &[&str]| {
+        let words = on(words);
+        told(wanted, &words.iter().map(String::as_str).collect::<Vec<_>>()).remove(0)
+    };
+    told_on(0, &["dnc", "add", "777888777", "--expires", "2999-01-31"]);
+    told_on(0, &["dnc", "add", "777888778", "--expires", "90d"]);
+    for wrong in ["tomorrow", "2001-01-01"] {
+        let words = on(&["dnc", "add", "777888779", "--expires", wrong]);
+        let (exit, ..) = run(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!([2, 5].contains(&exit), "{wrong}: exit {exit}");
+    }
+    let found = told_on(0, &["dnc", "find", "777888777"]);
+    let entry = &found["items"][0];
+    assert_eq!((&entry["expires_at"], &entry["expired"]), (&"2999-01-31T00:00:00Z".into(), &false.into()), "{entry}");
+    let list = file("list.csv", "phone,expires_at\n777888001,2999-02-01\n777888002,\n777888003,soon\n");
+    let imported = told_on(6, &["dnc", "import", &list, "--expires", "2999-03-01"]);
+    assert_eq!((&imported["accepted"], &imported["rejects"][0]["line"]), (&2.into(), &4.into()), "{imported}");
+    for (phone, end) in [("777888001", "2999-02-01T00:00:00Z"), ("777888002", "2999-03-01T00:00:00Z")] {
+        assert_eq!(told_on(0, &["dnc", "find", phone])["items"][0]["expires_at"], end);
+    }
+    let words = on(&["dnc", "import", &list, "--expires", "90d"]);
+    assert_eq!(run(&words.iter().map(String::as_str).collect::<Vec<_>>()).0, 2, "another day, another request");
+    let words = on(&["dnc", "export"]);
+    let (_, csv, _) = run(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(
+        csv.lines().next().unwrap().ends_with(",hash,expires_at") && csv.contains(",2999-01-31T00:00:00Z"),
+        "{csv}"
+    );
+    drop(running);
+
+    let key = file("key", "0123456789abcdef0123456789abcdef");
+    let config = file(
+        "commdn.toml",
+        &format!(
+            "[dnc]\ndefault_country = \"CZ\"\ndeadline_days = 3\ndeadline_profile = \"calendar_days\"\n\n\
+             [telemetry]\npseudonym_key_file = \"{key}\"\n"
+        ),
+    );
+    let data = data.display().to_string();
+    let offline = ["--data", &data, "--config", &config];
+    let one = |words: &[&str]| told(0, &[words, &offline[..]].concat()).remove(0);
+    assert_eq!(one(&["dnc", "find", "+420 777 888 777"])["items"][0]["normalised"], "+420777888777");
+    let report = one(&["dnc", "report"]);
+    assert_eq!((&report["deadline_days"], &report["deadline_profile"]), (&3.into(), &"calendar_days".into()));
+    let stand_in = |page: Value| page["phone"].as_str().unwrap().to_owned();
+    let exported = stand_in(one(&["dnc", "export"]));
+    assert_eq!(exported, stand_in(one(&["dnc", "export"])), "the site's key makes the same stand-ins");
+    let (exit, ..) = run(&["dnc", "report", "--config", &config]);
+    assert_eq!(exit, 2, "a running gateway has rules of its own");
+}
+
+#[test]
 fn a_store_that_is_not_there_is_not_made() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("nothing").display().to_string();

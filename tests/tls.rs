@@ -2,6 +2,9 @@
 //! what happens when the files change. Nothing sleeps; the guard only turns a test that would hang into one that fails.
 #![cfg(feature = "app")]
 
+#[path = "tls/authority.rs"]
+mod authority;
+
 use std::{future::Future, net::SocketAddr, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
@@ -16,16 +19,14 @@ use commdn::net::{
 use commdn::protocol::link::{Endpoint, LinkConfig, Tag};
 use commdn::wire::limits::{FRAME_BYTES_MAX, LIST_BYTES_DEFAULT};
 use commdn::wire::{Dialect, TkvList};
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    date_time_ymd,
-};
-use tempfile::TempDir;
+use rcgen::{CertificateParams, date_time_ymd};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+
+use authority::Authority;
 
 const DN: &str = "CommDN_1";
 
@@ -33,44 +34,7 @@ async fn guard<T>(future: impl Future<Output = T>) -> T {
     timeout(Duration::from_secs(60), future).await.expect("the test hangs")
 }
 
-/// An authority and the folder in which files stand.
-struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-    folder: TempDir,
-}
-
 impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::default();
-        params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        Self { issuer, folder: TempDir::new().unwrap() }
-    }
-
-    fn file(&self, name: &str, text: &str) -> PathBuf {
-        // A new file takes the place of the old one, as careful tools do it.
-        let (path, fresh) = (self.folder.path().join(name), self.folder.path().join("fresh"));
-        std::fs::write(&fresh, text).unwrap();
-        std::fs::rename(&fresh, &path).unwrap();
-        path
-    }
-
-    fn ca(&self) -> PathBuf {
-        self.file("ca.pem", &self.issuer.as_ref().pem())
-    }
-
-    /// A certificate for a name, and its key.
-    fn issue(&self, file: &str, name: &str, change: impl FnOnce(&mut CertificateParams)) -> (PathBuf, PathBuf) {
-        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        change(&mut params);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        (self.file(&format!("{file}.pem"), &certificate.pem()), self.file(&format!("{file}.key"), &key.serialize_pem()))
-    }
-
     fn server(&self, name: &str, client_ca: Option<PathBuf>) -> ServerFiles {
         let (cert, key) = self.issue("server", name, |_| {});
         ServerFiles { cert, key, client_ca }

@@ -36,13 +36,15 @@ pub(crate) struct Client {
     dn: String,
     input: BytesMut,
     output: BytesMut,
+    /// Answers that were to another request than the one that waited.
+    pub(crate) strange: u64,
 }
 
 impl Client {
     pub(crate) async fn registered(addr: SocketAddr, dn: String) -> Self {
         let stream = TcpStream::connect(addr).await.expect("a connection");
         stream.set_nodelay(true).expect("a socket option");
-        let mut client = Self { stream, dn, input: BytesMut::new(), output: BytesMut::new() };
+        let mut client = Self { stream, dn, input: BytesMut::new(), output: BytesMut::new(), strange: 0 };
         client.put(RequestRegisterClient {
             reference: None,
             protocol_version: "commdn-1".into(),
@@ -104,7 +106,11 @@ impl Client {
             let Some(envelope) = Envelope::of(list) else { continue };
             if envelope.target == Some(Target::One(APPLICATION)) {
                 assert_eq!(envelope.message_type.0, 33, "CM_EvDoNotCallProcessed");
-                return;
+                // Only the answer to this very request ends the wait.
+                if event.user_data.windows(phone.len()).any(|part| part == phone.as_bytes()) {
+                    return;
+                }
+                self.strange += 1;
             }
         }
     }

@@ -2,19 +2,17 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use jiff::Timestamp;
 use reqwest::Method;
 use secrecy::ExposeSecret;
 
 use crate::cli::args::{AuditListArgs, AuditVerb, KeyCreateArgs, KeyVerb};
 use crate::cli::client::{Client, Ctx};
 use crate::cli::exit::{CliError, Exit};
+use crate::cli::expiry;
 use crate::cli::store::error as store_error;
 use crate::http::dto::{AuditDto, AuditVerdictDto, KeyBody, KeyDto, Page};
 use crate::http::{shown_audit, shown_key, shown_verdict};
-use crate::protocol::{UtcSeconds, UtcTime};
 use crate::service::Config;
 use crate::service::access::{Access, KeyChangeError, KeyWish, now};
 use crate::store::sqlite::{Options, SqliteStore};
@@ -50,9 +48,10 @@ pub(super) async fn key(verb: KeyVerb, ctx: &Ctx) -> Result<Exit, CliError> {
                         key.scopes.join(" "),
                         key.created_at.clone(),
                         end,
+                        key.used_at.clone().unwrap_or_else(|| "-".into()),
                     ]
                 };
-                let head = ["KEY", "NAME", "STATE", "SCOPES", "CREATED", "EXPIRES"];
+                let head = ["KEY", "NAME", "STATE", "SCOPES", "CREATED", "EXPIRES", "USED"];
                 ctx.out.table(&head, page.items.iter().map(row).collect())
             })?;
             Ok(Exit::Done)
@@ -77,10 +76,10 @@ pub(super) async fn key(verb: KeyVerb, ctx: &Ctx) -> Result<Exit, CliError> {
 }
 
 async fn create(args: KeyCreateArgs, ctx: &Ctx) -> Result<Exit, CliError> {
-    let expires_at = args.expires.as_deref().map(|text| expiry(text, now())).transpose()?;
+    let expires_at = args.expires.as_deref().map(|text| expiry::end(text, now())).transpose()?;
     let key: KeyDto = match args.data.data {
         None => {
-            let expires_at = expires_at.map(rfc3339).transpose()?;
+            let expires_at = expires_at.map(expiry::rfc3339).transpose()?;
             let body = KeyBody { name: args.name, scopes: args.scopes, expires_at };
             Client::new(&ctx.global)?.change(Method::POST, &["v1", "keys"], Some(&body)).await?
         }
@@ -196,45 +195,5 @@ fn refused(error: KeyChangeError) -> CliError {
         KeyChangeError::Store(error) => store_error(error),
         KeyChangeError::Unknown(_) => CliError::new(Exit::NotFound, error.to_string()).hint("see `commdn key list`"),
         KeyChangeError::Wish(_) => CliError::usage(error.to_string()).hint("the scopes are in docs/access.md"),
-    }
-}
-
-/// `30d`, `12h`, or a time of RFC 3339.
-fn expiry(text: &str, from: UtcTime) -> Result<UtcTime, CliError> {
-    let wrong =
-        || CliError::usage(format!("--expires: expected a time like 30d, 12h or 2027-01-31T00:00:00Z, found '{text}'"));
-    if let Ok(at) = text.parse::<Timestamp>() {
-        return Ok(UtcTime { seconds: UtcSeconds(at.as_second()), micros: 0 });
-    }
-    let unit = match text.chars().last() {
-        Some('d') => 86_400,
-        Some('h') => 3_600,
-        _ => return Err(wrong()),
-    };
-    let number: u32 = text.get(..text.len() - 1).unwrap_or_default().parse().map_err(|_| wrong())?;
-    let later = Duration::from_secs(u64::from(number) * unit);
-    let seconds = i64::try_from(later.as_secs()).map_err(|_| wrong())?;
-    Ok(UtcTime { seconds: UtcSeconds(from.seconds.0.saturating_add(seconds)), micros: 0 })
-}
-
-fn rfc3339(at: UtcTime) -> Result<String, CliError> {
-    let at = Timestamp::from_second(at.seconds.0);
-    at.map(|at| at.to_string()).map_err(|error| CliError::usage(format!("--expires: {error}")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_end_is_a_span_or_a_time() {
-        let from = UtcTime { seconds: UtcSeconds(1_000), micros: 7 };
-        let end = |text: &str| expiry(text, from).map(|at| at.seconds.0).ok();
-        assert_eq!(end("12h"), Some(1_000 + 43_200));
-        assert_eq!(end("30d"), Some(1_000 + 2_592_000));
-        assert_eq!(end("1970-01-01T00:20:00Z"), Some(1_200));
-        for wrong in ["", "d", "30", "-1d", "30m", "tomorrow", "é"] {
-            assert_eq!(end(wrong), None, "{wrong}");
-        }
     }
 }

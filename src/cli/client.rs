@@ -19,6 +19,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the gateway gets beyond the wait it was asked for.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// Bytes of an upload that are read at once.
+const UPLOAD_BYTES: u64 = 256 << 10;
+
 /// What every verb needs.
 #[derive(Clone, Debug)]
 pub struct Ctx {
@@ -153,6 +156,81 @@ impl Client {
         self.body(response, true).await
     }
 
+    /// Has something done that takes as long as there is to do.
+    ///
+    /// # Errors
+    /// As [`Client::ask`].
+    pub async fn work<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, CliError> {
+        let request = self.request(Method::POST, self.address(path, &[])?);
+        let response = request.send().await.map_err(|error| self.unreachable(&error, true))?;
+        self.body(response, true).await
+    }
+
+    /// Posts to an address of another system's interface, with headers of its own.
+    ///
+    /// # Errors
+    /// As [`Client::ask`].
+    pub async fn post_foreign<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        headers: &[(&'static str, String)],
+        body: &impl Serialize,
+    ) -> Result<T, CliError> {
+        let mut request = self.request(Method::POST, self.address(path, &[])?).timeout(self.global.timeout + GRACE);
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let response = request.json(body).send().await.map_err(|error| self.unreachable(&error, true))?;
+        self.body(response, true).await
+    }
+
+    /// Sends a file as it is read.
+    ///
+    /// # Errors
+    /// As [`Client::ask`], or the file cannot be read.
+    pub async fn upload<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        file: std::fs::File,
+        sent: impl Fn(u64) + Send + Sync + 'static,
+    ) -> Result<T, CliError> {
+        use std::io::Read as _;
+        let parts = futures_util::stream::try_unfold((file, 0_u64, sent), async |(mut file, total, sent)| {
+            let read = tokio::task::spawn_blocking(move || {
+                let mut part = Vec::new();
+                file.by_ref().take(UPLOAD_BYTES).read_to_end(&mut part).map(|_| (part, file))
+            });
+            let (part, file) = read.await.map_err(std::io::Error::other)??;
+            let total = total + part.len() as u64;
+            sent(total);
+            Ok::<_, std::io::Error>((!part.is_empty()).then(|| (bytes::Bytes::from(part), (file, total, sent))))
+        });
+        let request = self.request(Method::POST, self.address(path, query)?).header("content-type", "text/csv");
+        let response = request.body(reqwest::Body::wrap_stream(parts)).send().await;
+        self.body(response.map_err(|error| self.unreachable(&error, true))?, true).await
+    }
+
+    /// Something large that is only read, to be read with [`Client::part`].
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn download(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Response, CliError> {
+        let request = self.request(Method::GET, self.address(path, query)?);
+        let response = request.send().await.map_err(|error| self.unreachable(&error, false))?;
+        if response.status().is_success() { Ok(response) } else { Err(self.refused(response).await) }
+    }
+
+    /// Removes something that answers with nothing.
+    ///
+    /// # Errors
+    /// As [`Client::ask`].
+    pub async fn remove(&self, path: &[&str]) -> Result<(), CliError> {
+        let request = self.request(Method::DELETE, self.address(path, &[])?).timeout(self.global.timeout + GRACE);
+        let response = request.send().await.map_err(|error| self.unreachable(&error, true))?;
+        if response.status().is_success() { Ok(()) } else { Err(self.refused(response).await) }
+    }
+
     /// Asks for a request of a file and does not wait for its outcome; asked again under the same key it is the same.
     ///
     /// # Errors
@@ -225,6 +303,24 @@ impl Client {
         if response.status().is_success() { Ok(response) } else { Err(self.refused(response).await) }
     }
 
+    /// Something large, to be read with [`Client::part`]; it may take its time.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn fetch(&self, path: &[&str]) -> Result<Response, CliError> {
+        let request = self.request(Method::POST, self.address(path, &[])?);
+        let response = request.send().await.map_err(|error| self.unreachable(&error, false))?;
+        if response.status().is_success() { Ok(response) } else { Err(self.refused(response).await) }
+    }
+
+    /// The next part of it; `None` = that was all.
+    ///
+    /// # Errors
+    /// The connection ended early.
+    pub async fn part(&self, response: &mut Response) -> Result<Option<bytes::Bytes>, CliError> {
+        response.chunk().await.map_err(|error| self.unreachable(&error, false))
+    }
+
     /// `?wait=` as the flags say.
     pub fn wait(&self) -> String {
         if self.global.no_wait { "0".into() } else { format!("{}ms", self.global.timeout.as_millis()) }
@@ -242,8 +338,10 @@ impl Client {
         let status = response.status();
         let retry = response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let bytes = response.bytes().await.unwrap_or_default();
-        let mut problem: ProblemDto =
-            serde_json::from_slice(&bytes).unwrap_or_else(|_| self.no_problem(status, &bytes));
+        let mut problem = match foreign_words(&bytes) {
+            Some(words) => self.no_problem_but(status, &words),
+            None => serde_json::from_slice(&bytes).unwrap_or_else(|_| self.no_problem(status, &bytes)),
+        };
         problem.status = status.as_u16();
         if problem.hint.is_none() {
             problem.hint = match (retry, status.as_u16()) {
@@ -266,6 +364,11 @@ impl Client {
         ProblemDto { problem_type: "about:blank".into(), title: status.to_string(), detail, ..ProblemDto::default() }
     }
 
+    /// The error of another system's interface.
+    fn no_problem_but(&self, status: StatusCode, words: &str) -> ProblemDto {
+        ProblemDto { detail: words.to_owned(), ..self.no_problem(status, b"") }
+    }
+
     fn unreachable(&self, error: &reqwest::Error, changes: bool) -> CliError {
         let why = innermost(error);
         let url = &self.global.url;
@@ -278,6 +381,13 @@ impl Client {
         let error = CliError::new(exit, format!("the gateway at {url} {what}"));
         if changes { error.hint("it may have taken the request: see `commdn request list`") } else { error }
     }
+}
+
+/// The words of a fault of C, `{"code", "message"}`: its code is a status, and none of OCS.
+fn foreign_words(bytes: &[u8]) -> Option<String> {
+    let fault: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+    let is_problem = fault.get("type").is_some() || fault.get("detail").is_some();
+    fault.get("message").filter(|_| !is_problem)?.as_str().map(str::to_owned)
 }
 
 /// Whom to trust beyond what the machine trusts, and who we are.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use reqwest::Method;
 use serde::Serialize;
 
 use crate::cli::args::DoctorArgs;
@@ -66,6 +67,10 @@ pub(super) async fn run(args: DoctorArgs, ctx: &Ctx) -> Result<Exit, CliError> {
         findings.extend(of_config(file)?);
     }
     let client = Client::new(&ctx.global)?;
+    if let Some(origin) = args.clear_alarm {
+        let path = ["v1", "alarms", &origin.to_string()];
+        client.change::<DiagnosisDto>(Method::DELETE, &path, None::<&()>).await?;
+    }
     let before = Timestamp::now();
     let facts: DiagnosisDto = client.get(&["v1", "diagnosis"], &[]).await?;
     let after = Timestamp::now();
@@ -141,7 +146,7 @@ fn of_gateway(facts: &DiagnosisDto, before: Timestamp, after: Timestamp) -> Vec<
     findings.push(of_origins(facts));
     for origin in &facts.origins_alarmed {
         let message = format!("somebody else sends as application {origin}, which is ours");
-        let hint = "give each program its own application DBIDs in [origin] pool";
+        let hint = "give each program its own application DBIDs in [origin] pool, then doctor --clear-alarm DBID";
         findings.push(finding("origin", Verdict::Error, message, hint));
     }
     for link in &facts.links {

@@ -7,19 +7,23 @@ mod check_config;
 pub mod client;
 pub mod config;
 mod config_show;
+pub mod contacts;
 mod decode;
 mod dnc;
 mod doctor;
 pub mod exit;
+mod expiry;
 pub mod log;
 mod notify;
 pub mod output;
 mod ping;
+mod profiles;
 mod record;
 mod request;
 mod run;
 mod send;
 mod shell;
+mod sim;
 pub mod sse;
 mod store;
 mod stream;
@@ -81,6 +85,12 @@ fn run(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Demo(args) => runtime.block_on(run::demo(args, ctx)).map(|()| Exit::Done),
         Verb::Serve(args) => runtime.block_on(run::serve(args, ctx)).map(|()| Exit::Done),
         Verb::Sim(SimVerb::Run(args)) => runtime.block_on(run::sim_run(args, ctx)).map(|()| Exit::Done),
+        Verb::Contacts(verb) => {
+            log::start_brief(ctx);
+            let exit = runtime.block_on(contacts::run(*verb, ctx));
+            runtime.shutdown_background();
+            exit
+        }
         verb => {
             log::start_brief(ctx);
             let exit = runtime.block_on(async {
@@ -100,6 +110,7 @@ async fn client_verb(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Campaign(verb) => campaign::run(verb, ctx).await,
         Verb::Dnc(verb) => dnc::run(verb, ctx).await,
         Verb::Record(verb) => record::run(verb, ctx).await,
+        Verb::Profiles(args::ProfilesVerb::Import(args)) => profiles::import(args, ctx).await,
         Verb::Request(verb) => request::run(verb, ctx).await,
         Verb::Events(args) => stream::events(args, ctx).await,
         Verb::Tap(args) => stream::tap(args, ctx).await,
@@ -116,9 +127,11 @@ async fn client_verb(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Completion(args) => shell::completion(&args, ctx),
         Verb::Man => shell::man(ctx),
         Verb::CheckConfig(args) => check_config::check(&args, ctx),
-        Verb::Store(verb) => store::run(verb, ctx),
+        Verb::Store(verb) => store::run(verb, ctx).await,
         Verb::Version => version(ctx),
-        Verb::Demo(_) | Verb::Serve(_) | Verb::Sim(_) => Err(CliError::internal("no verb of a client")),
+        Verb::Demo(_) | Verb::Serve(_) | Verb::Sim(_) | Verb::Contacts(_) => {
+            Err(CliError::internal("no verb of a client"))
+        }
     }
 }
 

@@ -79,10 +79,17 @@ async fn list(args: RequestListArgs, client: &Client, ctx: &Ctx) -> Result<(), C
                 request.why.clone().unwrap_or_else(|| "-".into()),
                 request.took_ms.map_or_else(|| "-".into(), |ms| format!("{ms} ms")),
                 request.asked_by.clone(),
+                request.dead.clone().unwrap_or_else(|| "-".into()),
             ]
         };
-        let head = ["REQUEST", "ACCEPTED", "KIND", "PAIR", "OCS", "OUTCOME", "WHY", "TOOK", "ASKED BY"];
-        ctx.out.table(&head, page.items.iter().map(row).collect())
+        let head = ["REQUEST", "ACCEPTED", "KIND", "PAIR", "OCS", "OUTCOME", "WHY", "TOOK", "ASKED BY", "GIVEN UP"];
+        // Only dead letters have been given up.
+        let columns = head.len() - usize::from(state != "dead");
+        let rows = page.items.iter().map(row).map(|mut row| {
+            row.truncate(columns);
+            row
+        });
+        ctx.out.table(&head[..columns], rows.collect())
     })?;
     if let (Some(next), false) = (&page.next, ctx.out.json) {
         ctx.out.hint(&format!("the next page: --after {next}"));

@@ -10,7 +10,7 @@ use crate::cli::args::{DemoArgs, ServeArgs, SimRunArgs};
 use crate::cli::client::Ctx;
 use crate::cli::config;
 use crate::cli::exit::{CliError, Exit};
-use crate::cli::{log, notify, store};
+use crate::cli::{log, notify, sim, store};
 use crate::engine::topology::Topology;
 use crate::http::{self, DoorConfig};
 use crate::net::tls::{self, TlsServer};
@@ -18,6 +18,7 @@ use crate::protocol::profile::Profile;
 use crate::service::access::{Access, may_listen};
 use crate::service::gateway::{Gateway, open_store, start_gateway_on};
 use crate::service::port::{GatewayPort, open_port};
+use crate::service::sim_clock::Speed;
 use crate::service::simulator::{READY_PATIENCE, SimSettings, Simulator, start_simulator};
 use crate::service::{Config, ServerTls, Severity, config_of_site};
 use crate::store::Store;
@@ -40,16 +41,19 @@ pub(super) async fn demo(args: DemoArgs, ctx: &Ctx) -> Result<(), CliError> {
     args.gateway.apply(&mut settings);
     log::start(ctx, &settings.telemetry);
     let sim_addr = args.tserver.clone().unwrap_or_else(|| settings.sim.addr.clone());
-    let topology = topology(&settings)?;
+    let topology = topology(&settings, Topology::demo_dialing)?;
     let stop = Stops::default();
-    let simulator = simulate(&settings, topology.clone(), sim_addr, &stop.simulator).await?;
+    // Gateway and simulator share one store, and with it one writer.
+    let kept = open_store(&settings).map_err(store::error)?;
+    let simulator =
+        simulate(&settings, topology.clone(), sim_addr, 1, Some(Arc::clone(&kept)), &stop.simulator).await?;
 
     let site = config_of_site(&topology, &simulator.addr().to_string());
-    let Config { gateway, http, auth, store, dnc, limits, sim, telemetry, .. } = settings;
-    let mut settings = Config { gateway, http, auth, store, dnc, limits, sim, telemetry, ..site };
+    let Config { gateway, http, auth, store, dnc, limits, sim, telemetry, import, ucs, jtel, .. } = settings;
+    let mut settings = Config { gateway, http, auth, store, dnc, limits, sim, telemetry, import, ucs, jtel, ..site };
     args.run.apply(&mut settings);
     args.gateway.apply(&mut settings);
-    let running = Running::start(&settings, stop, Some(simulator)).await?;
+    let running = Running::start(&settings, stop, kept, Some(simulator)).await?;
     ctx.out.note(&format!(
         "commdn demo: T-Server and {} OCSs on {}, API on http://{}, explorer on http://{}/docs",
         topology.ocs.len(),
@@ -88,7 +92,8 @@ pub(super) async fn serve(args: ServeArgs, ctx: &Ctx) -> Result<(), CliError> {
     }
     settings.store.path.get_or_insert_with(|| DATA.to_owned());
     log::start(ctx, &settings.telemetry);
-    let running = Running::start(&settings, Stops::default(), None).await?;
+    let store = open_store(&settings).map_err(store::error)?;
+    let running = Running::start(&settings, Stops::default(), store, None).await?;
     ctx.out.note(&format!("commdn gateway: API on http://{}, explorer on http://{}/docs", running.http, running.http));
     running.run(ctx).await
 }
@@ -102,11 +107,22 @@ pub(super) async fn sim_run(args: SimRunArgs, ctx: &Ctx) -> Result<(), CliError>
     args.run.apply(&mut settings);
     args.sim.apply(&mut settings);
     log::start(ctx, &settings.telemetry);
+    if let Some(length) = args.length {
+        return sim::run(&args, &settings, length, ctx).await;
+    }
+    let Speed::Times(times) = args.clock else {
+        return Err(CliError::usage("a virtual clock has no pause in which somebody could connect")
+            .hint("say how long it is to run with --for, for instance --for 8h"));
+    };
     let addr = args.tserver.unwrap_or_else(|| SIM_ADDR.to_owned());
-    let topology = topology(&settings)?;
+    let topology = topology(&settings, Topology::demo)?;
     let ocss = topology.ocs.len();
     let stop = CancellationToken::new();
-    let simulator = simulate(&settings, topology, addr, &stop).await?;
+    if let Some(path) = args.data {
+        settings.store.path = Some(path);
+    }
+    let store = settings.store.path.is_some().then(|| open_store(&settings)).transpose().map_err(store::error)?;
+    let simulator = simulate(&settings, topology, addr, times, store.clone(), &stop).await?;
     let addr = simulator.addr();
     reload_on_hangup();
     listening(ctx, None, Some(addr), None)?;
@@ -114,16 +130,30 @@ pub(super) async fn sim_run(args: SimRunArgs, ctx: &Ctx) -> Result<(), CliError>
     interrupted().await;
     ctx.out.note("stopping");
     stop.cancel();
-    twice(simulator.stopped()).await
+    twice(async {
+        simulator.stopped().await;
+        if let Some(store) = store
+            && let Err(error) = store.close().await
+        {
+            tracing::error!(%error, "the store was not closed");
+        }
+    })
+    .await
 }
 
-fn topology(settings: &Config) -> Result<Topology, CliError> {
-    let Some(file) = &settings.sim.topology else { return Ok(Topology::demo()) };
+/// A shipped site by its name, a file, or `otherwise`.
+pub(super) fn topology(settings: &Config, otherwise: fn() -> Topology) -> Result<Topology, CliError> {
+    let Some(file) = &settings.sim.topology else { return Ok(otherwise()) };
+    match file.as_str() {
+        "demo" => return Ok(Topology::demo_dialing()),
+        "shift" => return Ok(Topology::shift()),
+        _ => {}
+    }
     let text = config::read_text(Path::new(file))?;
     Topology::parse(&text).map_err(|error| CliError::usage(format!("{file}: {error}")))
 }
 
-fn profile(settings: &Config) -> Result<Option<Profile>, CliError> {
+pub(super) fn profile(settings: &Config) -> Result<Option<Profile>, CliError> {
     let Some(word) = &settings.sim.profile else { return Ok(None) };
     if let Some(profile) = Profile::shipped(word) {
         return Ok(Some(profile));
@@ -143,6 +173,8 @@ async fn simulate(
     settings: &Config,
     topology: Topology,
     addr: String,
+    times: u32,
+    store: Option<Arc<dyn Store>>,
     stop: &CancellationToken,
 ) -> Result<Simulator, CliError> {
     let sim = SimSettings {
@@ -151,7 +183,9 @@ async fn simulate(
         profile: profile(settings)?,
         echo_to_sender: settings.sim.echo_to_sender,
         list_bytes_max: settings.sim.list_bytes_max,
+        times,
         tls: open_tls("sim.tls", settings.sim.tls.as_ref())?,
+        store,
     };
     let simulator = start_simulator(sim, stop).await;
     let mut simulator = simulator.map_err(|error| CliError::new(Exit::Usage, format!("simulator: {error}")))?;
@@ -184,7 +218,12 @@ struct Running {
 }
 
 impl Running {
-    async fn start(settings: &Config, stop: Stops, simulator: Option<Simulator>) -> Result<Self, CliError> {
+    async fn start(
+        settings: &Config,
+        stop: Stops,
+        store: Arc<dyn Store>,
+        simulator: Option<Simulator>,
+    ) -> Result<Self, CliError> {
         for finding in settings.check() {
             match finding.severity {
                 Severity::Warning => tracing::warn!("{finding}"),
@@ -197,7 +236,6 @@ impl Running {
         let listener = listen(settings).await?;
         let http = listener.local_addr().map_err(|error| CliError::internal(error.to_string()))?;
         let tls = open_tls("http.tls", settings.http.tls.as_ref())?;
-        let store = open_store(settings).map_err(store::error)?;
         let access = Access::new(settings, Arc::clone(&store)).await;
         let access = access.map_err(|error| CliError::usage(error.to_string()))?;
         let (gateway, task) = start_gateway_on(settings, Arc::clone(&store), &stop.gateway)
@@ -245,12 +283,12 @@ impl Running {
             if let Some(port) = port {
                 port.stopped().await;
             }
-            if let Err(error) = store.close().await {
-                tracing::error!(%error, "the store was not closed");
-            }
             stop.simulator.cancel();
             if let Some(simulator) = simulator {
                 simulator.stopped().await;
+            }
+            if let Err(error) = store.close().await {
+                tracing::error!(%error, "the store was not closed");
             }
         })
         .await
@@ -321,7 +359,7 @@ fn reload_on_hangup() {
 }
 
 /// Ctrl-C, or SIGTERM from a service manager.
-async fn interrupted() {
+pub(super) async fn interrupted() {
     let terminated = async {
         match signal::unix::signal(signal::unix::SignalKind::terminate()) {
             Ok(mut signals) => {

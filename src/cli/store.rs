@@ -1,18 +1,23 @@
-//! `store`: check, backup and restore of a store that nobody runs.
+//! `store`: check, backup and restore of a store that nobody runs; backup of one that a gateway runs.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::cli::args::StoreVerb;
-use crate::cli::client::Ctx;
+use crate::cli::client::{Client, Ctx};
 use crate::cli::exit::{CliError, Exit};
-use crate::store::sqlite::{backup_offline, check_offline, restore};
+use crate::store::sqlite::{backup_offline, check_copy, check_offline, restore};
 use crate::store::{CheckReport, StoreError, StoreErrorKind, hex};
 
 /// Runs a verb of `store`.
 ///
 /// # Errors
 /// The store is in use, is not there, or cannot be read.
-pub(super) fn run(verb: StoreVerb, ctx: &Ctx) -> Result<Exit, CliError> {
+pub(super) async fn run(verb: StoreVerb, ctx: &Ctx) -> Result<Exit, CliError> {
     match verb {
         StoreVerb::Check(args) => {
             let report = check_offline(&args.data).map_err(error)?;
@@ -20,7 +25,18 @@ pub(super) fn run(verb: StoreVerb, ctx: &Ctx) -> Result<Exit, CliError> {
             Ok(if report.is_whole() { Exit::Done } else { Exit::Missed })
         }
         StoreVerb::Backup(args) => {
-            let report = backup_offline(&args.data.data, &args.to).map_err(error)?;
+            let report = match &args.data {
+                Some(data) => backup_offline(data, &args.to).map_err(|why| {
+                    let is_run = why.kind == StoreErrorKind::InUse;
+                    let error = error(why);
+                    if is_run {
+                        error.hint("leave --data out: the gateway that has it makes a copy itself")
+                    } else {
+                        error
+                    }
+                })?,
+                None => fetch(&args.to, ctx).await?,
+            };
             let mut told = document("commdn.store_backup.v1", &report);
             told["file"] = json!(args.to.display().to_string());
             ctx.out.either(&told, || format!("{}\ncopied to {}", words(&report), args.to.display()))?;
@@ -42,6 +58,27 @@ pub(super) fn run(verb: StoreVerb, ctx: &Ctx) -> Result<Exit, CliError> {
             Ok(Exit::Done)
         }
     }
+}
+
+/// A copy that the running gateway makes; nothing stays behind when it is not whole.
+async fn fetch(to: &Path, ctx: &Ctx) -> Result<CheckReport, CliError> {
+    let here = |error: std::io::Error| CliError::usage(format!("{}: {error}", to.display()));
+    let client = Client::new(&ctx.global)?;
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(to).map_err(here)?;
+    let mut take = async || {
+        let mut response = client.fetch(&["v1", "store", "backup"]).await?;
+        while let Some(part) = client.part(&mut response).await? {
+            file.write_all(&part).map_err(here)?;
+        }
+        file.sync_all().map_err(here)?;
+        check_copy(to).map_err(error)
+    };
+    let taken = take().await;
+    if taken.is_err() {
+        // It is ours: it was not there before.
+        let _ = std::fs::remove_file(to);
+    }
+    taken
 }
 
 fn document(schema: &str, report: &CheckReport) -> Value {

@@ -84,6 +84,12 @@ impl Filter {
         Ok(Self { any })
     }
 
+    /// Whether everything passes.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.any.is_empty()
+    }
+
     /// Whether a thing passes.
     #[must_use]
     pub fn passes(&self, thing: &impl Filtered) -> bool {
@@ -91,7 +97,7 @@ impl Filter {
             let found = thing.field(&term.key).iter().any(|value| matches(&term.pattern, value));
             found == term.equal
         };
-        self.any.is_empty() || self.any.iter().any(|all| all.iter().all(holds))
+        self.is_open() || self.any.iter().any(|all| all.iter().all(holds))
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::message::AppDbid;
@@ -168,7 +169,8 @@ pub struct RecordedAnswer {
 /// Requests in memory: every open one, and the last of those that ended.
 #[derive(Clone, Debug)]
 pub struct Journal {
-    records: BTreeMap<RequestNumber, RequestRecord>,
+    /// Shared with whoever was shown one: it is copied when it changes after that.
+    records: BTreeMap<RequestNumber, Arc<RequestRecord>>,
     ended: std::collections::VecDeque<RequestNumber>,
     ended_max: usize,
 }
@@ -194,7 +196,7 @@ impl Journal {
 
     /// Takes up a request.
     pub fn accept(&mut self, record: RequestRecord) {
-        self.records.insert(record.number, record);
+        self.records.insert(record.number, Arc::new(record));
     }
 
     /// A request that was not acknowledged leaves no trace.
@@ -213,34 +215,40 @@ impl Journal {
         if let Some(record) = self.records.get_mut(&number)
             && record.steps.len() < STEPS_MAX
         {
-            record.steps.push(step);
+            Arc::make_mut(record).steps.push(step);
         }
     }
 
     /// Notes that an unload was accepted and calls are still open.
     pub fn draining(&mut self, number: RequestNumber) {
         if let Some(record) = self.records.get_mut(&number) {
-            record.draining = true;
+            Arc::make_mut(record).draining = true;
         }
     }
 
     /// Ends a request. The first end counts.
     pub fn end(&mut self, number: RequestNumber, ended: Ended) -> Option<&RequestRecord> {
         let record = self.records.get_mut(&number).filter(|record| record.ended.is_none())?;
-        record.ended = Some(ended);
+        Arc::make_mut(record).ended = Some(ended);
         self.ended.push_back(number);
         while self.ended.len() > self.ended_max {
             if let Some(oldest) = self.ended.pop_front() {
                 self.records.remove(&oldest);
             }
         }
-        self.records.get(&number)
+        self.get(number)
     }
 
     /// One request.
     #[must_use]
     pub fn get(&self, number: RequestNumber) -> Option<&RequestRecord> {
-        self.records.get(&number)
+        self.records.get(&number).map(Arc::as_ref)
+    }
+
+    /// One request as it is now, to be kept.
+    #[must_use]
+    pub fn share(&self, number: RequestNumber) -> Option<Arc<RequestRecord>> {
+        self.records.get(&number).cloned()
     }
 
     /// Requests without an outcome, and all that are kept.
@@ -252,7 +260,7 @@ impl Journal {
     /// Requests from the newest on, those older than `after`.
     pub fn list(&self, which: Which, after: Option<RequestNumber>) -> impl Iterator<Item = &RequestRecord> {
         let end = after.unwrap_or(RequestNumber(u64::MAX));
-        self.records.range(..end).rev().map(|(_, record)| record).filter(move |record| match which {
+        self.records.range(..end).rev().map(|(_, record)| record.as_ref()).filter(move |record| match which {
             Which::All => true,
             Which::Open => record.ended.is_none(),
             Which::Ended => record.ended.is_some(),

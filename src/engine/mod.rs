@@ -10,6 +10,7 @@ mod status;
 pub mod topology;
 pub mod tserver;
 pub mod words;
+pub mod world;
 
 pub use filter::{Filter, FilterError, Filtered, KEYS as FILTER_KEYS};
 pub use journal::{

@@ -3,10 +3,12 @@
 //! Read from a text file; `demo.topology` (specification 5.14) is shipped and says what the lines look like.
 
 mod contacts;
+mod dialing;
 
 use std::collections::BTreeSet;
 use std::fmt;
 
+use crate::engine::ocs::dialer::DialModel;
 use crate::engine::ocs::{CallingList, Campaign, Group, Held, OcsConfig, Origin, OriginKind, PairConfig};
 use crate::engine::words::{nearest, split, unquote};
 use crate::message::AppDbid;
@@ -22,8 +24,14 @@ use contacts::Made;
 
 /// The site of `demo` and of `sim run` without a topology of its own.
 pub const DEMO: &str = include_str!("demo.topology");
+/// How `demo` dials: lines that follow [`DEMO`].
+pub const DEMO_DIALING: &str = include_str!("demo.dialing");
+/// A shift of 200 agents, for runs on the virtual clock.
+pub const SHIFT: &str = include_str!("shift.topology");
 /// Most contacts of one made list: the numbers that `+1202555xxxx` has room for, with some to spare.
 const CONTACTS_MAX: u32 = 3_000;
+/// The same for numbers with a prefix of their own, eight digits behind it.
+const NUMBERED_MAX: u32 = 1_000_000;
 
 /// A whole site.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +52,12 @@ pub struct Topology {
     pub pairs: Vec<PairConfig>,
     /// Calling lists.
     pub lists: Vec<CallingList>,
+    /// How calls go; absent: nothing is dialed. Its zones are UTC until somebody who has the zone data fills them in.
+    pub dialing: Option<DialModel>,
+    /// Names of the time zones that records may have, by DBID; 0 is the server's own.
+    pub zones: Vec<(i32, String)>,
+    /// An outcome was given, so that the shipped ones are gone.
+    outcomes_given: bool,
 }
 
 /// A CommDN of the T-Server.
@@ -92,6 +106,24 @@ impl Topology {
         Self::parse(DEMO).expect("the shipped topology is read by a test")
     }
 
+    /// The shipped site as `demo` runs it: it dials.
+    ///
+    /// # Panics
+    /// Never: a test reads the shipped files.
+    #[must_use]
+    pub fn demo_dialing() -> Self {
+        Self::parse(&format!("{DEMO}{DEMO_DIALING}")).expect("the shipped topology is read by a test")
+    }
+
+    /// The shipped shift of 200 agents.
+    ///
+    /// # Panics
+    /// Never: a test reads the shipped file.
+    #[must_use]
+    pub fn shift() -> Self {
+        Self::parse(SHIFT).expect("the shipped topology is read by a test")
+    }
+
     /// Reads a topology file. What a line names must stand in a line before it.
     ///
     /// # Errors
@@ -124,8 +156,10 @@ impl Topology {
             groups: self.groups.clone(),
             pairs: self.pairs.iter().filter(of_pair).cloned().collect(),
             lists: self.lists.iter().filter(of_list).cloned().collect(),
+            reads_lists: false,
             campaigns,
             seed: u64::from(dbid.0.unsigned_abs()),
+            dialing: self.dialing_of(dbid),
         })
     }
 
@@ -149,9 +183,30 @@ impl Topology {
             "pair" => self.pair(&mut options)?,
             "list" => self.list(&mut options)?,
             "desktop" => self.desktop(&mut options)?,
+            "dialing" => self.dialing_line(&mut options)?,
+            "outcome" => self.outcome_line(&mut options)?,
+            "treatment" => self.treatment_line(&mut options)?,
+            "agents" => self.agents_line(&mut options)?,
+            "ports" => self.ports_line(&mut options)?,
+            "zone" => self.zone_line(&mut options)?,
             other => {
-                const KINDS: [&str; 9] =
-                    ["comm_dn", "ocs", "origin", "gateway", "group", "campaign", "pair", "list", "desktop"];
+                const KINDS: [&str; 15] = [
+                    "comm_dn",
+                    "ocs",
+                    "origin",
+                    "gateway",
+                    "group",
+                    "campaign",
+                    "pair",
+                    "list",
+                    "desktop",
+                    "dialing",
+                    "outcome",
+                    "treatment",
+                    "agents",
+                    "ports",
+                    "zone",
+                ];
                 return Err(unknown(&format!("one of {}", KINDS.join(", ")), other, KINDS));
             }
         }
@@ -249,10 +304,14 @@ impl Topology {
             chains: number("chains", &options.take("chains").unwrap_or_else(|| "0".to_owned()))?,
             seed: number("seed", &options.take("seed").unwrap_or_else(|| "1".to_owned()))?,
             first: options.take("first"),
+            prefix: options.take("numbers"),
+            daily: options.take("daily").map(|word| daily(&word)).transpose()?,
+            tz_dbid: number("zone", &options.take("zone").unwrap_or_else(|| "0".to_owned()))?,
             used: BTreeSet::new(),
         };
-        if made.contacts > CONTACTS_MAX || made.chains > made.contacts {
-            return Err(format!("expected at most {CONTACTS_MAX} contacts and no more chains than contacts"));
+        let most = if made.prefix.is_some() { NUMBERED_MAX } else { CONTACTS_MAX };
+        if made.contacts > most || made.chains > made.contacts {
+            return Err(format!("expected at most {most} contacts and no more chains than contacts"));
         }
         let customer_column = options.take("customer_column").unwrap_or_else(|| "customer_id".to_owned());
         let records = made.records(&customer_column);
@@ -343,6 +402,19 @@ fn number<N: std::str::FromStr>(what: &str, word: &str) -> Result<N, String> {
 
 fn from_word<T>(what: &str, word: &str, read: impl Fn(&str) -> Option<T>) -> Result<T, String> {
     read(word).ok_or_else(|| format!("{what}: expected a word or number of its table, found '{word}'"))
+}
+
+/// `08:00-21:00`: from and till, as seconds since midnight.
+fn daily(words: &str) -> Result<(i32, i32), String> {
+    let clock = |word: &str| {
+        let (hours, minutes) = word.split_once(':')?;
+        let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
+        let seconds = hours * 3_600 + minutes * 60;
+        ((0..=24).contains(&hours) && (0..60).contains(&minutes) && seconds <= 86_400).then_some(seconds)
+    };
+    let both = words.split_once('-').and_then(|(from, till)| Some((clock(from)?, clock(till)?)));
+    let both = both.filter(|(from, till)| from < till);
+    both.ok_or_else(|| format!("daily: expected a window such as 08:00-21:00, found '{words}'"))
 }
 
 /// `1-5,8`: numbers and ranges.

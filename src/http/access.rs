@@ -1,11 +1,15 @@
 //! Who asks, and whether they may: every route is registered with what it needs, or it cannot be registered at all.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
 use axum::http::{HeaderMap, Method, header, request::Parts};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as BASE64;
+use futures_util::future::BoxFuture;
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
@@ -74,6 +78,17 @@ impl Routes {
         self.add(Some(Rule::Local(verbs)), route)
     }
 
+    /// A route of [`Routes::guarded_within`] that takes `multipart/form-data`. A page of another site could post that
+    /// without being asked, but not without naming itself: [`crate::http::guard`] refuses it by its Origin.
+    pub(super) fn guarded_form(self, verbs: &'static [Verb], route: UtoipaMethodRouter<Door>) -> Self {
+        self.add_with(Some(Rule::Within(verbs)), true, route)
+    }
+
+    /// Puts routes below a path, which the configuration says.
+    pub(super) fn under(self, base: &str, routes: Self) -> Self {
+        Self(self.0.nest(base, routes.0))
+    }
+
     /// A route for everybody.
     pub(super) fn open(self, route: UtoipaMethodRouter<Door>) -> Self {
         self.add(None, route)
@@ -87,7 +102,16 @@ impl Routes {
         self.0
     }
 
-    fn add(self, rule: Option<Rule>, (schemas, mut paths, methods): UtoipaMethodRouter<Door>) -> Self {
+    fn add(self, rule: Option<Rule>, route: UtoipaMethodRouter<Door>) -> Self {
+        self.add_with(rule, false, route)
+    }
+
+    fn add_with(
+        self,
+        rule: Option<Rule>,
+        multipart: bool,
+        (schemas, mut paths, methods): UtoipaMethodRouter<Door>,
+    ) -> Self {
         let requirements = requirements(rule);
         for item in paths.paths.values_mut() {
             let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
@@ -97,7 +121,7 @@ impl Routes {
         }
         let methods = match rule {
             None => methods,
-            Some(rule) => methods.route_layer(from_fn(move |request, next| check(rule, request, next))),
+            Some(rule) => methods.route_layer(from_fn(move |request, next| check(rule, multipart, request, next))),
         };
         Self(self.0.routes((schemas, paths, methods)))
     }
@@ -120,6 +144,8 @@ pub(super) struct Caller {
     peer: Peer,
     /// What the audit says beside the path: a pseudonym, never a phone.
     note: Arc<Mutex<Option<String>>>,
+    /// Asked to see numbers as they are: that is written down, even of a read.
+    shows: Arc<AtomicBool>,
 }
 
 impl Caller {
@@ -130,6 +156,9 @@ impl Caller {
 
     /// Refuses what the caller may not do.
     pub(super) fn need(&self, verb: Verb, object: Object<'_>) -> Result<(), Problem> {
+        if verb == Verb::NumbersShow {
+            self.shows.store(true, Ordering::Relaxed);
+        }
         if self.may(verb, object) { Ok(()) } else { Err(forbidden(&[verb], object)) }
     }
 
@@ -141,6 +170,14 @@ impl Caller {
     /// True where nobody has to say who they are.
     pub(super) fn is_anonymous(&self) -> bool {
         self.found.as_ref().is_ok_and(|principal| principal.kind == PrincipalKind::AnonymousLoopback)
+    }
+
+    /// Resolves with the reason when the caller is no longer who it was let in as.
+    pub(super) fn worthless(&self) -> BoxFuture<'static, &'static str> {
+        match &self.found {
+            Ok(principal) => Box::pin(self.door.access.clone().worthless(Arc::clone(principal))),
+            Err(reason) => Box::pin(std::future::ready(*reason)),
+        }
     }
 
     /// Adds to the row of the audit whom or what the command is about. No phone, no customer id.
@@ -162,7 +199,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 pub(super) async fn identify(State(door): State<Door>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Peer>().copied().unwrap_or_default();
     let found = match bearer(request.headers()) {
-        Ok(token) => door.access.identify(token, peer.certificate).await,
+        Ok(token) => door.access.identify(token.as_deref(), peer.certificate).await,
         Err(reason) => Err(reason),
     };
     let client = match &found {
@@ -175,13 +212,14 @@ pub(super) async fn identify(State(door): State<Door>, mut request: Request, nex
         let detail = "more requests than limits.client_rate_per_s and limits.client_burst allow";
         return Problem::new("too-many-requests", 429, detail).retry_after(seconds).into_response();
     }
-    let caller = Caller { found: found.map(Arc::new), door, peer, note: Arc::default() };
+    let caller = Caller { found: found.map(Arc::new), door, peer, note: Arc::default(), shows: Arc::default() };
     request.extensions_mut().insert(caller);
     next.run(request).await
 }
 
-/// The token of `Authorization: Bearer`; another scheme is not understood.
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
+/// The token of `Authorization: Bearer`, or the password of `Authorization: Basic`, whose user may be anybody: it is for
+/// clients that know no other scheme.
+fn bearer(headers: &HeaderMap) -> Result<Option<String>, &'static str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -190,10 +228,15 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
     let wrong = "expected 'Authorization: Bearer TOKEN'";
     let (scheme, token) = value.to_str().map_err(|_| wrong)?.split_once(' ').ok_or(wrong)?;
     let token = token.trim();
-    if scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() { Ok(Some(token)) } else { Err(wrong) }
+    if scheme.eq_ignore_ascii_case("basic") {
+        let pair = BASE64.decode(token).ok().and_then(|pair| String::from_utf8(pair).ok());
+        let password = pair.as_deref().and_then(|pair| pair.split_once(':')).map(|(_, password)| password);
+        return password.filter(|password| !password.is_empty()).map(|password| Some(password.to_owned())).ok_or(wrong);
+    }
+    if scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() { Ok(Some(token.to_owned())) } else { Err(wrong) }
 }
 
-async fn check(rule: Rule, request: Request, next: Next) -> Response {
+async fn check(rule: Rule, multipart: bool, request: Request, next: Next) -> Response {
     let Some(caller) = request.extensions().get::<Caller>().cloned() else {
         return unauthorised(None).into_response();
     };
@@ -204,7 +247,7 @@ async fn check(rule: Rule, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let place = Place::of(&caller.door, &mut parts).await;
     let reads_admin = matches!(rule, Rule::All([Verb::Admin]));
-    let audited = parts.method != Method::GET || reads_admin;
+    let is_command = parts.method != Method::GET || reads_admin;
     let dry = parts.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "dry_run=true"));
     let response = if !rule.fits(&principal, caller.peer, place.object()) {
         if principal.kind == PrincipalKind::Stranger {
@@ -212,20 +255,24 @@ async fn check(rule: Rule, request: Request, next: Next) -> Response {
             return unauthorised(None).into_response();
         }
         forbidden(rule.verbs(), place.object()).into_response()
-    } else if let Some(problem) = form(&parts) {
+    } else if let Some(problem) = form(&parts, multipart) {
         problem.into_response()
     } else {
         next.run(Request::from_parts(parts, body)).await
     };
-    if audited { audit(&caller, rule, place, dry, response).await } else { response }
+    let shows = caller.shows.load(Ordering::Relaxed);
+    if is_command || shows { audit(&caller, rule, place, dry, response).await } else { response }
 }
 
 /// A page of another site can send these without being asked.
-fn form(parts: &Parts) -> Option<Problem> {
+fn form(parts: &Parts, multipart: bool) -> Option<Problem> {
     let kind = parts.headers.get(header::CONTENT_TYPE)?.to_str().unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let forms = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"];
     let changes = parts.method != Method::GET && parts.method != Method::HEAD;
+    if multipart && essence == "multipart/form-data" {
+        return None;
+    }
     (changes && forms.contains(&essence.as_str())).then(|| Problem::media_type(&essence))
 }
 
@@ -288,11 +335,13 @@ async fn audit(caller: &Caller, rule: Rule, place: Place, dry: bool, response: R
         (None, status) => status.to_string(),
     };
     let note = caller.note.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let shows = caller.shows.load(Ordering::Relaxed).then_some(Verb::NumbersShow);
+    let verbs = rule.verbs().iter().copied().chain(shows);
     let row = AuditRow {
         at: now(),
         subject: caller.subject().to_owned(),
         client: Some(caller.peer.addr.ip().to_canonical().to_string()),
-        action: rule.verbs().iter().map(|verb| verb.name()).collect::<Vec<_>>().join(" "),
+        action: verbs.map(|verb| verb.name()).collect::<Vec<_>>().join(" "),
         object: Some(place.words(note)),
         outcome,
         detail: None,
@@ -310,6 +359,11 @@ async fn audit(caller: &Caller, rule: Rule, place: Place, dry: bool, response: R
     }
     match kept.await {
         Ok(_) => response,
+        // Nothing was done, and the caller is told why: a store that is full keeps no row about it either.
+        Err(error) if response.status().is_server_error() => {
+            warn(&error);
+            response
+        }
         Err(error) => {
             warn(&error);
             Problem::new("audit-unavailable", 503, "the command cannot be written to the audit")
@@ -355,12 +409,18 @@ mod tests {
             for value in values {
                 headers.append(header::AUTHORIZATION, HeaderValue::from_static(value));
             }
-            bearer(&headers).map(|token| token.map(str::to_owned))
+            bearer(&headers)
         };
         assert_eq!(read(&[]), Ok(None));
         assert_eq!(read(&["Bearer abc"]), Ok(Some("abc".into())));
         assert_eq!(read(&["bearer  abc "]), Ok(Some("abc".into())));
-        for wrong in [&["Bearer"][..], &["Bearer "], &["Basic YTpi"], &["abc"], &["Bearer a", "Bearer b"]] {
+        assert_eq!(read(&["Basic YTpi"]), Ok(Some("b".into())));
+        assert_eq!(read(&["basic YTpiOmM="]), Ok(Some("b:c".into())));
+        let basic = [&["Basic"][..], &["Basic YTo="], &["Basic YQ=="], &["Basic !"], &["Basic YTpi", "Basic YTpi"]];
+        for wrong in basic {
+            assert!(read(wrong).is_err(), "{wrong:?}");
+        }
+        for wrong in [&["Bearer"][..], &["Bearer "], &["Digest YTpi"], &["abc"], &["Bearer a", "Bearer b"]] {
             assert!(read(wrong).is_err(), "{wrong:?}");
         }
     }

@@ -93,7 +93,8 @@ pub(super) fn alarm(alarm: &Alarm) -> AlarmDto {
         schema: "commdn.alarm.v1".into(),
         at: rfc3339(alarm.at),
         kind: alarm.kind.into(),
-        ocs: alarm.ocs.0,
+        ocs: alarm.ocs.map(|ocs| ocs.0),
+        origin: alarm.origin.map(|origin| origin.0),
         campaign: alarm.pair.map(|pair| pair.campaign.0),
         group: alarm.pair.map(|pair| pair.group.0),
         request_id: alarm.request.map(|number| number.to_string()),
@@ -345,7 +346,7 @@ impl Filtered for AlarmDto {
             "request" => text(self.request_id.as_ref()),
             "campaign" => number(self.campaign),
             "group" => number(self.group),
-            "ocs" => number(Some(self.ocs)),
+            "ocs" => number(self.ocs),
             _ => Vec::new(),
         }
     }

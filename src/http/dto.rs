@@ -3,9 +3,14 @@
 
 mod access;
 mod dnc;
+mod imports;
 
 pub use access::{AuditDto, AuditVerdictDto, KeyBody, KeyDto};
 pub use dnc::{DncDeliveryDto, DncEvidenceDto, DncExportDto, DncOcsDto, DncReportDto, DncVerdictDto, DncVerifyBody};
+pub use imports::{
+    ClearedDto, CountsDto, CursorDto, ImportSettings, JobBody, JobDto, JobProgressDto, ListBody, ListDto,
+    PhoneColumnDto, PreviewColumnDto, PreviewDto, ProfileBody, ProfileDto, UndoneDto, UploadDto,
+};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -34,6 +39,8 @@ pub struct DncBody {
     pub ocs: Option<Word>,
     /// Kept with the request, never sent.
     pub reason: Option<String>,
+    /// From when on it does not count any more, RFC 3339; absent = never. Not sent: OCS keeps what it was told.
+    pub expires_at: Option<String>,
 }
 
 /// Body of `POST /v1/records/cancel`.
@@ -346,10 +353,13 @@ pub struct AlarmDto {
     pub schema: String,
     /// When.
     pub at: String,
-    /// `stop`: a campaign does not stand still although it was told to.
+    /// `stop`: a campaign does not stand still although it was told to; `forged_origin`: somebody else sends with one of
+    /// our DBIDs.
     pub kind: String,
     /// DBID of the OCS.
-    pub ocs: i32,
+    pub ocs: Option<i32>,
+    /// Our DBID.
+    pub origin: Option<i32>,
     /// Campaign DBID.
     pub campaign: Option<i32>,
     /// Group DBID.

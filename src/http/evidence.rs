@@ -2,7 +2,9 @@
 
 use crate::http::convert::rfc3339;
 use crate::http::dto::{DncDeliveryDto, DncEvidenceDto, DncExportDto, DncOcsDto, DncReportDto, DncVerdictDto};
+use crate::protocol::UtcTime;
 use crate::service::Pseudonyms;
+use crate::service::access::now;
 use crate::service::dnc::{Deadline, DncReport};
 use crate::store::{Delivery, DncEvidence, Head, Report, hex};
 use crate::wire::Text;
@@ -47,6 +49,8 @@ impl Shown<'_> {
             // People write numbers into reasons.
             reason: reason.map(|text| if self.phone { text.to_owned() } else { self.pseudonyms.words(text) }),
             confirmed: evidence.is_confirmed(),
+            expires_at: entry.expires_at.map(|seconds| rfc3339(UtcTime { seconds, micros: 0 })),
+            expired: entry.expires_at.is_some_and(|end| end <= now().seconds),
             deadline_at: self.deadline.map(|deadline| rfc3339(deadline.of(entry.at))),
             deliveries: evidence.deliveries.iter().map(delivery).collect(),
         }

@@ -9,6 +9,7 @@ use axum::{
 };
 use futures_util::StreamExt;
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::http::access::Caller;
@@ -19,6 +20,9 @@ use crate::service::gateway::{Asker, GivenKey};
 /// Most bytes of a request's body.
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
 
+/// Most bytes of a body with contacts.
+const CONTACT_BYTES_MAX: usize = 8 << 20;
+
 /// A JSON body; an empty one is `{}`.
 pub(super) struct JsonBody<T>(pub T);
 
@@ -27,7 +31,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let bytes = timeout(BODY, whole(body)).await.map_err(|_| too_slow())??;
+        let bytes = timeout(BODY, whole(body, BODY_BYTES_MAX)).await.map_err(|_| too_slow())??;
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { need_json(&parts.headers).map(|()| &*bytes)? };
         serde_json::from_slice(bytes).map(Self).map_err(|error| {
             let slug = if error.is_data() { "invalid-parameter" } else { "invalid-json" };
@@ -37,18 +41,43 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     }
 }
 
+/// A JSON body of a contact, in the words of another system: any value.
+pub(super) async fn contact_body(request: Request) -> Result<Value, Problem> {
+    let (parts, body) = request.into_parts();
+    need_json(&parts.headers)?;
+    let bytes = timeout(BODY, whole(body, CONTACT_BYTES_MAX)).await.map_err(|_| too_slow())??;
+    serde_json::from_slice(&bytes).map_err(|_| Problem::new("invalid-json", 400, "the body is no JSON"))
+}
+
+/// The same, where a request may have no body: null.
+pub(super) async fn maybe_body(request: Request) -> Result<Value, Problem> {
+    let (parts, body) = request.into_parts();
+    let bytes = timeout(BODY, whole(body, CONTACT_BYTES_MAX)).await.map_err(|_| too_slow())??;
+    if bytes.is_empty() {
+        return Ok(Value::Null);
+    }
+    need_json(&parts.headers)?;
+    serde_json::from_slice(&bytes).map_err(|_| Problem::new("invalid-json", 400, "the body is no JSON"))
+}
+
+/// A short body as text.
+pub(super) async fn text_body(request: Request) -> Result<String, Problem> {
+    let bytes = timeout(BODY, whole(request.into_body(), BODY_BYTES_MAX)).await.map_err(|_| too_slow())??;
+    String::from_utf8(bytes).map_err(|_| Problem::new("invalid-parameter", 400, "the body is no UTF-8"))
+}
+
 /// A body that did not come in its time.
 fn too_slow() -> Problem {
     Problem::new("body-too-slow", 408, format!("the body did not come within {} s", BODY.as_secs()))
 }
 
 /// The bytes of a body, which is not read further than it may be long.
-async fn whole(body: Body) -> Result<Vec<u8>, Problem> {
+async fn whole(body: Body, most: usize) -> Result<Vec<u8>, Problem> {
     let (mut parts, mut bytes) = (body.into_data_stream(), Vec::new());
     while let Some(part) = parts.next().await {
         bytes.extend_from_slice(&part.map_err(|_| Problem::new("body-broken-off", 400, "the body broke off"))?);
-        if bytes.len() > BODY_BYTES_MAX {
-            let detail = format!("the body has more than {BODY_BYTES_MAX} bytes");
+        if bytes.len() > most {
+            let detail = format!("the body has more than {most} bytes");
             return Err(Problem::new("body-too-long", 413, detail));
         }
     }

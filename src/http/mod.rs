@@ -5,18 +5,21 @@ mod convert;
 pub mod dto;
 pub(crate) mod evidence;
 mod extract;
+mod foreign;
 mod guard;
 mod key;
 mod problem;
 mod routes;
 mod serve;
+pub(crate) mod shown;
 mod stream;
 mod trace;
 
-use std::{any::Any, io, sync::Arc};
+use std::{any::Any, io, ops::Deref, path::PathBuf, sync::Arc};
 
 use axum::{Router, middleware, response::IntoResponse};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -24,10 +27,16 @@ use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::net::tls::TlsServer;
-use crate::service::Config;
 use crate::service::access::Access;
+use crate::service::backup;
+use crate::service::contact_lists::ContactLists;
+use crate::service::dialler::Dialler;
 use crate::service::gateway::Gateway;
+use crate::service::import::{ImportService, open_imports};
+use crate::service::ucs::Ucs;
+use crate::service::{Config, ContactListsSection, JtelSection, UcsSection};
 use access::{Routes, SCHEME};
+use foreign::Bases;
 use guard::AllowedHosts;
 use problem::Problem;
 use serve::Most;
@@ -35,12 +44,36 @@ use trace::Tracer;
 
 pub(crate) use routes::{audited as shown_audit, key as shown_key, verdict as shown_verdict};
 
-/// What the handlers share.
+/// What the handlers share. One count for all of it: every layer and every handler has its own copy.
 #[derive(Clone, Debug)]
-struct Door {
+struct Door(Arc<Behind>);
+
+#[derive(Debug)]
+struct Behind {
     gateway: Gateway,
     access: Access,
+    ucs: Ucs,
+    dialler: Dialler,
+    contact_lists: ContactLists,
+    has_tls: bool,
+    imports: ImportService,
     stop: CancellationToken,
+    backups: Backups,
+}
+
+/// Where copies of the store are made, one at a time.
+#[derive(Debug)]
+struct Backups {
+    folder: PathBuf,
+    turn: Arc<Semaphore>,
+}
+
+impl Deref for Door {
+    type Target = Behind;
+
+    fn deref(&self) -> &Behind {
+        &self.0
+    }
 }
 
 /// How the door is guarded.
@@ -52,10 +85,22 @@ pub struct DoorConfig {
     pub allowed_hosts: Vec<String>,
     /// TLS; `None` = plain text.
     pub tls: Option<TlsServer>,
+    /// Folder of the store: copies are made beside it, where there is room as a rule.
+    pub data: Option<PathBuf>,
     /// Connections of everybody.
     pub connections_max: usize,
     /// Connections of one address beyond loopback.
     pub connections_per_peer: usize,
+    /// Contacts and imports.
+    pub imports: ImportService,
+    /// The interface of contact lists.
+    pub contact_lists: ContactListsSection,
+    /// The interface of UCS profiles.
+    pub ucs: UcsSection,
+    /// The interface of jtel's dialler contacts.
+    pub jtel: JtelSection,
+    /// Country of national phones.
+    pub default_country: String,
 }
 
 impl DoorConfig {
@@ -63,9 +108,15 @@ impl DoorConfig {
     #[must_use]
     pub fn new(config: &Config, access: Access, tls: Option<TlsServer>) -> Self {
         Self {
+            imports: open_imports(config, access.store().contacts()),
+            contact_lists: config.contact_lists.clone(),
+            ucs: config.ucs.clone(),
+            jtel: config.jtel.clone(),
+            default_country: config.import.default_country.clone(),
             access,
             allowed_hosts: config.http.allowed_hosts.clone(),
             tls,
+            data: config.store.path.as_deref().map(PathBuf::from).filter(|path| path.is_dir()),
             connections_max: config.limits.connections_max,
             connections_per_peer: config.limits.connections_per_peer,
         }
@@ -87,6 +138,10 @@ impl DoorConfig {
         (name = "requests", description = "What was asked and what became of it"),
         (name = "streams", description = "Server-sent events"),
         (name = "adjacent", description = "What OCS itself posts"),
+        (name = "contacts", description = "Calling lists, uploads, import jobs and profiles"),
+        (name = "contact-lists", description = "Contact lists in the shape of Genesys Cloud"),
+        (name = "profiles", description = "UCS profiles: definitions, imports, questions"),
+        (name = "dialler", description = "Dialler contacts of jtel"),
         (name = "access", description = "Keys and the audit"),
         (name = "operations", description = "Health and version")
     )
@@ -106,14 +161,14 @@ impl Modify for Token {
     }
 }
 
-fn api() -> Routes {
-    Routes::with_openapi(Api::openapi()).merge(routes::all()).merge(stream::routes())
+fn api(bases: &Bases) -> Routes {
+    Routes::with_openapi(Api::openapi()).merge(routes::all()).merge(stream::routes()).merge(routes::foreign(bases))
 }
 
-/// The OpenAPI 3.1 document.
+/// The OpenAPI 3.1 document, with the default paths of other systems' interfaces.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    api().into_inner().into_openapi()
+    api(&Bases::default()).into_inner().into_openapi()
 }
 
 /// Serves the gateway's door until the token is cancelled; open answers are finished, streams are ended.
@@ -126,10 +181,32 @@ pub async fn serve(
     config: DoorConfig,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let (router, openapi) = api().into_inner().split_for_parts();
+    let bases = Bases { ucs: config.ucs.base.clone(), jtel: config.jtel.base.clone() };
+    let (router, openapi) = api(&bases).into_inner().split_for_parts();
     let tracer = Tracer::new(gateway.clone());
     let guard = AllowedHosts(Arc::from(config.allowed_hosts));
-    let door = Door { gateway, access: config.access, stop: stop.clone() };
+    let imports = config.imports;
+    let resumed = imports.clone();
+    tokio::spawn(async move {
+        if let Err(error) = resumed.resume_all().await {
+            tracing::error!(%error, "interrupted imports are not taken up again");
+        }
+    });
+    if let Some(folder) = &config.data {
+        backup::sweep(folder);
+    }
+    let folder = config.data.unwrap_or_else(std::env::temp_dir);
+    let door = Door(Arc::new(Behind {
+        gateway,
+        access: config.access,
+        dialler: Dialler::new(imports.clone(), &config.jtel, &config.default_country),
+        ucs: Ucs::new(imports.clone(), config.ucs),
+        contact_lists: ContactLists::new(imports.clone(), &config.contact_lists, &config.default_country),
+        has_tls: config.tls.is_some(),
+        imports: imports.clone(),
+        stop: stop.clone(),
+        backups: Backups { folder, turn: Arc::new(Semaphore::new(1)) },
+    }));
     let app: Router = router
         .with_state(door.clone())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi))
@@ -139,10 +216,13 @@ pub async fn serve(
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(door, access::identify))
         .layer(middleware::from_fn_with_state(guard, guard::check))
+        .layer(middleware::from_fn_with_state(Arc::new(bases), foreign::translate))
         .layer(middleware::from_fn(guard::harden))
         .layer(middleware::from_fn_with_state(tracer, trace::trace));
     let most = Most { all: config.connections_max, per_peer: config.connections_per_peer };
-    serve::run(listener, config.tls, app, most, stop).await
+    let ended = serve::run(listener, config.tls, app, most, stop).await;
+    imports.stop().await;
+    ended
 }
 
 fn panicked(_: Box<dyn Any + Send>) -> axum::response::Response {
@@ -164,7 +244,8 @@ mod tests {
     use crate::service::access::Verb;
 
     /// Paths that everybody may read: they say nothing about people or campaigns.
-    const OPEN: [&str; 3] = ["/healthz", "/readyz", "/version"];
+    /// Or they ask for what only the right caller has: a secret, a signed address.
+    const OPEN: [&str; 5] = ["/healthz", "/readyz", "/version", "/oauth/token", "/uploads/v2/contactlist/{upload_key}"];
 
     #[test]
     fn every_route_says_what_it_needs() {
@@ -211,7 +292,7 @@ mod tests {
         let mut found = Vec::new();
         walk(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http"), &mut found);
         found.sort();
-        assert_eq!(found, ["access.rs: .routes(", "access.rs: OpenApiRouter::new"]);
+        assert_eq!(found, ["access.rs: .nest(", "access.rs: .routes(", "access.rs: OpenApiRouter::new"]);
     }
 
     #[test]
@@ -249,6 +330,53 @@ mod tests {
             "/v1/audit",
             "/v1/audit/verify",
             "/v1/diagnosis",
+            "/oauth/token",
+            "/api/v2/outbound/contactlists",
+            "/api/v2/outbound/contactlists/uploads",
+            "/api/v2/outbound/contactlists/{contact_list_id}",
+            "/api/v2/outbound/contactlists/{contact_list_id}/clear",
+            "/api/v2/outbound/contactlists/{contact_list_id}/contacts",
+            "/api/v2/outbound/contactlists/{contact_list_id}/contacts/bulk",
+            "/api/v2/outbound/contactlists/{contact_list_id}/contacts/bulk/jobs",
+            "/api/v2/outbound/contactlists/{contact_list_id}/contacts/bulk/jobs/{job_id}",
+            "/api/v2/outbound/contactlists/{contact_list_id}/contacts/bulk/remove",
+            "/api/v2/outbound/contactlists/{contact_list_id}/contacts/bulk/update",
+            "/api/v2/outbound/contactlists/{contact_list_id}/contacts/search",
+            "/api/v2/outbound/contactlists/{contact_list_id}/contacts/{contact_id}",
+            "/api/v2/outbound/contactlists/{contact_list_id}/export",
+            "/api/v2/outbound/contactlists/{contact_list_id}/importstatus",
+            "/api/v2/downloads/{download_id}",
+            "/uploads/v2/contactlist",
+            "/uploads/v2/contactlist/{upload_key}",
+            "/ucs/profiles",
+            "/ucs/profiles/import",
+            "/ucs/metadata/profiles",
+            "/ucs/metadata/profiles/extensions",
+            "/ucs/metadata/identification-keys",
+            "/rest/v1.0/{clients_id}/dialler/contacts",
+            "/rest/v1.0/{clients_id}/dialler/contacts/import",
+            "/rest/v1.0/{clients_id}/dialler/contacts/{id}",
+            "/rest/v1.0/{clients_id}/dialler/contacts/contact",
+            "/rest/v1.0/{clients_id}/dialler/contacts/contact/{id}",
+            "/v1/lists",
+            "/v1/lists/{id}",
+            "/v1/lists/{id}/clear",
+            "/v1/lists/{id}/export",
+            "/v1/import-profiles",
+            "/v1/import-profiles/{id}",
+            "/v1/import-uploads",
+            "/v1/import-uploads/{id}",
+            "/v1/import-uploads/{id}/preview",
+            "/v1/import-jobs",
+            "/v1/import-jobs/{id}",
+            "/v1/import-jobs/{id}/continue",
+            "/v1/import-jobs/{id}/cancel",
+            "/v1/import-jobs/{id}/retry",
+            "/v1/import-jobs/{id}/undo",
+            "/v1/import-jobs/{id}/outcome",
+            "/v1/import-jobs/{id}/reject",
+            "/v1/import-jobs/{id}/log",
+            "/v1/import-jobs/{id}/events",
             "/metrics",
             "/healthz",
             "/readyz",

@@ -28,6 +28,8 @@ pub(super) struct Problem {
 pub(super) struct Told {
     /// The slug of a problem.
     pub slug: Option<String>,
+    /// What a problem says, without numbers.
+    pub detail: Option<String>,
     /// The request that was accepted.
     pub request: Option<RequestNumber>,
 }
@@ -205,7 +207,8 @@ impl ProblemDto {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.body.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(&self.body.without_numbers())).into_response();
+        let body = self.body.without_numbers();
+        let mut response = (status, Json(&body)).into_response();
         let headers = response.headers_mut();
         if let Some(Ok(id)) = self.body.request_id.as_deref().map(HeaderValue::from_str) {
             headers.insert(REQUEST_ID, id);
@@ -219,7 +222,7 @@ impl IntoResponse for Problem {
         }
         let slug = self.body.problem_type.rsplit('/').next().map(str::to_owned);
         let request = self.body.request_id.as_deref().and_then(RequestNumber::parse);
-        response.extensions_mut().insert(Told { slug, request });
+        response.extensions_mut().insert(Told { slug, detail: Some(body.detail), request });
         response
     }
 }

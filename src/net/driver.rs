@@ -1,7 +1,7 @@
 //! One task for one link: dials, reads, writes, looks at the clock; the machine decides.
 
 use std::{
-    future::{Future, pending, poll_fn},
+    future::{Future, poll_fn},
     hash::{BuildHasher, RandomState},
     io,
     mem::MaybeUninit,
@@ -15,7 +15,7 @@ use bytes::BytesMut;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     sync::mpsc,
-    time::{Instant, sleep_until},
+    time::{Instant, Sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -142,9 +142,12 @@ enum Woken {
 
 impl Driver {
     async fn run(mut self, mut inbox: mpsc::Receiver<LinkInput>, stop: CancellationToken) {
+        let timer = sleep_until(self.start);
+        let stopped = stop.cancelled();
+        tokio::pin!(timer, stopped);
         let mut going = self.give(LinkInput::Start).await;
         while going {
-            going = match self.wait(&mut inbox, &stop).await {
+            going = match self.wait(&mut inbox, stopped.as_mut(), timer.as_mut()).await {
                 Woken::Stop | Woken::Command(None) => break,
                 Woken::Command(Some(command)) => {
                     let mut going = self.give(command).await;
@@ -157,6 +160,7 @@ impl Driver {
                 Woken::Dialed(result) => self.dialed(result).await,
                 Woken::Read(result) => self.read(result).await,
                 Woken::WriteFailed(error) => self.closed(&error).await,
+                Woken::Tick if !self.is_due() => true,
                 Woken::Tick => self.give(LinkInput::Tick).await,
             };
             if going && let Err(error) = self.socket.write_now() {
@@ -168,20 +172,27 @@ impl Driver {
         self.directory.remove(&self.settings.name);
     }
 
-    async fn wait(&mut self, inbox: &mut mpsc::Receiver<LinkInput>, stop: &CancellationToken) -> Woken {
+    async fn wait(
+        &mut self,
+        inbox: &mut mpsc::Receiver<LinkInput>,
+        stopped: Pin<&mut impl Future<Output = ()>>,
+        mut timer: Pin<&mut Sleep>,
+    ) -> Woken {
         let due = self.link.next_deadline().map(|time| self.start + time.0);
-        let timer = async {
-            match due {
-                Some(due) => sleep_until(due).await,
-                None => pending().await,
-            }
-        };
+        // A timer that comes too early only looks; moving it with every frame would cost more.
+        if let Some(due) = due.filter(|due| *due < timer.deadline() || timer.is_elapsed()) {
+            timer.as_mut().reset(due);
+        }
         tokio::select! {
-            () = stop.cancelled() => Woken::Stop,
+            () = stopped => Woken::Stop,
             command = inbox.recv() => Woken::Command(command),
             woken = poll_fn(|context| self.socket.poll(context)) => woken,
-            () = timer => Woken::Tick,
+            () = timer, if due.is_some() => Woken::Tick,
         }
+    }
+
+    fn is_due(&self) -> bool {
+        self.link.next_deadline().is_some_and(|time| time <= Time(self.start.elapsed()))
     }
 
     async fn dialed(&mut self, result: io::Result<Stream>) -> bool {

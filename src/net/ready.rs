@@ -9,6 +9,7 @@ use std::{
 };
 
 use futures_util::task::AtomicWaker;
+use tokio::task::coop::poll_proceed;
 
 /// The connections that were woken, by number.
 #[derive(Debug, Default)]
@@ -39,14 +40,16 @@ impl Ready {
         Slot { waker: Waker::from(Arc::clone(&own)), own }
     }
 
-    /// Waits until a connection is woken, then moves all that are into `into`.
+    /// Waits until a connection is woken, then moves all that are into `into`. Other tasks have their turn in between.
     pub(crate) fn poll_take(&self, context: &mut Context<'_>, into: &mut Vec<u64>) -> Poll<()> {
+        let turn = std::task::ready!(poll_proceed(context));
         self.task.register(context.waker());
         let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
         if woken.is_empty() {
             return Poll::Pending;
         }
         into.append(&mut woken);
+        turn.made_progress();
         Poll::Ready(())
     }
 }

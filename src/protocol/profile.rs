@@ -38,6 +38,17 @@ pub enum Rule {
     Refuse(ErrorCode),
 }
 
+/// What a sequence does about an item that cannot be loaded or started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ItemFailure {
+    /// The next item is in turn.
+    Skip,
+    /// Three tries in all, a minute apart; then the next item is in turn.
+    Retry,
+    /// The sequence is over.
+    Abort,
+}
+
 /// The rows of section 5.12 and the switches of correlation.md section 3, in the order of `documented.profile`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rows {
@@ -79,6 +90,8 @@ pub struct Rows {
     pub notify_last_requester: bool,
     /// Answers repeat `GSW_CM_AttrReferenceID`.
     pub reference_id_echo: bool,
+    /// What a sequence does about an item that cannot be loaded or started.
+    pub on_item_failure: ItemFailure,
     /// Longest wait for open calls and records before an unload, in seconds.
     pub drain_seconds_max: u32,
     /// How long an unload takes, in seconds.
@@ -346,6 +359,7 @@ impl Rows {
             notify: rows.choice("notify", "no", "yes")?,
             notify_last_requester: rows.choice("notify_target", "0", "last_requester")?,
             reference_id_echo: rows.choice("reference_id_echo", "no", "yes")?,
+            on_item_failure: rows.item_failure("on_item_failure")?,
             drain_seconds_max: rows.number("drain_seconds_max")?,
             unload_seconds: rows.number("unload_seconds")?,
             history_length: rows.number("history_length")?,
@@ -388,6 +402,16 @@ impl Taker<'_> {
             value if value == first => Ok(false),
             value if value == second => Ok(true),
             value => Err(wrong(line, name, &format!("{first} or {second}"), &value)),
+        }
+    }
+
+    fn item_failure(&mut self, name: &str) -> Result<ItemFailure, ProfileError> {
+        let (line, value) = self.row(name)?;
+        match value.as_str() {
+            "skip" => Ok(ItemFailure::Skip),
+            "retry" => Ok(ItemFailure::Retry),
+            "abort" => Ok(ItemFailure::Abort),
+            value => Err(wrong(line, name, "skip, retry or abort", value)),
         }
     }
 

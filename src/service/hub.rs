@@ -2,13 +2,37 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    ops::Deref,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
+use bytes::Bytes;
 use tokio::sync::broadcast;
 
 /// An event with its number.
-pub type Numbered<T> = (u64, Arc<T>);
+pub type Numbered<T> = (u64, Arc<Told<T>>);
+
+/// An event, and its text once somebody has read it: written once, however many read it.
+#[derive(Debug)]
+pub struct Told<T> {
+    event: T,
+    text: OnceLock<Bytes>,
+}
+
+impl<T> Told<T> {
+    /// The text of the event as everybody reads it; only the first caller writes it.
+    pub fn text(&self, write: impl FnOnce(&T) -> Bytes) -> Bytes {
+        self.text.get_or_init(|| write(&self.event)).clone()
+    }
+}
+
+impl<T> Deref for Told<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.event
+    }
+}
 
 /// Events waiting for one subscriber; one that is slower loses its place and is told so.
 const SUBSCRIBER_EVENTS_MAX: usize = 1_024;
@@ -50,7 +74,7 @@ impl<T> Hub<T> {
     pub fn publish(&self, event: T) -> u64 {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.last = kept.last.saturating_add(1);
-        let numbered = (kept.last, Arc::new(event));
+        let numbered = (kept.last, Arc::new(Told { event, text: OnceLock::new() }));
         kept.events.push_back(numbered.clone());
         while kept.events.len() > kept.most {
             kept.events.pop_front();
@@ -107,5 +131,15 @@ mod tests {
         assert_eq!(subscription.last, 10);
         assert_eq!(hub.publish("a"), 11);
         assert_eq!(subscription.live.try_recv().unwrap().0, 11);
+    }
+
+    #[test]
+    fn a_text_is_written_once_for_all() {
+        let hub = Hub::new(3, 0);
+        let (mut one, mut other) = (hub.subscribe(None).live, hub.subscribe(None).live);
+        hub.publish("a");
+        let ((_, one), (_, other)) = (one.try_recv().unwrap(), other.try_recv().unwrap());
+        assert_eq!(one.text(|event| Bytes::from_static(event.as_bytes())), "a");
+        assert_eq!(other.text(|_| Bytes::from_static(b"again")), "a");
     }
 }

@@ -1,34 +1,38 @@
-//! The simulator: one T-Server and several OCSs in one process, each OCS a client of the T-Server over TCP.
+//! The simulator: one T-Server and several OCSs in one process, each OCS a client of the T-Server over TCP. With a store
+//! the OCSs keep their calling lists and do-not-call rows in it.
+
+mod host;
+mod shelf;
 
 use std::{
     fmt, io,
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use tokio::{
-    net::TcpListener,
-    sync::{mpsc, watch},
-    task::JoinSet,
-    time::{Instant, sleep_until},
-};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::ocs::{Input, Ocs, Output};
-use crate::engine::topology::Topology;
-use crate::engine::tserver::{DnConfig, TServerConfig, Tristate, used_dns};
-use crate::net::client::{LinkEvent, LinkHandle};
+use crate::engine::ocs::{Input, Ocs, OcsConfig};
+use crate::engine::topology::{CommDn, Topology};
+use crate::engine::tserver::{DnConfig, TServerConfig, used_dns};
+use crate::engine::world::dn_config;
 use crate::net::driver::{AddpTrace, LinkSettings, start_link};
 use crate::net::listener::{Doors, TServerHandle, serve_tserver_at};
 use crate::net::registry::LinkDirectory;
 use crate::net::tls::TlsServer;
 use crate::protocol::Time;
 use crate::protocol::UtcTime;
-use crate::protocol::link::{LinkConfig, Tag};
+use crate::protocol::link::LinkConfig;
 use crate::protocol::profile::Profile;
+use crate::service::sim_clock::SimClock;
+use crate::service::{ZoneError, fill_zones};
+use crate::store::{Store, StoreError};
 use crate::wire::Dialect;
-use crate::wire::Text;
 use crate::wire::limits::FRAME_BYTES_MAX;
+use host::OcsHost;
+use shelf::Shelf;
 
 /// What to simulate.
 #[derive(Clone, Debug)]
@@ -45,6 +49,10 @@ pub struct SimSettings {
     pub list_bytes_max: usize,
     /// TLS on the T-Server's port. Its own OCSs come in without, by a port of their own.
     pub tls: Option<TlsServer>,
+    /// How many times faster than the wall's the clock of the OCSs runs.
+    pub times: u32,
+    /// Keeps the tables of the OCSs; without one they are gone with the process. Who opened it closes it.
+    pub store: Option<Arc<dyn Store>>,
 }
 
 /// Why a simulator cannot start.
@@ -64,6 +72,12 @@ pub enum SimError {
     /// A profile that is not shipped.
     #[error("OCS {0}: its profile is not known")]
     Profile(i32),
+    /// A zone that nobody knows.
+    #[error(transparent)]
+    Zone(#[from] ZoneError),
+    /// The tables of the OCSs.
+    #[error("store: {0}")]
+    Store(#[from] StoreError),
 }
 
 /// A running simulator.
@@ -90,7 +104,7 @@ pub async fn start_simulator(settings: SimSettings, stop: &CancellationToken) ->
     if !addr.ip().is_loopback() {
         return Err(SimError::NotLoopback(addr));
     }
-    let dns: Vec<DnConfig> = settings.topology.comm_dns.iter().map(dn_config).collect();
+    let dns: Vec<DnConfig> = settings.topology.comm_dns.iter().map(dn_config_told).collect();
     let used: Vec<String> = used_dns(&dns).into_iter().map(|dn| dn.name.to_string()).collect();
     let mut config = TServerConfig::new(dns);
     config.echo_to_sender = settings.echo_to_sender;
@@ -105,9 +119,20 @@ pub async fn start_simulator(settings: SimSettings, stop: &CancellationToken) ->
 
     let directory = LinkDirectory::new();
     let (mut ocss, mut up) = (JoinSet::new(), Vec::new());
-    for entry in &settings.topology.ocs {
-        let config = settings.topology.ocs_config(entry.dbid, Dialect::default(), settings.profile.clone());
+    if let Some(store) = &settings.store {
+        shelf::seed(&**store, &settings.topology.lists).await?;
+    }
+    let clock = SimClock::start(UtcTime::from(SystemTime::now()).seconds, settings.times);
+    let mut topology = settings.topology;
+    fill_zones(&mut topology, clock.utc())?;
+    for entry in &topology.ocs {
+        let config = topology.ocs_config(entry.dbid, Dialect::default(), settings.profile.clone());
         let config = config.ok_or(SimError::Profile(entry.dbid.0))?;
+        let mut ocs = Ocs::new(OcsConfig { reads_lists: settings.store.is_some(), ..config }, used.clone());
+        if let Some(store) = &settings.store {
+            restore(&**store, &mut ocs).await?;
+        }
+        let shelf = settings.store.clone().map(|store| Shelf::new(store, entry.dbid));
         let names: Vec<&str> = used.iter().map(String::as_str).collect();
         let link = LinkSettings {
             name: entry.name.clone(),
@@ -121,18 +146,26 @@ pub async fn start_simulator(settings: SimSettings, stop: &CancellationToken) ->
         let (handle, events) = start_link(link, &directory, stop.clone());
         let (told, is_up) = watch::channel(false);
         up.push(is_up);
-        let host = OcsHost { ocs: Ocs::new(config, used.clone()), handle, start: Instant::now(), sends: 0, up: told };
-        ocss.spawn(host.run(events));
+        ocss.spawn(OcsHost::new(ocs, handle, clock, told, shelf).run(events));
     }
     Ok(Simulator { tserver, ocss, up })
 }
 
-fn dn_config(dn: &crate::engine::topology::CommDn) -> DnConfig {
-    let (outbound_contact_server, warning) = Tristate::parse(&dn.outbound_contact_server);
+/// What OCS reads at start: its calling lists and its do-not-call table.
+async fn restore(store: &dyn Store, ocs: &mut Ocs) -> Result<(), StoreError> {
+    let now = UtcTime::from(SystemTime::now()).seconds;
+    let names: Vec<String> = ocs.config().campaigns.iter().flat_map(|campaign| campaign.lists.clone()).collect();
+    ocs.handle(Time::ZERO, now, Input::Lists(shelf::read_lists(store, &names).await?));
+    shelf::read_dnc(store, ocs, now).await
+}
+
+/// As the T-Server reads it; a word that it does not know is told.
+fn dn_config_told(dn: &CommDn) -> DnConfig {
+    let (config, warning) = dn_config(dn);
     if let Some(warning) = warning {
         tracing::warn!(dn = %dn.name, "{warning}");
     }
-    DnConfig { in_service: dn.in_service, outbound_contact_server, ..DnConfig::new(&dn.name) }
+    config
 }
 
 impl Simulator {
@@ -164,80 +197,6 @@ impl Simulator {
             }
         }
         self.tserver.stopped().await;
-    }
-}
-
-/// One OCS with its link.
-struct OcsHost {
-    ocs: Ocs,
-    handle: LinkHandle,
-    start: Instant,
-    sends: u64,
-    up: watch::Sender<bool>,
-}
-
-impl OcsHost {
-    async fn run(mut self, mut events: mpsc::Receiver<LinkEvent>) {
-        loop {
-            let due = self.ocs.next_deadline().map(|due| self.start + due.0);
-            let timer = async {
-                match due {
-                    Some(due) => sleep_until(due).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                event = events.recv() => match event {
-                    Some(event) => self.event(event),
-                    None => break, // the link has stopped
-                },
-                () = timer => self.give(Input::Tick),
-            }
-        }
-    }
-
-    fn event(&mut self, event: LinkEvent) {
-        match event {
-            LinkEvent::UserEvent { dn, user_data, .. } => {
-                self.give(Input::UserEvent { dn: &dn.display(), user_data: &user_data });
-            }
-            LinkEvent::Up(_) => {
-                self.up.send_replace(true);
-            }
-            LinkEvent::Lost(_) | LinkEvent::SwitchDown => {
-                self.up.send_replace(false);
-            }
-            LinkEvent::Failed(_, failure) => tracing::warn!(ocs = self.handle.name(), %failure, "answer not sent"),
-            _ => {}
-        }
-    }
-
-    fn give(&mut self, input: Input<'_>) {
-        let utc = UtcTime::from(SystemTime::now()).seconds;
-        self.ocs.handle(Time(self.start.elapsed()), utc, input);
-        while let Some(output) = self.ocs.poll() {
-            self.perform(output);
-        }
-    }
-
-    fn perform(&mut self, output: Output) {
-        let ocs = self.handle.name();
-        match output {
-            Output::Send { dn, message } => {
-                self.sends = self.sends.wrapping_add(1);
-                let packed = match message.encode(&self.ocs.config().dialect) {
-                    Ok(packed) => packed,
-                    Err(error) => return tracing::error!(ocs, %error, "an answer cannot be packed"),
-                };
-                if let Err(error) = self.handle.distribute(Text::from(dn), packed, Tag(self.sends)) {
-                    tracing::warn!(ocs, %error, "answer not sent");
-                }
-            }
-            Output::Trace { number, level, text } => tracing::info!(ocs, number, level, "{text}"),
-            Output::Ignored(reason) => tracing::debug!(ocs, ?reason, "user event ignored"),
-            Output::Warned { origin, warning } => tracing::info!(ocs, %origin, %warning, "tolerated"),
-            Output::DncAdded { .. } => tracing::debug!(ocs, "row added to the do-not-call list"),
-        }
     }
 }
 

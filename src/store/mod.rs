@@ -11,12 +11,13 @@
 mod chain;
 #[cfg(test)]
 mod conformance;
+pub mod contacts;
 mod error;
 mod read;
 pub mod sqlite;
 mod write;
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use futures_util::future::BoxFuture;
 
@@ -24,7 +25,7 @@ pub use chain::{Chain, Fault, FaultKind, Hash, Head, Report, hex, unhex};
 pub use error::{StoreError, StoreErrorKind};
 pub use read::{
     AuditQuery, Audited, CheckReport, Counts, Dead, Delivery, DncEvidence, DncQuery, KeyHeld, LastNumbers, Purged,
-    Receipt, RequestPage, Retention, StoreStats, StoredList, StoredRequest, Verify,
+    Receipt, RequestPage, Retention, StoreStats, StoredAlarm, StoredList, StoredRequest, Verify,
 };
 pub use sqlite::SqliteStore;
 pub use write::{
@@ -46,7 +47,15 @@ pub type Pending<T> = BoxFuture<'static, Result<T, StoreError>>;
 pub trait Store: Send + Sync + fmt::Debug {
     /// Writes all of it in one transaction; once this resolves it is on the disk. No writes at all are a probe: one row
     /// of the store's own is written and synced.
-    fn commit(&self, writes: Vec<Write>) -> Pending<Receipt>;
+    fn commit(&self, writes: Vec<Write>) -> Pending<Receipt> {
+        self.commit_shared(writes.into_iter().map(Arc::new).collect())
+    }
+
+    /// The same for a caller that keeps its writes until they are on the disk.
+    fn commit_shared(&self, writes: Vec<Arc<Write>>) -> Pending<Receipt>;
+
+    /// The same store, for contacts and imports.
+    fn contacts(&self) -> Arc<dyn contacts::ContactStore>;
 
     /// What was given out last, so that numbers go on from there.
     fn last_numbers(&self) -> Pending<LastNumbers>;
@@ -54,12 +63,16 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn request(&self, number: RequestNumber) -> Pending<Option<StoredRequest>>;
     /// Requests from the newest on, without steps.
     fn requests(&self, page: RequestPage) -> Pending<Vec<RequestRecord>>;
+    /// Dead letters before this one, from the newest on, without steps and marks; each with its reason.
+    fn dead_letters(&self, after: Option<RequestNumber>, most: usize) -> Pending<Vec<StoredRequest>>;
     /// Every open request, and every other with a mark since then, from the oldest on, without steps (rule 16).
     fn restored(&self, marked_since: UtcTime) -> Pending<Vec<StoredRequest>>;
     /// What a subject's idempotency key stands for.
     fn key_held(&self, subject: &str, key: &str) -> Pending<Option<KeyHeld>>;
     /// Pairs that are to stop.
     fn stop_wishes(&self) -> Pending<Vec<StopWish>>;
+    /// Own DBIDs that somebody else has used, the cleared ones too.
+    fn alarms(&self) -> Pending<Vec<StoredAlarm>>;
     /// What is known about echoes.
     fn echoes(&self) -> Pending<Vec<(AppDbid, EchoKnowledge)>>;
     /// The mirror.

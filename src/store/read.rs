@@ -59,8 +59,6 @@ pub struct Dead {
 pub struct RequestPage {
     /// Open, ended, or all.
     pub which: Which,
-    /// Only dead letters.
-    pub dead: bool,
     /// Those older than this one.
     pub after: Option<RequestNumber>,
     /// At most so many.
@@ -69,8 +67,19 @@ pub struct RequestPage {
 
 impl Default for RequestPage {
     fn default() -> Self {
-        Self { which: Which::All, dead: false, after: None, most: 100 }
+        Self { which: Which::All, after: None, most: 100 }
     }
+}
+
+/// One of our DBIDs that somebody else has sent with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredAlarm {
+    /// Which.
+    pub origin: AppDbid,
+    /// When it was seen.
+    pub at: UtcTime,
+    /// When an operator has looked at it; `None` = the alarm stands.
+    pub cleared_at: Option<UtcTime>,
 }
 
 /// What an idempotency key stands for.

@@ -73,6 +73,20 @@ pub enum Write {
         /// When.
         at: UtcTime,
     },
+    /// Somebody else has sent with one of our DBIDs.
+    Alarmed {
+        /// Which.
+        origin: AppDbid,
+        /// When.
+        at: UtcTime,
+    },
+    /// An operator has looked at it.
+    AlarmCleared {
+        /// Which.
+        origin: AppDbid,
+        /// When.
+        at: UtcTime,
+    },
     /// The mirror of a pair changed.
     State(Box<PairState>),
     /// A do-not-call entry with its evidence; the entry stands in the list from here on.
@@ -101,6 +115,14 @@ pub enum Write {
     },
     /// A calling list comes, or changes its settings.
     List(ListHead),
+    /// What dialing, a cancel and a do-not-call change in rows of a calling list: type, status, result, attempt, times,
+    /// and who has them. Rows that are not there are left out.
+    RecordStates {
+        /// Name of the list.
+        list: String,
+        /// The rows as they are now.
+        records: Vec<Record>,
+    },
     /// Rows of a calling list come or change.
     Records {
         /// Name of the list.

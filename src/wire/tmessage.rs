@@ -147,23 +147,46 @@ impl TMessage {
     /// # Errors
     /// As [`TMessage::decode`].
     pub fn decode_part(whole: &Bytes, body: &[u8], dialect: &Dialect, reading: Reading) -> Result<Self, MessageError> {
+        let mut message = Self::new(MessageId(0));
+        message.read_part(whole, body, dialect, reading)?;
+        Ok(message)
+    }
+
+    /// As [`TMessage::decode_part`], in the place of what was there: its room is used again.
+    ///
+    /// # Errors
+    /// As [`TMessage::decode`]; what is there then is good for nothing.
+    pub fn read_part(
+        &mut self,
+        whole: &Bytes,
+        body: &[u8],
+        dialect: &Dialect,
+        reading: Reading,
+    ) -> Result<(), MessageError> {
         let truncated = MessageError::Truncated(body.len());
         let ([i0, i1, c0, c1], mut rest) = body.split_first_chunk::<4>().ok_or(truncated)?;
-        let id = MessageId(u16::from_be_bytes([*i0, *i1]));
+        self.clear();
+        self.id = MessageId(u16::from_be_bytes([*i0, *i1]));
         let count = u16::from_be_bytes([*c0, *c1]);
         if usize::from(count) > ATTRIBUTES_MAX {
             return Err(MessageError::Attributes(count));
         }
-        let mut message = Self { id, attributes: Vec::with_capacity(usize::from(count)), doubled: None };
+        self.attributes.reserve(usize::from(count));
         for _ in 0..count {
             let ([n0, n1, code, l0, l1, l2, l3], behind) = rest.split_first_chunk::<7>().ok_or(truncated)?;
             let number = AttributeNumber(u16::from_be_bytes([*n0, *n1]));
             let length = usize::try_from(u32::from_be_bytes([*l0, *l1, *l2, *l3])).unwrap_or(usize::MAX);
             let (bytes, behind) = behind.split_at_checked(length).ok_or(truncated)?;
-            message.push(number, AttributeValue::decode(number, *code, (bytes, whole), dialect, reading)?);
+            self.push(number, AttributeValue::decode(number, *code, (bytes, whole), dialect, reading)?);
             rest = behind;
         }
-        if rest.is_empty() { Ok(message) } else { Err(MessageError::Trailing(rest.len())) }
+        if rest.is_empty() { Ok(()) } else { Err(MessageError::Trailing(rest.len())) }
+    }
+
+    /// Takes every attribute out; the room for them stays.
+    pub fn clear(&mut self) {
+        self.attributes.clear();
+        self.doubled = None;
     }
 
     /// Writes the message as a frame behind what is there, attributes by ascending number.

@@ -1,6 +1,7 @@
 //! Who may do what at the door: the matrix of verbs, roles and objects, rates, slow sockets, and the audit.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use commdn::engine::topology::Topology;
 use commdn::service::access::{Grants, KeyWish, Object, Verb};
@@ -67,7 +68,7 @@ fn twenty_verbs_eight_roles_own_and_foreign_objects() {
 }
 
 /// A site that asks for tokens, and a key for each role.
-async fn guarded_site(change: impl FnOnce(&mut commdn::service::Config)) -> Site {
+pub(crate) async fn guarded_site(change: impl FnOnce(&mut commdn::service::Config)) -> Site {
     Site::start(&Topology::demo(), None, |config| {
         config.auth.mode = "tokens".into();
         change(config);
@@ -75,7 +76,7 @@ async fn guarded_site(change: impl FnOnce(&mut commdn::service::Config)) -> Site
     .await
 }
 
-async fn key(site: &Site, scopes: &[&str]) -> String {
+pub(crate) async fn key(site: &Site, scopes: &[&str]) -> String {
     let wish = KeyWish {
         name: "test".into(),
         scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
@@ -84,7 +85,7 @@ async fn key(site: &Site, scopes: &[&str]) -> String {
     site.access.create_key(&wish, "test").await.unwrap().1.expose_secret().to_owned()
 }
 
-async fn ask(site: &Site, token: Option<&str>, method: &Method, path: &str, body: Option<&Value>) -> Reply {
+pub(crate) async fn ask(site: &Site, token: Option<&str>, method: &Method, path: &str, body: Option<&Value>) -> Reply {
     let mut request = site.ask(method.clone(), path);
     if let Some(token) = token {
         request = request.bearer_auth(token);
@@ -140,6 +141,8 @@ fn routes() -> Vec<RouteCase> {
     all.push((Method::DELETE, "/v1/keys/0".into(), vec!["admin"], None, None));
     all.push((Method::GET, "/v1/audit".into(), vec!["admin"], None, None));
     all.push((Method::GET, "/v1/audit/verify".into(), vec!["admin"], None, None));
+    all.push((Method::POST, "/v1/store/backup".into(), vec!["admin", "numbers:show"], None, None));
+    all.push((Method::DELETE, "/v1/alarms/201".into(), vec!["admin"], None, None));
     let raw = json!({"message": "x", "origin": 1, "target": 1});
     all.push((Method::POST, "/v1/send".into(), vec!["admin"], None, Some(raw)));
     all
@@ -331,19 +334,42 @@ async fn answers_tell_browsers_what_they_may_do() {
     site.stop().await;
 }
 
+/// So many sockets as `COMMDN_DRIBBLERS` says, or as the limit of open files allows: each costs two here.
+fn dribblers() -> usize {
+    let wanted = std::env::var("COMMDN_DRIBBLERS").ok().and_then(|count| count.parse().ok()).unwrap_or(1_000);
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let files = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let soft = files.and_then(|rest| rest.split_whitespace().next()?.parse::<usize>().ok()).unwrap_or(1_024);
+    usize::min(wanted, soft.saturating_sub(600) / 2)
+}
+
+#[allow(clippy::print_stdout)] // what was measured is the result
 #[tokio::test]
 async fn dribbling_sockets_are_cut_off_and_do_not_keep_others_out() {
-    let site = Site::demo().await;
-    let dribblers = join_all((0..500).map(|_| async {
+    let wanted = dribblers();
+    let site = Site::start(&Topology::demo(), None, |config| {
+        (config.limits.connections_max, config.limits.connections_per_peer) = (wanted + 500, wanted + 500);
+    })
+    .await;
+    let worst = async || {
+        let mut longest = Duration::ZERO;
+        for _ in 0..100 {
+            let start = Instant::now();
+            site.get("/v1/campaigns").await.with(200);
+            longest = longest.max(start.elapsed());
+        }
+        longest
+    };
+    let alone = worst().await;
+    let sockets = join_all((0..wanted).map(|_| async {
         let mut socket = TcpStream::connect(site.addr).await.unwrap();
         socket.write_all(b"GET /v1/campaigns HTTP/1.1\r\nHost: loc").await.unwrap();
         socket
     }));
-    let dribblers = guard(dribblers).await;
-    for _ in 0..20 {
-        site.get("/v1/campaigns").await.with(200);
-    }
-    let ends = dribblers.into_iter().map(|mut socket| async move {
+    let sockets = guard(sockets).await;
+    let beside = worst().await;
+    println!("dribblers: {wanted} sockets, slowest of 100 requests {alone:?} alone, {beside:?} beside them");
+    let ends = sockets.into_iter().map(|mut socket| async move {
         // Either end will do: closed, or reset with what we wrote unread.
         let _ = socket.read_to_end(&mut Vec::new()).await;
     });

@@ -83,3 +83,28 @@ fn beyond_loopback_nothing_is_served_without_tokens_and_encryption() {
     }
     assert!(serve(&["--http", "127.0.0.1:0"], &[("COMMDN_AUTH__MODE", "some")]).contains("auth.mode"));
 }
+
+#[test]
+fn a_running_gateway_makes_a_copy_of_its_store() {
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data").display().to_string();
+    let copy = folder.path().join("copy.sqlite").display().to_string();
+    let mut demo = listening(&["demo", "--http", "127.0.0.1:0", "--data", &data], &[]);
+    demo.ends(0, &["dnc", "add", "+420777888777"]);
+    let (code, _, stderr) = run(&["store", "backup", "--data", &data, &copy], &[]);
+    assert!(code == 9 && stderr.contains("leave --data out"), "{stderr}");
+    let told = demo.ends(0, &["store", "backup", &copy]);
+    assert_eq!((&told["ok"], &told["counts"]["dnc"]), (&json!(true), &json!(1)), "{told}");
+    demo.ends(2, &["store", "backup", &copy]);
+    demo.ends(0, &["dnc", "add", "+420777888778"]);
+    let audit = demo.ends(0, &["audit", "list", "--action", "admin numbers:show"]);
+    assert_eq!(audit["items"].as_array().unwrap().len(), 1, "{audit}");
+    let left: Vec<_> = fs::read_dir(&data).unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| name.to_string_lossy().starts_with("commdn.")), "{left:?}");
+    assert_eq!(demo.program.terminate(), Some(0));
+    let other = folder.path().join("other").display().to_string();
+    assert_eq!(run(&["store", "restore", "--data", &other, &copy], &[]).0, 0);
+    let (code, found, _) = run(&["dnc", "find", "+420777888777", "--data", &other, "--json"], &[]);
+    assert!(code == 0 && found.contains("confirmed_at"), "{found}");
+    assert_eq!(run(&["dnc", "find", "+420777888778", "--data", &other], &[]).0, 8, "asked for after the copy");
+}

@@ -2,14 +2,22 @@
 //! Nothing sleeps and no time is measured; the guards only turn a test that would hang into one that fails.
 #![cfg(feature = "app")]
 
+#[path = "../tls/authority.rs"]
+mod authority;
 mod site;
 mod stream;
 mod wire;
 
 mod access;
 mod adjacent;
+mod alarms;
+mod contact_lists;
 mod control;
+mod ends;
 mod errors;
+mod https;
+mod imports;
+mod jtel;
 mod keys;
 mod links;
 mod operate;
@@ -20,7 +28,10 @@ mod port;
 mod profiles;
 mod program;
 mod requests;
+mod restarts;
 mod sight;
 mod silence;
 mod streams;
+mod tables;
 mod tokens;
+mod ucs;

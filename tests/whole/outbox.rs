@@ -187,6 +187,7 @@ async fn what_comes_to_nothing_is_a_dead_letter_that_can_be_tried_again() {
     assert_eq!(asked.results(), [(301, "answered"), (302, "silent")]);
     let dead = site.get("/v1/requests?state=dead").await.with(200);
     assert_eq!(dead["items"][0]["request_id"], json!(id));
+    assert!(dead["items"][0]["dead"].as_str().unwrap().contains("302 after 2 attempts"), "{}", dead.text);
     let told = explained(&site, &id).await;
     assert!(told["request"]["dead"].as_str().unwrap().contains("302 after 2 attempts"), "{}", told.text);
     assert!(!told.text.contains(&phone(1)), "{}", told.text);

@@ -182,6 +182,8 @@ async fn a_request_of_the_port_is_journaled_like_every_request() {
     let mut told: Vec<(i32, i32)> = answers.iter().map(|it| (it.origin.0, it.body.message_type().0)).collect();
     told.sort_unstable();
     assert_eq!(told, [(301, 33), (302, 33)]);
+    // The application hears each answer as it comes; the request has ended when that is on the disk too.
+    guard(async { while site.get("/v1/requests").await.with(200)["items"][0]["outcome"] == "pending" {} }).await;
     let requests = site.get("/v1/requests").await.with(200);
     let request = &requests["items"][0];
     assert_eq!((&request["kind"], &request["outcome"]), (&json!("do_not_call"), &json!("answered")));

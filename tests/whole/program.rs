@@ -66,7 +66,16 @@ impl Program {
 
     /// What a service manager sends.
     pub(crate) fn signal(&self) {
-        let kill = format!("kill -TERM {}", self.child.id());
+        self.send("TERM");
+    }
+
+    /// What a tool sends that has put new certificates in place.
+    pub(crate) fn hang_up(&self) {
+        self.send("HUP");
+    }
+
+    fn send(&self, signal: &str) {
+        let kill = format!("kill -{signal} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
@@ -87,6 +96,11 @@ pub(crate) struct Running {
 pub(crate) fn listening(words: &[&str], variables: &[(&str, &str)]) -> Running {
     let mut command = command(words);
     command.arg("--json").envs(variables.iter().copied());
+    listening_as(command)
+}
+
+/// The same, from a command that is complete.
+pub(crate) fn listening_as(command: Command) -> Running {
     let program = Program::start(command);
     let told = program.json();
     assert_eq!((&told["event"], &told["gateway_tserver"]), (&json!("listening"), &Value::Null));

@@ -25,14 +25,26 @@ pub(crate) async fn guard<T>(future: impl Future<Output = T>) -> T {
 
 /// Starts a simulator; returns when its OCSs listen.
 pub(crate) async fn simulate(addr: &str, topology: &Topology, profile: Option<&str>) -> (Simulator, CancellationToken) {
+    simulate_on(addr, topology, profile, None).await
+}
+
+/// The same, its tables in a store.
+pub(crate) async fn simulate_on(
+    addr: &str,
+    topology: &Topology,
+    profile: Option<&str>,
+    store: Option<Arc<dyn Store>>,
+) -> (Simulator, CancellationToken) {
     let stop = CancellationToken::new();
     let settings = SimSettings {
         addr: addr.to_owned(),
         topology: topology.clone(),
         profile: profile.map(|name| Profile::shipped(name).unwrap()),
         echo_to_sender: true,
+        times: 1,
         list_bytes_max: LIST_BYTES_DEFAULT,
         tls: None,
+        store,
     };
     let mut simulator = start_simulator(settings, &stop).await.unwrap();
     guard(simulator.ready()).await;
@@ -98,6 +110,11 @@ impl Site {
         site.simulator = Some((simulator, stop));
         site.is_up().await;
         site
+    }
+
+    /// A gateway alone on this store.
+    pub(crate) async fn gateway_with(topology: &Topology, tserver: &str, store: Arc<dyn Store>) -> Self {
+        Self::gateway_on(&config_of_site(topology, tserver), store).await
     }
 
     async fn gateway_on(config: &Config, store: Arc<dyn Store>) -> Self {

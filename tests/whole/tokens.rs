@@ -17,6 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::site::{Reply, Site, guard};
+use crate::stream::Stream;
 
 /// Seconds since 1970 that are past, and those that no test lives to see.
 const PAST: u64 = 1_000_000_000;
@@ -113,6 +114,27 @@ async fn a_good_token_does_what_its_scopes_say_and_nothing_else() {
     for scope in ["", "dnc", "dnc:add@campaign=101", "DNC:ADD", "openid profile"] {
         dnc(&site, &signer.sign(&with(|claims| claims["scope"] = json!(scope)))).await.problem(403, "forbidden");
     }
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn an_open_stream_ends_with_its_token() {
+    let signer = Signer::new("a");
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("keys.json");
+    std::fs::write(&file, json!({ "keys": [signer.jwk()] }).to_string()).unwrap();
+    let site = Site::start(&Topology::demo(), None, |config| {
+        configured(config);
+        config.auth.jwks_file = Some(file.display().to_string());
+        config.auth.leeway_s = 0;
+    })
+    .await;
+    let soon = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + 3;
+    let token = signer.sign(&with(|claims| (claims["exp"], claims["scope"]) = (json!(soon), json!("campaign:read"))));
+    let mut events = Stream::of(site.ask(Method::GET, "/v1/events").bearer_auth(token)).await;
+    let cut = events.find(|item| item.event == "cut").await;
+    assert_eq!(cut.data, "the token has expired");
+    assert!(events.next().await.is_none());
     site.stop().await;
 }
 

@@ -4,7 +4,18 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{OfflineArgs, Scope};
+use super::Scope;
+
+/// Where to look, and by whose rules.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SiteArgs {
+    /// Open the store of this folder instead of asking a gateway; refused while one has it
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// With --data: the gateway's configuration, for its deadline, its country and the key of its stand-ins
+    #[arg(long, value_name = "FILE", requires = "data")]
+    pub config: Option<PathBuf>,
+}
 
 /// `dnc find`
 #[derive(Clone, Debug, Args)]
@@ -21,7 +32,7 @@ pub struct DncFindArgs {
     pub show_numbers: bool,
     /// Where to look.
     #[command(flatten)]
-    pub data: OfflineArgs,
+    pub data: SiteArgs,
 }
 
 /// `dnc verify`
@@ -38,7 +49,7 @@ pub struct DncVerifyArgs {
     pub resend: bool,
     /// Where to look.
     #[command(flatten)]
-    pub data: OfflineArgs,
+    pub data: SiteArgs,
 }
 
 /// `dnc report`
@@ -49,7 +60,7 @@ pub struct DncReportArgs {
     pub since: Option<String>,
     /// Where to look.
     #[command(flatten)]
-    pub data: OfflineArgs,
+    pub data: SiteArgs,
 }
 
 /// `dnc export`
@@ -69,7 +80,7 @@ pub struct DncExportArgs {
     pub head: Option<PathBuf>,
     /// Where to look.
     #[command(flatten)]
-    pub data: OfflineArgs,
+    pub data: SiteArgs,
 }
 
 /// `dnc import`
@@ -90,4 +101,8 @@ pub struct DncImportArgs {
     /// Kept with each request, never sent
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    /// When the entries end for the gateway: on 2027-01-31 or at 2027-01-31T00:00:00Z; a column expires_at goes first
+    /// [default: never]
+    #[arg(long, value_name = "TIME")]
+    pub expires: Option<String>,
 }

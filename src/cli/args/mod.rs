@@ -1,8 +1,11 @@
 //! The words of the command line: nouns then verbs, global flags.
 
 mod access;
+mod contacts;
 mod dnc;
+mod imports;
 mod offline;
+mod profiles;
 mod run;
 mod store;
 mod values;
@@ -16,11 +19,20 @@ use secrecy::SecretString;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use access::{AuditListArgs, AuditVerb, KeyCreateArgs, KeyRevokeArgs, KeyVerb, OfflineArgs};
-pub use dnc::{DncExportArgs, DncFindArgs, DncImportArgs, DncReportArgs, DncVerifyArgs};
+pub use contacts::{
+    BatchArgs, ContactsClearArgs, ContactsDeleteArgs, ContactsPushArgs, ContactsResumeArgs, ContactsVerb, MaxErrors,
+    OtherSystem, OtherSystemArgs, ProgressWhen, ReportArgs,
+};
+pub use dnc::{DncExportArgs, DncFindArgs, DncImportArgs, DncReportArgs, DncVerifyArgs, SiteArgs};
+pub use imports::{
+    ContactsCreateArgs, ContactsExportArgs, ContactsImportArgs, ContactsJobsArgs, ContactsPreviewArgs,
+    ContactsUndoArgs, MappingArgs, PresetArgs, PresetSaveArgs, PresetsVerb, Switch, WhereArgs,
+};
 pub use offline::{
     CheckConfigArgs, CompletionArgs, ConfigShowArgs, DecodeArgs, DecodeFormat, DialectArgs, DoctorArgs, EncodeArgs,
     EncodeOutput, KvcheckArgs, PingArgs,
 };
+pub use profiles::{ProfilesImportArgs, ProfilesVerb};
 pub use run::{DemoArgs, GatewayArgs, RunArgs, ServeArgs, SimArgs, SimRunArgs};
 pub use store::{DataArgs, StoreBackupArgs, StoreRestoreArgs, StoreVerb};
 pub use values::{DbidList, Scope, Share, origin_list};
@@ -63,7 +75,7 @@ pub struct Global {
     /// Do not wait for the outcome; print the request id
     #[arg(long, global = true)]
     pub no_wait: bool,
-    /// Print the UserEvent that would be sent, and send nothing
+    /// Say what would be sent, and send nothing
     #[arg(long, global = true)]
     pub dry_run: bool,
     /// Answer every question with yes
@@ -97,6 +109,7 @@ pub enum ColorWhen {
 
 /// Nouns and verbs.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "one value a run")]
 pub enum Verb {
     /// Run T-Server, two OCS and gateway in one process, with made-up campaigns
     Demo(DemoArgs),
@@ -111,9 +124,15 @@ pub enum Verb {
     /// Do-not-call
     #[command(subcommand)]
     Dnc(DncVerb),
+    /// Calling lists and who is in them
+    #[command(subcommand)]
+    Contacts(Box<ContactsVerb>),
     /// Calling list records
     #[command(subcommand)]
     Record(RecordVerb),
+    /// Profiles of UCS
+    #[command(subcommand)]
+    Profiles(ProfilesVerb),
     /// Requests and what became of them
     #[command(subcommand)]
     Request(RequestVerb),
@@ -333,6 +352,9 @@ pub struct DncAddArgs {
     /// Kept with the request, never sent
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    /// When it ends for the gateway: in 90d or 12h, on 2027-01-31 or at 2027-01-31T00:00:00Z [default: never]
+    #[arg(long, value_name = "TIME")]
+    pub expires: Option<String>,
 }
 
 /// `record cancel`

@@ -120,6 +120,9 @@ pub struct DoctorArgs {
     /// Look through this configuration file too
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Use this application DBID of ours again, that another program had sent with; needs the scope admin
+    #[arg(long, value_name = "DBID")]
+    pub clear_alarm: Option<i32>,
 }
 
 /// `ping`

@@ -1,10 +1,14 @@
 //! Words of `demo`, `serve` and `sim run`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
+use jiff::Timestamp;
 
 use crate::cli::args::{DbidList, origin_list};
+use crate::engine::ocs::dialer::millis_from_word;
+use crate::service::sim_clock::{SPEED_MAX, Speed};
 
 /// Flags of the long-running verbs.
 #[derive(Clone, Debug, Default, Args)]
@@ -43,8 +47,8 @@ pub struct GatewayArgs {
 /// Flags of the simulator.
 #[derive(Clone, Debug, Default, Args)]
 pub struct SimArgs {
-    /// DNs, OCSs, campaigns and lists [default: the built-in topology]
-    #[arg(long, value_name = "FILE")]
+    /// DNs, OCSs, campaigns, lists, agents: demo, shift or a file [default: the built-in topology]
+    #[arg(long, value_name = "NAME|FILE")]
     pub topology: Option<PathBuf>,
     /// documented, strict, lenient, adversarial or a file
     #[arg(long, value_name = "NAME|FILE")]
@@ -89,7 +93,7 @@ pub struct ServeArgs {
 }
 
 /// `sim run`
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct SimRunArgs {
     /// Flags of the long-running verbs.
     #[command(flatten)]
@@ -98,6 +102,32 @@ pub struct SimRunArgs {
     #[command(flatten)]
     pub sim: SimArgs,
     /// Address on which the simulated T-Server listens [default: 127.0.0.1:7000]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", conflicts_with = "length")]
     pub tserver: Option<String>,
+    /// Folder of a store of its own, for calling lists and do-not-call rows [default: kept in memory]
+    #[arg(long, value_name = "DIR", conflicts_with = "length")]
+    pub data: Option<String>,
+    /// How time passes: real, x60 (sixty times as fast), or virtual, which needs --for
+    #[arg(long, value_name = "CLOCK", default_value = "real", value_parser = clock)]
+    pub clock: Speed,
+    /// Runs so long by itself, without sockets: every campaign is loaded and started, then the counts are printed
+    /// [default topology: shift]
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub length: Option<Duration>,
+    /// Seed of the calls [default: the topology's]
+    #[arg(long, value_name = "N", requires = "length")]
+    pub seed: Option<u64>,
+    /// The calendar at the start
+    #[arg(long, value_name = "TIME", default_value = "2026-03-02T08:00:00Z", requires = "length")]
+    pub start: Timestamp,
+}
+
+fn clock(word: &str) -> Result<Speed, String> {
+    let wanted = || format!("expected real, virtual or x1 to x{SPEED_MAX}, found '{word}'");
+    Speed::from_word(word).ok_or_else(wanted)
+}
+
+fn duration(word: &str) -> Result<Duration, String> {
+    let wanted = || format!("expected a duration such as 90s, 30m or 8h, found '{word}'");
+    millis_from_word(word).filter(|millis| *millis > 0).map(Duration::from_millis).ok_or_else(wanted)
 }

@@ -26,9 +26,9 @@ pub struct DataArgs {
 /// `store backup`
 #[derive(Clone, Debug, Args)]
 pub struct StoreBackupArgs {
-    /// Where the store lies.
-    #[command(flatten)]
-    pub data: DataArgs,
+    /// Folder of a store that nobody runs, or its file *.sqlite [default: the running gateway's, by --url]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
     /// The new file
     #[arg(value_name = "FILE")]
     pub to: PathBuf,

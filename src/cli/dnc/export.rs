@@ -8,7 +8,7 @@ use crate::cli::client::Ctx;
 use crate::cli::exit::{CliError, Exit};
 use crate::http::dto::DncEvidenceDto;
 
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 15] = [
     "row",
     "request_id",
     "at",
@@ -23,10 +23,11 @@ const COLUMNS: [&str; 14] = [
     "confirmed",
     "deliveries",
     "hash",
+    "expires_at",
 ];
 
 pub(super) async fn run(args: DncExportArgs, ctx: &Ctx) -> Result<Exit, CliError> {
-    let source = Source::open(args.data.data.as_deref(), ctx).await?;
+    let source = Source::open(&args.data, ctx).await?;
     let wanted =
         Wanted { since: args.since.as_deref(), unconfirmed: args.unconfirmed, show_numbers: args.show_numbers };
     if !ctx.out.json {
@@ -58,7 +59,7 @@ pub(super) async fn run(args: DncExportArgs, ctx: &Ctx) -> Result<Exit, CliError
     Ok(Exit::Done)
 }
 
-fn cells(entry: &DncEvidenceDto) -> [String; 14] {
+fn cells(entry: &DncEvidenceDto) -> [String; 15] {
     let text = |text: &Option<String>| cell(text.as_deref().unwrap_or_default());
     let deliveries = entry.deliveries.iter().map(|it| match (&it.confirmed_at, it.latency_ms) {
         (Some(at), latency) => format!("{} {at} {} ms", it.ocs, latency.unwrap_or_default()),
@@ -79,6 +80,7 @@ fn cells(entry: &DncEvidenceDto) -> [String; 14] {
         entry.confirmed.to_string(),
         deliveries.collect::<Vec<_>>().join("; "),
         entry.hash.clone(),
+        entry.expires_at.clone().unwrap_or_default(),
     ]
 }
 
@@ -89,7 +91,7 @@ fn cell(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !is_phone { format!("'{text}") } else { text.to_owned() }
 }
 
-fn line(cells: [String; 14]) -> Result<Vec<u8>, CliError> {
+fn line(cells: [String; 15]) -> Result<Vec<u8>, CliError> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let written = writer.write_record(cells);
     written.map_err(|error| CliError::internal(error.to_string()))?;

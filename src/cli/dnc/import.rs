@@ -13,9 +13,12 @@ use crate::cli::args::{DncImportArgs, Scope};
 use crate::cli::campaign::word;
 use crate::cli::client::{Client, Ctx};
 use crate::cli::exit::{CliError, Exit};
+use crate::cli::expiry;
 use crate::http::dto::{DncBody, RequestDto};
 use crate::store::hex;
 
+/// The column with the end of an entry.
+const EXPIRES: &str = "expires_at";
 /// Requests under way at a time.
 const AT_ONCE: usize = 32;
 /// A gateway that is busy is asked again so often.
@@ -29,10 +32,16 @@ const BYTES_MAX: u64 = 256 * 1024 * 1024;
 struct Given {
     line: u64,
     phone: String,
+    expires: Option<String>,
 }
 
 pub(super) async fn run(args: DncImportArgs, ctx: &Ctx) -> Result<Exit, CliError> {
     let bytes = read(&args.file)?;
+    // A file that is imported again must ask for the same: a time that runs on would make it another request.
+    if let Some(text) = args.expires.as_deref().filter(|text| expiry::fixed(text).is_none()) {
+        let what = format!("--expires: expected 2027-01-31 or 2027-01-31T00:00:00Z, found '{text}'");
+        return Err(CliError::usage(what));
+    }
     let all = phones(&bytes, &args.column).map_err(|why| CliError::usage(format!("{}: {why}", args.file.display())))?;
     let lines = all.len();
     let mut seen = BTreeSet::new();
@@ -41,6 +50,8 @@ pub(super) async fn run(args: DncImportArgs, ctx: &Ctx) -> Result<Exit, CliError
     for given in all {
         if given.phone.is_empty() {
             rejects.push((given.line, "expected a phone, found nothing".into()));
+        } else if given.expires.as_deref().is_some_and(|text| expiry::fixed(text).is_none()) {
+            rejects.push((given.line, format!("{EXPIRES}: expected 2027-01-31 or 2027-01-31T00:00:00Z")));
         } else if seen.insert(given.phone.clone()) {
             wanted.push(given);
         }
@@ -108,7 +119,9 @@ fn of_this_line(error: &CliError) -> bool {
 }
 
 async fn post(client: &Client, name: &str, args: &DncImportArgs, given: &Given) -> Result<RequestDto, CliError> {
+    let expires = given.expires.as_deref().or(args.expires.as_deref()).and_then(expiry::fixed);
     let body = DncBody {
+        expires_at: expires.map(expiry::rfc3339).transpose()?,
         phone: Some(given.phone.clone()),
         customer_id: None,
         scope: args.scope.map(Scope::word),
@@ -148,6 +161,10 @@ fn name(bytes: &[u8], args: &DncImportArgs) -> String {
         hash.update([0]);
         hash.update(word.unwrap_or_default());
     }
+    if let Some(expires) = &args.expires {
+        hash.update([1]);
+        hash.update(expires);
+    }
     hex(&hash.finalize().into()).chars().take(24).collect()
 }
 
@@ -183,7 +200,7 @@ impl Lines<'_> {
 fn phones(bytes: &[u8], column: &str) -> Result<Vec<Given>, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
-    let (mut found, mut at) = (Vec::new(), None);
+    let (mut found, mut at, mut expires) = (Vec::new(), None, None);
     let mut lines = Lines { bytes, at: 0, line: 1 };
     for record in reader.records() {
         let record = record.map_err(|error| match error.position() {
@@ -196,6 +213,7 @@ fn phones(bytes: &[u8], column: &str) -> Result<Vec<Given>, String> {
             None => {
                 let named = record.iter().position(|name| name.trim().eq_ignore_ascii_case(column));
                 at = Some(named.unwrap_or(0));
+                expires = record.iter().position(|name| name.trim().eq_ignore_ascii_case(EXPIRES));
                 match (named, record.len()) {
                     (Some(_), _) => continue,
                     (None, 1) => 0,
@@ -203,7 +221,9 @@ fn phones(bytes: &[u8], column: &str) -> Result<Vec<Given>, String> {
                 }
             }
         };
-        found.push(Given { line, phone: record.get(at).unwrap_or_default().trim().to_owned() });
+        let end = expires.and_then(|at| record.get(at)).map(str::trim).filter(|end| !end.is_empty());
+        let phone = record.get(at).unwrap_or_default().trim().to_owned();
+        found.push(Given { line, phone, expires: end.map(str::to_owned) });
     }
     Ok(found)
 }
@@ -226,6 +246,13 @@ mod tests {
         assert_eq!(read("5551234\n\n\r\n5551235\r\n").unwrap()[1], (4, "5551235".to_owned()));
         assert_eq!(read("").unwrap(), []);
         assert_eq!(read("phone\n5551234\n").unwrap(), [(2, "5551234".to_owned())]);
+    }
+
+    #[test]
+    fn a_column_tells_when_an_entry_ends() {
+        let found = phones(b"phone,Expires_At\n5551234,2027-01-31\n5551235,\n5551236\n", "phone").unwrap();
+        let ends: Vec<_> = found.iter().map(|given| given.expires.as_deref()).collect();
+        assert_eq!(ends, [Some("2027-01-31"), None, None]);
     }
 
     #[test]

@@ -11,7 +11,9 @@ use crate::cli::args::{DncAddArgs, DncFindArgs, DncReportArgs, DncVerb, DncVerif
 use crate::cli::campaign::word;
 use crate::cli::client::{Client, Ctx};
 use crate::cli::exit::{CliError, Exit};
+use crate::cli::expiry;
 use crate::http::dto::{DncBody, DncDeliveryDto, DncEvidenceDto, DncReportDto, DncVerdictDto};
+use crate::service::access::now;
 use crate::store::{Chain, Head};
 use source::Source;
 
@@ -23,7 +25,7 @@ pub(super) async fn run(verb: DncVerb, ctx: &Ctx) -> Result<Exit, CliError> {
     match verb {
         DncVerb::Add(args) => {
             let client = Client::new(&ctx.global)?;
-            client.submit(&ctx.out, Method::POST, &["v1", "dnc"], &body(args)).await
+            client.submit(&ctx.out, Method::POST, &["v1", "dnc"], &body(args)?).await
         }
         DncVerb::Find(args) => find(args, ctx).await,
         DncVerb::Verify(args) => verify(args, ctx).await,
@@ -33,18 +35,20 @@ pub(super) async fn run(verb: DncVerb, ctx: &Ctx) -> Result<Exit, CliError> {
     }
 }
 
-fn body(args: DncAddArgs) -> DncBody {
-    DncBody {
+fn body(args: DncAddArgs) -> Result<DncBody, CliError> {
+    let expires_at = args.expires.as_deref().map(|text| expiry::end(text, now())).transpose()?;
+    Ok(DncBody {
         phone: args.phone.or(args.phone_flag),
         customer_id: args.customer_id,
         scope: args.scope.map(crate::cli::args::Scope::word),
         ocs: args.ocs.as_deref().map(word),
         reason: args.reason,
-    }
+        expires_at: expires_at.map(expiry::rfc3339).transpose()?,
+    })
 }
 
 async fn find(args: DncFindArgs, ctx: &Ctx) -> Result<Exit, CliError> {
-    let source = Source::open(args.data.data.as_deref(), ctx).await?;
+    let source = Source::open(&args.data, ctx).await?;
     let page = source.find(args.phone.as_deref(), args.customer_id.as_deref(), args.show_numbers).await?;
     source.close().await?;
     ctx.out.either(&page, || match page.items.as_slice() {
@@ -57,7 +61,8 @@ async fn find(args: DncFindArgs, ctx: &Ctx) -> Result<Exit, CliError> {
 /// An entry, its proof, and one line for each OCS.
 fn words(entry: &DncEvidenceDto) -> String {
     let state = if entry.confirmed { "confirmed" } else { "not confirmed" };
-    let mut lines = vec![format!("{}  {}  {state}", entry.request_id, entry.at)];
+    let over = if entry.expired { ", expired" } else { "" };
+    let mut lines = vec![format!("{}  {}  {state}{over}", entry.request_id, entry.at)];
     let mut line = |name: &str, value: Option<&str>| {
         lines.extend(value.map(|value| format!("  {name:<11} {value}")));
     };
@@ -71,7 +76,8 @@ fn words(entry: &DncEvidenceDto) -> String {
     for delivery in &entry.deliveries {
         line(&format!("OCS {}", delivery.ocs), Some(&delivered(delivery)));
     }
-    if !entry.confirmed {
+    line("expires", entry.expires_at.as_deref());
+    if !entry.confirmed && !entry.expired {
         line("due", entry.deadline_at.as_deref());
     }
     line("evidence", Some(&format!("row {} {}", entry.row, entry.hash)));
@@ -89,7 +95,7 @@ fn delivered(delivery: &DncDeliveryDto) -> String {
 
 async fn verify(args: DncVerifyArgs, ctx: &Ctx) -> Result<Exit, CliError> {
     let head = args.head.as_deref().map(read_head).transpose()?;
-    let source = Source::open(args.data.data.as_deref(), ctx).await?;
+    let source = Source::open(&args.data, ctx).await?;
     let verdict = source.verify(head).await?;
     let exit = match &args.table {
         None => {
@@ -121,7 +127,7 @@ fn read_head(file: &std::path::Path) -> Result<Head, CliError> {
 }
 
 async fn report(args: DncReportArgs, ctx: &Ctx) -> Result<Exit, CliError> {
-    let source = Source::open(args.data.data.as_deref(), ctx).await?;
+    let source = Source::open(&args.data, ctx).await?;
     let report = source.report(args.since.as_deref()).await?;
     source.close().await?;
     ctx.out.either(&report, || report_words(&report, ctx))?;

@@ -63,7 +63,8 @@ pub(super) async fn compare(
     let (mut confirmed, mut missing, mut after) = (0_u64, Vec::new(), None);
     loop {
         let page = source.page(wanted, after.as_deref()).await?;
-        for entry in page.items.into_iter().filter(|entry| entry.confirmed) {
+        // What does not count any more may have been taken out of the table.
+        for entry in page.items.into_iter().filter(|entry| entry.confirmed && !entry.expired) {
             confirmed += 1;
             if !table.has(&entry) {
                 missing.push((entry, None));
@@ -127,6 +128,7 @@ fn again(entry: &DncEvidenceDto) -> DncBody {
         scope: scope.map(str::to_owned),
         ocs: None,
         reason: Some(format!("missing in the table of OCS, asked for as {}", entry.request_id)),
+        expires_at: entry.expires_at.clone(),
     }
 }
 

@@ -7,7 +7,6 @@ use crate::engine::ocs::{Asker, Ocs, Output};
 use crate::message::AppDbid;
 use crate::message::AutoCompletion;
 use crate::message::AutoCompletionPlace;
-use crate::message::CampaignDbid;
 use crate::message::CampaignLoaded;
 use crate::message::CampaignSchedule;
 use crate::message::CampaignStatus;
@@ -20,6 +19,7 @@ use crate::message::DialingStarted;
 use crate::message::DialingStopped;
 use crate::message::ErrorCode;
 use crate::message::GroupCampStatus;
+use crate::message::GroupDbid;
 use crate::message::Message;
 use crate::message::MessageType;
 use crate::message::Pair;
@@ -48,6 +48,12 @@ pub(super) struct PairRuntime {
     pub(super) deadline: Option<Time>,
     /// Loaded by a running sequence.
     pub(super) owned: bool,
+    /// Dial attempts of this session.
+    pub(super) dials: u32,
+    /// Calls of this session that reached an agent or the IVR.
+    pub(super) contacts: u32,
+    /// While owned: stopAtContacts and stopAtDials of the item, 0 = off.
+    pub(super) limits: (u32, u32),
 }
 
 impl PairRuntime {
@@ -63,8 +69,18 @@ impl PairRuntime {
             unload: None,
             deadline: None,
             owned: false,
+            dials: 0,
+            contacts: 0,
+            limits: (0, 0),
         }
     }
+}
+
+/// What is due first of campaigns and sequences; at one time in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Alarm {
+    Pair(Pair),
+    Sequence(GroupDbid),
 }
 
 /// A campaign request without its envelope.
@@ -151,6 +167,7 @@ impl Ocs {
         }
         self.drain(request.pair);
         self.complete_if_depleted(request.pair);
+        self.dial_soon(request.pair);
         Ok(())
     }
 
@@ -159,18 +176,11 @@ impl Ocs {
         let campaign = self.config.campaign(pair.campaign).ok_or(ErrorCode::CAMPAIGN_NOT_FOUND)?;
         let group = self.config.group(pair.group).ok_or(ErrorCode::GROUP_NOT_FOUND)?;
         let config = self.config.pair(pair).ok_or(ErrorCode::GROUP_CAMP_NOT_FOUND)?;
-        let has_list = self.lists_of(pair.campaign).next().is_some();
+        let has_list = self.config.lists_of(pair.campaign).next().is_some();
         if enabled && !(campaign.enabled && group.enabled && config.enabled && has_list) {
             return Err(ErrorCode::WRONG_CONFIGURATION);
         }
         Ok(())
-    }
-
-    /// Indices of the enabled calling lists of a campaign.
-    pub(super) fn lists_of(&self, campaign: CampaignDbid) -> impl Iterator<Item = usize> {
-        let names = self.config.campaign(campaign).map_or(&[][..], |campaign| &campaign.lists);
-        let lists = self.config.lists.iter().enumerate();
-        lists.filter(|(_, list)| list.enabled && names.contains(&list.name)).map(|(n, _)| n)
     }
 
     fn take_parameters(&mut self, asker: &Asker, request: &Request, state: PairState, wanted: Dialing) {
@@ -238,6 +248,8 @@ impl Ocs {
             let text = format!("Campaign Group {} has been {state}", self.config.names(pair));
             self.outbox.push(Output::Trace { number, level: "Trc", text });
         }
+        self.alarm = None;
+        self.dialing_changed(pair, before, next);
         waiting
     }
 
@@ -264,38 +276,50 @@ impl Ocs {
         }
     }
 
-    /// Works off what is due, in the order of time.
+    /// Works off what is due, in the order of time: what ends a campaign before what dials for it.
     pub(super) fn run_timers(&mut self, now: Time) {
         loop {
-            let pair = self.pairs.iter().filter_map(|(pair, runtime)| Some((runtime.deadline?, *pair))).min();
-            let sequence = self.sequences.iter().filter_map(|(group, it)| Some((it.due()?, *group))).min();
-            if let Some((at, group)) =
-                sequence.filter(|(at, _)| *at <= now && pair.is_none_or(|(first, _)| *at < first))
-            {
+            let alarm = self.next_alarm();
+            let dial = self.dialer.as_ref().and_then(|dialer| dialer.next_due());
+            if let Some(at) = dial.filter(|at| *at <= now && alarm.is_none_or(|(first, _)| *at < first)) {
                 self.now = self.now.max(at);
-                self.sequence_due(group);
+                self.dial_event();
                 continue;
             }
-            let Some((at, pair)) = pair.filter(|(at, _)| *at <= now) else { return };
+            let Some((at, alarm)) = alarm.filter(|(at, _)| *at <= now) else { return };
             // The next timer counts from this one, however late the tick is.
             self.now = self.now.max(at);
-            let Some(runtime) = self.pairs.get_mut(&pair) else { return };
-            runtime.deadline = None;
-            let trigger = match runtime.state {
-                PairState::WaitingUnload => Trigger::Drained,
-                _ => Trigger::Closed,
-            };
-            self.trigger(pair, trigger);
+            self.alarm = None;
+            match alarm {
+                Alarm::Sequence(group) => self.sequence_due(group),
+                Alarm::Pair(pair) => {
+                    let Some(runtime) = self.pairs.get_mut(&pair) else { return };
+                    runtime.deadline = None;
+                    let trigger = match runtime.state {
+                        PairState::WaitingUnload => Trigger::Drained,
+                        _ => Trigger::Closed,
+                    };
+                    self.trigger(pair, trigger);
+                }
+            }
         }
+    }
+
+    /// The first timer of a campaign or a sequence; looked for only when one of them may have changed.
+    fn next_alarm(&mut self) -> Option<(Time, Alarm)> {
+        *self.alarm.get_or_insert_with(|| {
+            let pairs = self.pairs.iter().filter_map(|(pair, it)| Some((it.deadline?, Alarm::Pair(*pair))));
+            let sequences = self.sequences.iter().filter_map(|(group, it)| Some((it.due()?, Alarm::Sequence(*group))));
+            pairs.chain(sequences).min()
+        })
     }
 
     /// An unload waits for no call and no record any more.
     pub(super) fn drain(&mut self, pair: Pair) {
         let waits = self.state(pair) == Some(PairState::WaitingUnload);
-        let lists: Vec<usize> = self.lists_of(pair.campaign).collect();
-        let open = lists.into_iter().filter_map(|n| self.config.lists.get(n)).flat_map(|list| &list.records);
         // A record counts for the group that took it; one of an earlier session holds nobody up.
-        if waits && !open.into_iter().any(|record| record.held.is_some() && record.group_id == Some(pair.group)) {
+        let held = |list: usize| self.books.get(list).map_or(0, |book| book.held_by(pair.group));
+        if waits && self.config.lists_of(pair.campaign).all(|list| held(list) == 0) {
             self.trigger(pair, Trigger::Drained);
         }
     }
@@ -313,10 +337,12 @@ impl Ocs {
         }
     }
 
+    /// Assumed: depleted = every record is final. Those that wait for their time are open.
     pub(super) fn complete_if_depleted(&mut self, pair: Pair) {
-        let lists: Vec<usize> = self.lists_of(pair.campaign).collect();
-        let mut records = lists.into_iter().filter_map(|n| self.config.lists.get(n)).flat_map(|list| &list.records);
-        if self.state(pair) == Some(PairState::Running) && records.all(super::Record::is_final) {
+        let open = |list: usize| self.books.get(list).map_or(0, |book| book.open());
+        if self.state(pair) == Some(PairState::Running)
+            && self.config.lists_of(pair.campaign).all(|list| open(list) == 0)
+        {
             self.complete(pair);
         }
     }

@@ -1,5 +1,6 @@
 //! What an OCS is configured with (specification 5.1).
 
+use crate::engine::ocs::dialer::DialModel;
 use crate::engine::ocs::record::CallingList;
 use crate::message::AppDbid;
 use crate::message::CampaignDbid;
@@ -35,8 +36,12 @@ pub struct OcsConfig {
     pub pairs: Vec<PairConfig>,
     /// Calling lists.
     pub lists: Vec<CallingList>,
+    /// The host keeps the calling lists: they are asked for at each load, see [`super::Output::ReadLists`].
+    pub reads_lists: bool,
     /// For the spread of delays; the same seed gives the same delays.
     pub seed: u64,
+    /// How calls go; without it the OCS answers requests and never dials.
+    pub dialing: Option<DialModel>,
 }
 
 /// An application whose requests an OCS accepts.
@@ -105,6 +110,13 @@ impl OcsConfig {
 
     pub(super) fn pair(&self, pair: Pair) -> Option<&PairConfig> {
         self.pairs.iter().find(|config| config.pair == pair)
+    }
+
+    /// Indices of the enabled calling lists of a campaign.
+    pub(super) fn lists_of(&self, campaign: CampaignDbid) -> impl Iterator<Item = usize> {
+        let names = self.campaign(campaign).map_or(&[][..], |campaign| &campaign.lists);
+        let lists = self.lists.iter().enumerate();
+        lists.filter(|(_, list)| list.enabled && names.contains(&list.name)).map(|(n, _)| n)
     }
 
     /// Configured mode, method and goal; nothing for a pair that is not configured.

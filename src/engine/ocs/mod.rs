@@ -4,6 +4,8 @@
 
 mod campaign;
 mod config;
+pub mod dialer;
+mod lists;
 mod modes;
 mod outbox;
 mod people;
@@ -12,11 +14,11 @@ mod sequence;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 pub use config::{Campaign, Group, OcsConfig, Origin, OriginKind, PairConfig};
 pub use outbox::{Output, WAITING_MAX};
-pub use record::{CallingList, Held, Record};
+pub use record::{CallingList, Held, Record, RecordChange};
 
 use crate::engine::dnc::DncSet;
 use crate::message::AppDbid;
@@ -32,7 +34,9 @@ use crate::protocol::Time;
 use crate::protocol::UtcSeconds;
 use crate::protocol::lifecycle::PairState;
 use crate::protocol::responder::{Ignored, Requester, Responder, Verdict};
-use campaign::PairRuntime;
+use campaign::{Alarm, PairRuntime};
+use dialer::{Book, Dialer};
+use lists::Parked;
 use outbox::Outbox;
 use sequence::Sequence;
 
@@ -50,6 +54,8 @@ pub enum Input<'a> {
     Tick,
     /// Something inside.
     Internal(Internal),
+    /// Calling lists as the host has them now: at start, and as the answer to [`Output::ReadLists`].
+    Lists(Vec<CallingList>),
 }
 
 /// What happens without a user event: faults, and what dialing will report.
@@ -105,6 +111,14 @@ pub struct Ocs {
     /// Sequences that are loaded or running; one a group.
     sequences: BTreeMap<GroupDbid, Sequence>,
     dnc: DncSet,
+    /// One index a calling list.
+    books: Vec<Book>,
+    /// Absent: nothing is dialed.
+    dialer: Option<Box<Dialer>>,
+    /// The first timer of pairs and sequences; absent when it has to be looked for.
+    alarm: Option<Option<(Time, Alarm)>>,
+    /// Loads that wait for their calling lists.
+    parked: VecDeque<Parked>,
     outbox: Outbox,
     ignored: BTreeMap<Ignored, u64>,
     /// The time of the input, or of the timer that is being worked off.
@@ -125,7 +139,8 @@ impl Ocs {
             rows: config.profile.rows,
         };
         let pairs = config.pairs.iter().map(|pair| (pair.pair, PairRuntime::new(pair.dialing))).collect();
-        Self {
+        let dialer = config.dialing.clone().map(|model| Box::new(Dialer::new(model, &config)));
+        let mut ocs = Self {
             outbox: Outbox::new(config.seed),
             config,
             responder,
@@ -133,11 +148,17 @@ impl Ocs {
             pairs,
             sequences: BTreeMap::new(),
             dnc: DncSet::default(),
+            books: Vec::new(),
+            dialer,
+            alarm: None,
+            parked: VecDeque::new(),
             ignored: BTreeMap::new(),
             now: Time::ZERO,
             utc: UtcSeconds::default(),
             utc_at: Time::ZERO,
-        }
+        };
+        ocs.index_lists();
+        ocs
     }
 
     /// One input. Timers that are due are worked off first. Drain [`Ocs::poll`] after every call.
@@ -148,6 +169,7 @@ impl Ocs {
         match input {
             Input::UserEvent { dn, user_data } => self.user_event(dn, user_data),
             Input::Internal(internal) => self.internal(internal),
+            Input::Lists(lists) => self.lists_read(lists),
             Input::Tick => {}
         }
         self.run_timers(now);
@@ -168,9 +190,9 @@ impl Ocs {
     /// When [`Input::Tick`] is due.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
-        let timers = self.pairs.values().filter_map(|runtime| runtime.deadline);
-        let sequences = self.sequences.values().filter_map(Sequence::due);
-        timers.chain(sequences).chain(self.outbox.next_due()).min()
+        let alarm = self.alarm.flatten().map(|(at, _)| at);
+        let dial = self.dialer.as_ref().and_then(|dialer| dialer.next_due());
+        alarm.into_iter().chain(dial).chain(self.outbox.next_due()).min()
     }
 
     /// What it is configured with, calling lists as they are now.
@@ -241,22 +263,25 @@ impl Ocs {
             (_, Message::CancelRecord(request)) => self.cancel(asker, request),
             (_, Message::DoNotCall(request)) => self.do_not_call(asker, request),
             (Some(pair), body) => {
-                let request = campaign::Request::new(kind, pair, &body, &self.responder.rows);
-                let result = if pair.campaign.is_sequence() {
-                    self.sequence_request(asker, &request, body.schedule())
-                } else {
-                    self.campaign_request(asker, &request)
-                };
-                if let Err(code) = result {
-                    let (campaign, group) = (Some(pair.campaign), Some(pair.group));
-                    let status = Some(self.status_for_error(pair));
-                    self.answer(
-                        asker,
-                        ErrorEvent { campaign, group, status, error: Some(code), ..ErrorEvent::default() },
-                    );
+                if !self.read_before(asker, kind, pair, &body) {
+                    self.serve_pair(asker, kind, pair, &body);
                 }
             }
             (None, _) => {} // every request but these two names a pair
+        }
+    }
+
+    fn serve_pair(&mut self, asker: &Asker, kind: RequestKind, pair: Pair, body: &Message) {
+        let request = campaign::Request::new(kind, pair, body, &self.responder.rows);
+        let result = if pair.campaign.is_sequence() {
+            self.sequence_request(asker, &request, body.schedule())
+        } else {
+            self.campaign_request(asker, &request)
+        };
+        if let Err(code) = result {
+            let (campaign, group) = (Some(pair.campaign), Some(pair.group));
+            let status = Some(self.status_for_error(pair));
+            self.answer(asker, ErrorEvent { campaign, group, status, error: Some(code), ..ErrorEvent::default() });
         }
     }
 
@@ -271,13 +296,16 @@ impl Ocs {
             Internal::RecordBack { list, record_id } => self.record_back(&list, record_id),
             Internal::ItemEnd(group) => self.item_end(group),
             Internal::Restart => {
+                self.alarm = None;
                 self.sequences.clear();
+                self.parked.clear();
                 self.outbox.clear();
                 for config in &self.config.pairs {
                     let session = self.pairs.get(&config.pair).map_or(0, |runtime| runtime.session);
                     let fresh = PairRuntime { session, ..PairRuntime::new(config.dialing) };
                     self.pairs.insert(config.pair, fresh);
                 }
+                self.dialing_restarted();
             }
         }
     }

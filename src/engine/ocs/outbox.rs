@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use crate::engine::ocs::dialer::random::Random;
+use crate::engine::ocs::record::RecordChange;
 use crate::message::AppDbid;
 use crate::message::CommDnMessage;
 use crate::message::CustomerId;
@@ -44,6 +46,13 @@ pub enum Output {
         /// When.
         at: UtcSeconds,
     },
+    /// A row of a calling list is another now. It comes before the answer, so that the host can keep it first.
+    Record(RecordChange),
+    /// A campaign is about to be loaded: the next input is to be [`super::Input::Lists`] with these lists.
+    ReadLists {
+        /// Their names.
+        lists: Vec<String>,
+    },
     /// A user event was ignored.
     Ignored(Ignored),
     /// A request was read with a tolerance.
@@ -61,12 +70,12 @@ pub(super) struct Outbox {
     ready: VecDeque<Output>,
     waiting: BTreeMap<(Time, u64), Output>,
     serial: u64,
-    random: u64,
+    random: Random,
 }
 
 impl Outbox {
     pub(super) fn new(seed: u64) -> Self {
-        Self { ready: VecDeque::new(), waiting: BTreeMap::new(), serial: 0, random: seed }
+        Self { ready: VecDeque::new(), waiting: BTreeMap::new(), serial: 0, random: Random::new(seed) }
     }
 
     pub(super) fn push(&mut self, output: Output) {
@@ -107,16 +116,7 @@ impl Outbox {
     /// How much later the next answer leaves, by the switches.
     pub(super) fn delay(&mut self, rows: &Rows) -> Duration {
         let spread = u64::from(rows.answer_spread_ms);
-        let more = if spread == 0 { 0 } else { self.next_random() % (spread + 1) };
+        let more = if spread == 0 { 0 } else { self.random.next() % (spread + 1) };
         Duration::from_millis(u64::from(rows.answer_delay_ms) + more)
-    }
-
-    /// splitmix64: small, and the same everywhere.
-    fn next_random(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
     }
 }

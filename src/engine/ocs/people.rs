@@ -49,14 +49,17 @@ impl Ocs {
         self.outbox.push(Output::DncAdded { phone: phone_row, customer: customer_row, at: self.utc });
         let customer = customer.and_then(|customer| customer.reveal().as_str());
         for n in self.loaded_lists(None) {
-            let Some(list) = self.config.lists.get_mut(n) else { continue };
+            let Some(list) = self.config.lists.get(n) else { continue };
             let scope = list.in_scope(all_chain, |list, record| {
                 phone.is_some_and(|phone| record.has_phone(phone))
                     || customer.is_some_and(|customer| list.customer_of(record) == Some(customer))
             });
-            for n in scope {
-                if let Some(record) = list.records.get_mut(n).filter(|record| !record.is_final()) {
+            for at in scope {
+                let list = self.config.lists.get_mut(n);
+                let record = list.and_then(|list| list.records.get_mut(at)).filter(|record| !record.is_final());
+                if let Some(record) = record {
                     record.forbid();
+                    self.note_record(n, at);
                 }
             }
         }
@@ -97,7 +100,7 @@ impl Ocs {
         let customer = customer.map(|customer| customer.reveal().as_str());
         let (mut matched, mut left) = (false, false);
         for n in self.loaded_lists(request.campaign_name.as_ref()) {
-            let Some(list) = self.config.lists.get_mut(n) else { continue };
+            let Some(list) = self.config.lists.get(n) else { continue };
             let scope = list.in_scope(all_chain, |list, record| {
                 let by_phone = phone.map(|phone| record.has_phone(phone));
                 // An id that is no text in the charset matches nothing.
@@ -109,12 +112,17 @@ impl Ocs {
                     (None, None) => false,
                 }
             });
-            for n in scope {
+            for at in scope {
                 matched = true;
-                let Some(record) = list.records.get_mut(n).filter(|record| !record.is_final()) else { continue };
-                match record.held {
-                    Some(Held::Desktop) => left = true,
-                    Some(Held::Call) | None => record.cancel(),
+                let list = self.config.lists.get_mut(n);
+                let record = list.and_then(|list| list.records.get_mut(at)).filter(|record| !record.is_final());
+                match record.map(|record| (record.held, record)) {
+                    None => {}
+                    Some((Some(Held::Desktop), _)) => left = true,
+                    Some((Some(Held::Call) | None, record)) => {
+                        record.cancel();
+                        self.note_record(n, at);
+                    }
                 }
             }
         }
@@ -143,14 +151,14 @@ impl Ocs {
             name.is_none_or(|name| name.as_str() == Some(campaign.name.as_str()))
                 && self.is_loaded(|pair| pair.campaign == campaign.dbid)
         });
-        let mut lists: Vec<usize> = campaigns.flat_map(|campaign| self.lists_of(campaign.dbid)).collect();
+        let mut lists: Vec<usize> = campaigns.flat_map(|campaign| self.config.lists_of(campaign.dbid)).collect();
         lists.sort_unstable();
         lists.dedup();
         lists
     }
 
     /// The last open records may be gone.
-    fn complete_depleted(&mut self) {
+    pub(super) fn complete_depleted(&mut self) {
         let running = self.pairs.iter().filter(|(_, runtime)| runtime.state == PairState::Running);
         for pair in running.map(|(pair, _)| *pair).collect::<Vec<_>>() {
             self.complete_if_depleted(pair);
@@ -159,23 +167,36 @@ impl Ocs {
 
     /// A pair takes an open record.
     pub(super) fn record_taken(&mut self, list: &str, record_id: i32, pair: Pair, held: Held) {
-        let lists = self.config.lists.iter_mut().filter(|known| known.name == list);
-        let mut records = lists.flat_map(|list| &mut list.records);
-        if let Some(record) = records.find(|record| record.record_id == record_id && !record.is_final()) {
+        let Some((list, n)) = self.find_record(list, record_id) else { return };
+        let record = self.config.lists.get_mut(list).and_then(|list| list.records.get_mut(n));
+        // What dialing has in hand comes back by its own way.
+        let is_out = self.books.get(list).is_some_and(|book| book.is_out(n));
+        if let Some(record) = record.filter(|record| !record.is_final() && !is_out) {
             record.take(pair, held);
+            self.note_record(list, n);
         }
     }
 
     /// A record comes back: what waited for it is done.
     pub(super) fn record_back(&mut self, list: &str, record_id: i32) {
-        let lists = self.config.lists.iter_mut().filter(|known| known.name == list);
-        for record in lists.flat_map(|list| &mut list.records).filter(|record| record.record_id == record_id) {
+        if let Some((list, n)) = self.find_record(list, record_id)
+            && !self.books.get(list).is_some_and(|book| book.is_out(n))
+            && let Some(record) = self.config.lists.get_mut(list).and_then(|list| list.records.get_mut(n))
+        {
             record.come_back();
+            self.queue_record(list, n);
+            self.note_record(list, n);
         }
         for pair in self.pairs.keys().copied().collect::<Vec<_>>() {
             self.drain(pair);
         }
         self.complete_depleted();
+    }
+
+    fn find_record(&self, list: &str, record_id: i32) -> Option<(usize, usize)> {
+        let n = self.config.lists.iter().position(|known| known.name == list)?;
+        let at = self.config.lists.get(n)?.records.iter().position(|record| record.record_id == record_id)?;
+        Some((n, at))
     }
 }
 

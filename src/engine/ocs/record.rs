@@ -18,6 +18,8 @@ pub const RETRIEVED: i32 = 2;
 pub const UPDATED: i32 = 3;
 /// `record_status`: taken back by a cancel.
 pub const CANCELLED: i32 = 5;
+/// `record_status`: final, because another record of its chain has reached the customer.
+pub const CHAIN_UPDATED: i32 = 7;
 /// `record_status`: to be dialed when the record before it in the chain has failed.
 pub const CHAIN_READY: i32 = 9;
 /// `call_result` of a new record.
@@ -146,10 +148,17 @@ impl Record {
         self.user.iter().find(|(column, _)| column == name).map(|(_, value)| value.as_str())
     }
 
-    /// True when nothing more will be done with it. Assumed: all but none, Ready, Retrieved and ChainReady.
+    /// True when nothing more will be done with it: statuses but none, Ready, Retrieved and ChainReady (assumed), and
+    /// types that are never dialed, NoCall first of all.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        !matches!(self.record_status, 0 | READY | RETRIEVED | CHAIN_READY)
+        !matches!(self.record_status, 0 | READY | RETRIEVED | CHAIN_READY) || !matches!(self.record_type, 2..=6)
+    }
+
+    /// True when a cancel or a do-not-call has reached it, perhaps while it is in somebody's hands.
+    #[must_use]
+    pub fn is_taken_back(&self) -> bool {
+        self.is_final() || self.do_not_call_pending
     }
 
     /// Byte by byte; nothing is normalised.
@@ -184,6 +193,55 @@ impl Record {
         self.held = None;
         if self.do_not_call_pending {
             self.forbid();
+        }
+    }
+}
+
+/// What has become of a record: the columns that dialing, cancel and do-not-call write. The others (`agent_id`) are in
+/// the list, see [`super::Ocs::config`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordChange {
+    /// Place of the list in [`super::OcsConfig::lists`].
+    pub list: usize,
+    /// Place of the record in the list.
+    pub place: usize,
+    /// Its id.
+    pub record_id: i32,
+    /// Kind of record.
+    pub record_type: i32,
+    /// What has become of it.
+    pub record_status: i32,
+    /// How the last call ended.
+    pub call_result: i32,
+    /// Dial attempts so far.
+    pub attempt: i32,
+    /// When it is to be dialed.
+    pub dial_sched_time: Option<UtcSeconds>,
+    /// When it was dialed.
+    pub call_time: Option<UtcSeconds>,
+    /// Who took it last.
+    pub campaign_id: Option<CampaignDbid>,
+    /// For which group.
+    pub group_id: Option<GroupDbid>,
+    /// Who has it in hand.
+    pub held: Option<Held>,
+}
+
+impl RecordChange {
+    pub(in crate::engine) fn of(list: usize, place: usize, record: &Record) -> Self {
+        Self {
+            list,
+            place,
+            record_id: record.record_id,
+            record_type: record.record_type,
+            record_status: record.record_status,
+            call_result: record.call_result,
+            attempt: record.attempt,
+            dial_sched_time: record.dial_sched_time,
+            call_time: record.call_time,
+            campaign_id: record.campaign_id,
+            group_id: record.group_id,
+            held: record.held,
         }
     }
 }

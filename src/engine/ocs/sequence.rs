@@ -1,7 +1,7 @@
 //! Sequences of a group (specification 5.7): requests with campaign 0, and the items in their turn.
 //!
-//! An item begins after `startTime` and its own pause, and ends at `stopAtTime`. What dialing will report (contacts,
-//! dials) is told from outside: [`super::Internal::ItemEnd`], [`super::Internal::Depleted`].
+//! An item begins after `startTime` and its own pause, and ends at `stopAtTime`, `stopAtContacts`, `stopAtDials` or when
+//! no record is left; dialing reports the last three, or a test by [`super::Internal::ItemEnd`].
 
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use crate::message::RequestKind;
 use crate::message::ScheduleItem;
 use crate::protocol::Time;
 use crate::protocol::lifecycle::{Emit, Outcome, PairState, SequenceState};
+use crate::protocol::profile::ItemFailure;
 
 /// The sequence of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub(super) struct Sequence {
     position: usize,
     /// The item that has been loaded by the sequence.
     item: Option<Pair>,
+    /// How often the item in turn could not begin.
+    failures: u32,
     last_requester: Option<AppDbid>,
     /// While running: when the item in turn begins, or the loaded one ends.
     due: Option<Time>,
@@ -57,6 +60,7 @@ impl Ocs {
         schedule: Option<&CampaignSchedule>,
     ) -> Result<(), ErrorCode> {
         request.check_fields(&self.config.profile.rows)?;
+        self.alarm = None;
         let group = request.pair.group;
         let known = self.sequences.get(&group);
         let state = known.map_or(SequenceState::None, |sequence| sequence.state);
@@ -77,8 +81,10 @@ impl Ocs {
             let schedule = schedule.ok_or(ErrorCode::CAMPAIGN_SCHEDULE_NOT_FOUND)?;
             self.check_schedule(group, schedule)?;
             let schedule = schedule.clone();
-            self.sequences
-                .insert(group, Sequence { state, schedule, position: 0, item: None, last_requester: None, due: None });
+            self.sequences.insert(
+                group,
+                Sequence { state, schedule, position: 0, item: None, failures: 0, last_requester: None, due: None },
+            );
         }
         if request.kind == RequestKind::SetMode {
             self.set_item_mode(group, request)?;
@@ -105,6 +111,7 @@ impl Ocs {
 
     /// Sets the time at which the item in turn begins: not before `startTime`, and after its own pause.
     fn await_item(&mut self, group: GroupDbid) {
+        self.alarm = None;
         let (now, utc) = (self.now, self.utc_now());
         let Some(sequence) = self.sequences.get_mut(&group) else { return };
         let start = i64::from(sequence.schedule.start_time.unwrap_or(0));
@@ -115,9 +122,10 @@ impl Ocs {
 
     /// A timer of a sequence is due.
     pub(super) fn sequence_due(&mut self, group: GroupDbid) {
+        self.alarm = None;
         let Some(sequence) = self.sequences.get_mut(&group) else { return };
         sequence.due = None;
-        if sequence.item.is_some() { self.item_end(group) } else { self.item_begin(group) }
+        if sequence.item.is_some() { self.item_end(group) } else { self.item_begin(group, false) }
     }
 
     /// A bad schedule first, then each item's campaign and group.
@@ -190,33 +198,70 @@ impl Ocs {
         wrap(emit.event, event, Some(schedule))
     }
 
-    /// Loads and starts the item in turn. An item that cannot be loaded or started is skipped.
-    fn item_begin(&mut self, group: GroupDbid) {
+    /// Loads and starts the item in turn. Before that its calling lists are read, where the host keeps them.
+    pub(super) fn item_begin(&mut self, group: GroupDbid, is_read: bool) {
+        self.alarm = None;
         let Some(sequence) = self.sequences.get(&group) else { return };
         if sequence.state != SequenceState::Running || sequence.item.is_some() {
             return;
         }
         let Some(item) = sequence.item_in_turn().copied() else { return };
         let Some(pair) = item.campaign.map(|campaign| Pair { campaign, group }) else { return };
-        let (dialing, last) = (self.item_dialing(pair, &item), sequence.last_requester);
+        let last = sequence.last_requester;
+        if !is_read && self.read_before_item(pair) {
+            return;
+        }
+        let dialing = self.item_dialing(pair, &item);
         let stop_at = item.stop_at_time.filter(|stop| *stop != 0).map(i64::from);
         let left = stop_at.map(|stop| stop.saturating_sub(self.utc_now()));
-        if left.is_some_and(|seconds| seconds <= 0) || !self.item_can_start(pair, &dialing) {
+        if left.is_some_and(|seconds| seconds <= 0) {
             return self.next_item(group);
         }
+        if !self.item_can_start(pair, &dialing) {
+            return self.item_failed(group);
+        }
+        let limit = |limit: Option<i32>| limit.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(0);
+        let limits = (limit(item.stop_at_contacts), limit(item.stop_at_dials));
         self.enter(pair, PairState::Active, false);
         if let Some(runtime) = self.pairs.get_mut(&pair) {
             runtime.session += 1;
-            (runtime.dialing, runtime.owned) = (dialing, true);
+            (runtime.dialing, runtime.owned, runtime.limits) = (dialing, true, limits);
         }
         if let Some(sequence) = self.sequences.get_mut(&group) {
-            sequence.item = Some(pair);
+            (sequence.item, sequence.failures) = (Some(pair), 0);
             sequence.due = left.map(|seconds| self.now + Duration::from_secs(seconds.unsigned_abs()));
         }
         self.tell_item(pair, last, 19, GroupCampStatus::ACTIVE);
         self.enter(pair, PairState::Running, false);
         self.tell_item(pair, last, 21, GroupCampStatus::RUNNING);
         self.complete_if_depleted(pair);
+    }
+
+    /// An item that cannot be loaded or started: what follows is the profile's choice (`on_item_failure`).
+    fn item_failed(&mut self, group: GroupDbid) {
+        const TRIES: u32 = 3;
+        const APART: Duration = Duration::from_secs(60);
+        let (now, choice) = (self.now, self.config.profile.rows.on_item_failure);
+        let Some(sequence) = self.sequences.get_mut(&group) else { return };
+        sequence.failures += 1;
+        match choice {
+            ItemFailure::Retry if sequence.failures < TRIES => {
+                self.alarm = None;
+                sequence.due = Some(now + APART);
+            }
+            ItemFailure::Skip | ItemFailure::Retry => self.next_item(group),
+            ItemFailure::Abort => self.end_sequence(group),
+        }
+    }
+
+    /// Contacts and dials of the item that is being dialed, against its limits.
+    pub(super) fn end_item_at_limit(&mut self, pair: Pair) {
+        let Some(runtime) = self.pairs.get(&pair).filter(|runtime| runtime.owned) else { return };
+        let (contacts, dials) = runtime.limits;
+        let reached = |count: u32, limit: u32| limit > 0 && count >= limit;
+        if reached(runtime.contacts, contacts) || reached(runtime.dials, dials) {
+            self.item_end(pair.group);
+        }
     }
 
     fn item_can_start(&self, pair: Pair, dialing: &Dialing) -> bool {
@@ -261,11 +306,19 @@ impl Ocs {
 
     /// After the last item the sequence is unloaded.
     fn next_item(&mut self, group: GroupDbid) {
+        self.alarm = None;
         let Some(sequence) = self.sequences.get_mut(&group) else { return };
-        (sequence.position, sequence.due) = (sequence.position + 1, None);
+        (sequence.position, sequence.failures, sequence.due) = (sequence.position + 1, 0, None);
         if sequence.item_in_turn().is_some() {
             return self.await_item(group);
         }
+        self.end_sequence(group);
+    }
+
+    /// The sequence is over, and everybody is told.
+    fn end_sequence(&mut self, group: GroupDbid) {
+        self.alarm = None;
+        let Some(sequence) = self.sequences.get(&group) else { return };
         let last = sequence.last_requester;
         let event = self.sequence_event(group, emit(20, GroupCampStatus::NOT_LOADED));
         self.sequences.remove(&group);

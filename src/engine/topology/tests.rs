@@ -75,7 +75,7 @@ fn a_mistake_is_told_with_its_line() {
         ),
         (
             "campagin 1 X",
-            "line 1: expected one of comm_dn, ocs, origin, gateway, group, campaign, pair, list, desktop, found 'campagin', did you mean 'campaign'",
+            "line 1: expected one of comm_dn, ocs, origin, gateway, group, campaign, pair, list, desktop, dialing, outcome, treatment, agents, ports, zone, found 'campagin', did you mean 'campaign'",
         ),
         ("# fine\n\ncampaign 1 X ocs=9", "line 3: expected an OCS of a line above, found 9"),
         ("group 1 A disbled", "line 1: expected the end of the line, found 'disbled', did you mean 'disabled'"),

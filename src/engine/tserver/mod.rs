@@ -15,7 +15,8 @@ use crate::wire::user_event::{
     EventUserEvent,
 };
 use crate::wire::{
-    ErrorCode, EventStamp, Frame, FrameView, Reading, TMessage, TServerMessage, Text, next_frame, sequence_tail,
+    ErrorCode, EventStamp, Frame, FrameView, MessageId, Reading, TMessage, TServerMessage, Text, next_frame,
+    sequence_tail,
 };
 
 mod config;
@@ -77,6 +78,8 @@ pub struct TServer {
     dns: BTreeMap<Text, Dn>,
     timers: BTreeSet<(Time, SessionId)>,
     scratch: BytesMut,
+    /// Read into again and again.
+    message: TMessage,
     /// While frames of one read are answered: what stands in `scratch`.
     answering: Option<Answers>,
     out: VecDeque<TServerOutput>,
@@ -100,6 +103,7 @@ impl TServer {
             dns: config.dns.iter().map(dn).collect(),
             timers: BTreeSet::new(),
             scratch: BytesMut::new(),
+            message: TMessage::new(MessageId(0)),
             answering: None,
             out: VecDeque::new(),
             config,
@@ -214,10 +218,14 @@ impl TServer {
         session.heartbeat.heard(at.now);
         match frame {
             FrameView::Message(body) => {
-                match TMessage::decode_part(whole, body, &self.config.dialect, self.config.reading) {
-                    Ok(message) => self.message(at, id, &message),
+                let known = matches!(session.login, Standing::Known { .. });
+                let mut message = std::mem::replace(&mut self.message, TMessage::new(MessageId(0)));
+                match message.read_part(whole, body, &self.config.dialect, self.config.reading) {
+                    Ok(()) => self.message(at, id, known, &message),
                     Err(error) => self.close(id, error.into()),
                 }
+                message.clear(); // bytes of the frame are not kept alive
+                self.message = message;
             }
             FrameView::Poll(serial) => self.send_frame(id, &Frame::PollAnswer(serial), true),
             FrameView::PollAnswer(_) => {} // that it came is all it says
@@ -257,14 +265,14 @@ impl TServer {
             Standing::Strange { deadline } => Some(deadline),
             Standing::Known { .. } => None,
         };
-        let Some(due) = login.into_iter().chain(session.heartbeat.next_deadline()).min() else { return };
-        if session.timer.is_some_and(|timer| timer <= due) {
+        let due = login.into_iter().chain(session.heartbeat.next_deadline()).min();
+        if session.timer.is_some_and(|timer| due.is_some_and(|due| timer <= due)) {
             return;
         }
-        if let Some(later) = session.timer.replace(due) {
-            self.timers.remove(&(later, id));
+        if let Some(other) = std::mem::replace(&mut session.timer, due) {
+            self.timers.remove(&(other, id));
         }
-        self.timers.insert((due, id));
+        self.timers.extend(due.map(|due| (due, id)));
     }
 
     /// Writes an event once and sends it to everybody on the DN but one.

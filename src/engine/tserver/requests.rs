@@ -19,8 +19,7 @@ type Refusal = (ErrorCode, Option<String>);
 
 impl TServer {
     /// The checks in the order of commdn.md 3.4: login, id, attributes, and with the request the rest.
-    pub(super) fn message(&mut self, at: Moment, id: SessionId, message: &TMessage) {
-        let known = self.sessions.get(&id).is_some_and(|session| matches!(session.login, Standing::Known { .. }));
+    pub(super) fn message(&mut self, at: Moment, id: SessionId, known: bool, message: &TMessage) {
         let result = match (known, message.id) {
             (false, MessageId::REQUEST_REGISTER_CLIENT)
             | (

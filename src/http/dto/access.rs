@@ -36,6 +36,9 @@ pub struct KeyDto {
     pub expires_at: Option<String>,
     /// When it was revoked.
     pub revoked_at: Option<String>,
+    /// When it was used last, to about a minute.
+    #[serde(default)]
+    pub used_at: Option<String>,
     /// The key itself: in the answer that makes it, and never again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,

@@ -36,6 +36,11 @@ pub struct DncEvidenceDto {
     pub reason: Option<String>,
     /// Every OCS that is to confirm it has done so.
     pub confirmed: bool,
+    /// From when on it does not count any more; absent = never.
+    pub expires_at: Option<String>,
+    /// That time is over: it is evidence and nothing more.
+    #[serde(default)]
+    pub expired: bool,
     /// The end of the time it may take.
     pub deadline_at: Option<String>,
     /// Each OCS that is to confirm it, or has said something.

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 
+use super::{page_limit, page_of};
 use crate::http::Door;
 use crate::http::access::{Caller, Routes};
 use crate::http::convert::rfc3339;
@@ -31,8 +32,7 @@ pub(super) fn routes() -> Routes {
         .guarded(ADMIN, routes!(verify_audit))
 }
 
-/// Rows on one page.
-const PAGE_DEFAULT: usize = 50;
+/// Most rows on one page.
 const PAGE_MAX: usize = 500;
 
 impl From<StoreError> for Problem {
@@ -106,12 +106,9 @@ struct RowsQuery {
 #[utoipa::path(get, path = "/v1/audit", tag = "access", params(RowsQuery),
     responses((status = 200, body = Page<AuditDto>), (status = 422, body = ProblemDto)))]
 async fn list_audit(State(door): State<Door>, Asked(query): Asked<RowsQuery>) -> Result<Json<Page<AuditDto>>, Problem> {
-    let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
+    let limit = page_limit(query.limit, PAGE_MAX);
     let ask = AuditQuery { subject: query.subject, action: query.action, after: query.after, most: limit + 1 };
-    let mut rows = door.access.store().audit(ask).await?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().filter(|_| more).map(|last| last.row.to_string());
+    let (rows, next) = page_of(door.access.store().audit(ask).await?, limit, |last| last.row.to_string());
     Ok(Json(Page { schema: "commdn.audits.v1".into(), items: rows.into_iter().map(audited).collect(), next }))
 }
 
@@ -140,6 +137,7 @@ pub(crate) fn key(record: &KeyRecord, token: Option<String>) -> KeyDto {
         created_by: record.created_by.clone(),
         expires_at: record.expires_at.map(rfc3339),
         revoked_at: record.revoked_at.map(rfc3339),
+        used_at: record.used_at.map(rfc3339),
         token,
     }
 }

@@ -6,8 +6,9 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 
+use super::page_limit;
 use super::people::note;
-use crate::engine::RequestNumber;
+use super::requests::number;
 use crate::http::Door;
 use crate::http::access::{Caller, Routes};
 use crate::http::dto::{DncEvidenceDto, DncExportDto, DncReportDto, DncVerdictDto, DncVerifyBody, Page, ProblemDto};
@@ -30,8 +31,7 @@ pub(super) fn routes() -> Routes {
         .guarded(READ, routes!(verify))
 }
 
-/// Entries of one page.
-const PAGE_DEFAULT: usize = 50;
+/// Most entries of one page.
 const PAGE_MAX: usize = 1_000;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -133,7 +133,7 @@ async fn show(
     Asked(query): Asked<EvidenceQuery>,
 ) -> Result<Json<DncEvidenceDto>, Problem> {
     let shown = shown(&door, &caller, query.show_numbers, false, false)?;
-    let found = door.gateway.store().dnc(super::requests::number(&id, 404)?).await?;
+    let found = door.gateway.store().dnc(number(&id, 404)?).await?;
     let unknown = || {
         Problem::new("evidence-not-found", 404, "there is no evidence of a do-not-call with this id")
             .hint("it was no do-not-call, or its evidence was removed by age")
@@ -150,12 +150,11 @@ async fn export(
     Asked(query): Asked<ExportQuery>,
 ) -> Result<Json<DncExportDto>, Problem> {
     let shown = shown(&door, &caller, query.show_numbers, false, false)?;
-    let after = |text: &str| RequestNumber::parse(text).ok_or_else(|| wrong("after: expected `next` of a page"));
     let ask = DncQuery {
         since: since(query.since.as_deref())?,
-        after: query.after.as_deref().map(after).transpose()?,
+        after: query.after.as_deref().map(|text| number(text, 422)).transpose()?,
         unconfirmed: query.unconfirmed,
-        most: query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX),
+        most: page_limit(query.limit, PAGE_MAX),
         ..DncQuery::default()
     };
     let (page, next) = dnc::report_page(&**door.gateway.store(), ask).await?;

@@ -3,14 +3,20 @@
 mod access;
 pub(crate) use access::{audited, key, verdict};
 mod adjacent;
+mod backup;
 mod campaigns;
 mod dnc;
+mod forms;
+mod genesys_cloud;
+mod imports;
+mod jtel;
 mod operations;
 pub(super) use operations::all_links;
 mod people;
 mod requests;
 pub(super) use requests::may_read;
 mod send;
+mod ucs;
 
 use std::time::Duration;
 
@@ -25,20 +31,45 @@ use crate::http::access::Routes;
 use crate::http::convert;
 use crate::http::dto::{DryRunDto, Word};
 use crate::http::extract::Manner;
+use crate::http::foreign::Bases;
 use crate::http::problem::{Problem, SILENCE_HINT, Told};
 use crate::http::trace::{REQUEST_ID, about};
 use crate::service::gateway::{Accepted, Order, OrderError};
+
+/// Routes of other systems' interfaces, below the paths of the configuration.
+pub(super) fn foreign(bases: &Bases) -> Routes {
+    Routes::new().under(&bases.ucs, ucs::routes()).under(&format!("{}/{{clients_id}}", bases.jtel), jtel::routes())
+}
 
 pub(super) fn all() -> Routes {
     Routes::new()
         .merge(campaigns::routes())
         .merge(people::routes())
         .merge(dnc::routes())
+        .merge(imports::routes())
         .merge(requests::routes())
         .merge(send::routes())
         .merge(operations::routes())
+        .merge(backup::routes())
         .merge(adjacent::routes())
         .merge(access::routes())
+        .merge(genesys_cloud::routes())
+}
+
+/// Entries of a page when a caller does not say.
+const PAGE_DEFAULT: usize = 50;
+
+/// How many entries a page has.
+fn page_limit(wanted: Option<usize>, most: usize) -> usize {
+    wanted.unwrap_or(PAGE_DEFAULT).clamp(1, most)
+}
+
+/// Cuts what was read, one entry more than a page has, to a page; with the name of its last entry when others follow.
+fn page_of<T>(mut entries: Vec<T>, limit: usize, name: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+    let more = entries.len() > limit;
+    entries.truncate(limit);
+    let next = entries.last().filter(|_| more).map(name);
+    (entries, next)
 }
 
 impl From<OrderError> for Problem {
@@ -130,7 +161,7 @@ async fn answer(door: &Door, accepted: Accepted, wait: Option<Duration>) -> Resu
     if let Ok(location) = HeaderValue::from_str(&format!("/v1/requests/{number}")) {
         response.headers_mut().insert(header::LOCATION, location);
     }
-    response.extensions_mut().insert(Told { slug: None, request: Some(number) });
+    response.extensions_mut().insert(Told { request: Some(number), ..Told::default() });
     if let Ok(id) = HeaderValue::from_str(&request.request_id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }

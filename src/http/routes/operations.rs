@@ -9,12 +9,14 @@ use axum::{
 use utoipa_axum::routes;
 
 use crate::http::Door;
-use crate::http::access::Routes;
+use crate::http::access::{Caller, Routes};
 use crate::http::convert;
 use crate::http::dto::{DiagnosisDto, LinkDto, LinkWishDto, Page, ProblemDto, ReadyDto, VersionDto};
-use crate::http::extract::JsonBody;
+use crate::http::extract::{JsonBody, Place};
 use crate::http::problem::Problem;
+use crate::message::AppDbid;
 use crate::service::access::Verb;
+use crate::service::gateway::OrderError;
 use crate::wire::dialect::{CLAIM, Framing};
 
 pub(super) fn routes() -> Routes {
@@ -22,6 +24,7 @@ pub(super) fn routes() -> Routes {
         .guarded(&[Verb::CampaignRead], routes!(links))
         .guarded(&[Verb::Admin], routes!(change_link))
         .guarded(&[Verb::CampaignRead], routes!(diagnosis))
+        .guarded(&[Verb::Admin], routes!(clear_alarm))
         .open(routes!(healthz))
         .open(routes!(readyz))
         .guarded_or_local(&[Verb::Admin], routes!(metrics))
@@ -65,6 +68,29 @@ async fn change_link(
     given.map_err(|refused| Problem::new("overloaded", 503, refused.to_string()).retry_after(1))?;
     tracing::info!(link = %wish.link, action = %wish.action, "asked for by a caller");
     Ok(Json(convert::link(&door.gateway, &wish.link)))
+}
+
+/// Somebody has looked after one of our DBIDs that another program had sent with: it is used again.
+#[utoipa::path(delete, path = "/v1/alarms/{origin}", tag = "operations",
+    params(("origin" = i32, Path, description = "our application DBID")),
+    responses((status = 200, body = DiagnosisDto), (status = 404, body = ProblemDto)))]
+async fn clear_alarm(
+    State(door): State<Door>,
+    caller: Caller,
+    Place(origin): Place<i32>,
+) -> Result<Json<DiagnosisDto>, Problem> {
+    caller.note(format!("application {origin}"));
+    match door.gateway.clear_alarm(AppDbid(origin)).await {
+        Some(true) => {
+            let sight = door.gateway.sight().await;
+            Ok(Json(convert::diagnosis(&door.gateway, sight.as_ref(), all_links(&door))))
+        }
+        Some(false) => {
+            let detail = format!("there is no alarm about application {origin}");
+            Err(Problem::new("alarm-not-found", 404, detail).hint("GET /v1/diagnosis has them as origins_alarmed"))
+        }
+        None => Err(OrderError::Stopping.into()),
+    }
 }
 
 /// What `doctor` looks at: links, OCSs, own DBIDs, journal, clock.

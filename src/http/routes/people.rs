@@ -33,6 +33,7 @@ async fn add_dnc(
         scope: body.scope,
         ocs: body.ocs.as_ref().map(Word::text),
         note: body.reason,
+        expires_at: body.expires_at,
     };
     order(&door, entry, manner).await
 }

@@ -1,13 +1,14 @@
 //! What was asked and what became of it.
 
+use std::sync::Arc;
+
 use axum::{Json, extract::State, response::Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 
-use super::answer;
+use super::{answer, page_limit, page_of};
 use crate::engine::RequestNumber;
-use crate::engine::RequestRecord;
 use crate::engine::Which;
 use crate::http::Door;
 use crate::http::access::{Caller, Routes};
@@ -38,8 +39,7 @@ pub(crate) fn may_read(caller: &Caller, pair: Option<Pair>) -> bool {
     }
 }
 
-/// Requests on one page.
-const PAGE_DEFAULT: usize = 50;
+/// Most requests on one page.
 const PAGE_MAX: usize = 500;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -70,13 +70,11 @@ async fn list(
         }
     };
     let after = query.after.as_deref().map(|text| number(text, 422)).transpose()?;
-    let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
+    let limit = page_limit(query.limit, PAGE_MAX);
     let dead = query.state.as_deref() == Some("dead");
-    let mut records = readable(&door, &caller, (which, dead), after, limit + 1).await;
-    let more = records.len() > limit;
-    records.truncate(limit);
-    let next = records.last().filter(|_| more).map(|record| record.number.to_string());
-    let items = records.iter().map(|record| convert::request(door.gateway.router(), record)).collect();
+    let found = readable(&door, &caller, (which, dead), after, limit + 1).await;
+    let (records, next) = page_of(found, limit, |standing| standing.record.number.to_string());
+    let items = records.iter().map(|standing| convert::standing(door.gateway.router(), standing)).collect();
     Ok(Json(Page { schema: "commdn.requests.v1".into(), items, next }))
 }
 
@@ -120,15 +118,18 @@ async fn readable(
     (which, dead): (Which, bool),
     mut after: Option<RequestNumber>,
     most: usize,
-) -> Vec<RequestRecord> {
+) -> Vec<Standing> {
     let mut found = Vec::new();
     loop {
         let page = match dead {
             true => door.gateway.dead_letters(after, most).await,
-            false => door.gateway.requests(which, after, most).await,
+            false => {
+                let records = door.gateway.requests(which, after, most).await;
+                records.into_iter().map(|record| Standing::of(Arc::new(record))).collect()
+            }
         };
-        let (last, full) = (page.last().map(|record| record.number), page.len() == most);
-        found.extend(page.into_iter().filter(|record| may_read(caller, record.pair)));
+        let (last, full) = (page.last().map(|standing| standing.record.number), page.len() == most);
+        found.extend(page.into_iter().filter(|standing| may_read(caller, standing.record.pair)));
         if found.len() >= most || !full {
             found.truncate(most);
             return found;

@@ -59,6 +59,7 @@ set notify_target              0               # 0 | last_requester
 set reference_id_echo          no              # yes | no
 
 # Times and counts.
+set on_item_failure            skip            # skip | retry (3 tries, 60 s apart) | abort
 set drain_seconds_max          300
 set unload_seconds             1
 set history_length             0               # calls

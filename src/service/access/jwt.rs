@@ -6,6 +6,7 @@ use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
 
+use crate::protocol::{UtcSeconds, UtcTime};
 use crate::service::AuthSection;
 use crate::service::access::jwks::{Jwks, JwksError, Pace, Source};
 use crate::service::access::{Grants, Principal, PrincipalKind};
@@ -39,6 +40,7 @@ pub(super) struct JwtCheck {
 #[derive(Debug, Deserialize)]
 struct Claims {
     sub: String,
+    exp: i64,
     #[serde(default)]
     scope: Option<Words>,
     #[serde(default)]
@@ -104,13 +106,15 @@ impl JwtCheck {
         validation.set_issuer(&[&self.issuer]);
         validation.set_audience(&[&self.audience]);
         let token = decode::<Claims>(token, &decoding, &validation).map_err(|error| reason(error.kind()))?;
-        let Claims { sub, scope, scp } = token.claims;
+        let Claims { sub, exp, scope, scp } = token.claims;
         if sub.is_empty() || sub.len() > 255 || sub.chars().any(char::is_control) {
             return Err("the token names no subject");
         }
         let words: Vec<String> = [scope, scp].into_iter().flatten().flat_map(Words::each).collect();
         let grants = Grants::of_token(words.iter().map(String::as_str));
-        Ok(Principal { subject: format!("jwt/{sub}"), kind: PrincipalKind::Jwt, grants })
+        let end = exp.saturating_add(i64::try_from(self.leeway_s).unwrap_or(i64::MAX));
+        let ends_at = Some(UtcTime { seconds: UtcSeconds(end), micros: 0 });
+        Ok(Principal { subject: format!("jwt/{sub}"), kind: PrincipalKind::Jwt, grants, ends_at })
     }
 }
 

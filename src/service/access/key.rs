@@ -14,6 +14,8 @@ use crate::store::ApiKey;
 
 /// What every key begins with, so that a leaked one is recognised by scanners.
 pub const KEY_PREFIX: &str = "cdn_";
+/// The use of a key is kept so often and not more.
+const USED_EVERY_S: u64 = 60;
 const ID_BYTES: usize = 8;
 const SECRET_BYTES: usize = 32;
 
@@ -36,6 +38,8 @@ pub struct KeyRecord {
     pub expires_at: Option<UtcTime>,
     /// When it was revoked.
     pub revoked_at: Option<UtcTime>,
+    /// When it was used last, to about a minute.
+    pub used_at: Option<UtcTime>,
 }
 
 impl KeyRecord {
@@ -61,7 +65,7 @@ impl From<KeyRecord> for ApiKey {
             created_by: record.created_by,
             expires_at: record.expires_at,
             revoked_at: record.revoked_at,
-            used_at: None,
+            used_at: record.used_at,
         }
     }
 }
@@ -78,6 +82,7 @@ impl From<ApiKey> for KeyRecord {
             created_by: kept.created_by,
             expires_at: kept.expires_at,
             revoked_at: kept.revoked_at,
+            used_at: kept.used_at,
         }
     }
 }
@@ -142,6 +147,7 @@ pub fn mint(wish: &KeyWish, by: &str, now: UtcTime) -> Result<(KeyRecord, Secret
         created_by: by.to_owned(),
         expires_at: wish.expires_at,
         revoked_at: None,
+        used_at: None,
     };
     Ok((record, key))
 }
@@ -166,6 +172,20 @@ impl KeyTable {
 
     pub(super) fn all(&self) -> Vec<KeyRecord> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Notes that a key is used; true once a minute, when that is to be kept.
+    pub(super) fn used(&self, record: &KeyRecord, now: UtcTime) -> bool {
+        let is_due = |used_at: Option<UtcTime>| {
+            used_at.is_none_or(|used| now.seconds.0.saturating_sub(used.seconds.0).unsigned_abs() >= USED_EVERY_S)
+        };
+        if !is_due(record.used_at) {
+            return false;
+        }
+        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(known) = keys.get_mut(&record.id).filter(|known| is_due(known.used_at)) else { return false };
+        known.used_at = Some(now);
+        true
     }
 
     /// The record of a key that is good now. Unknown, wrong, revoked and expired ones are all alike to the caller.
@@ -224,6 +244,15 @@ mod tests {
         record.revoked_at = Some(at(3));
         table.put(record);
         assert_eq!(table.check(&key, at(4)), None);
+    }
+
+    #[test]
+    fn the_use_of_a_key_is_kept_once_a_minute() {
+        let (table, record, key) = minted();
+        let used = |seconds| table.used(&table.check(&key, at(seconds)).unwrap(), at(seconds));
+        assert_eq!([10, 11, 69, 70, 71, 5].map(used), [true, false, false, true, false, true], "a clock set back too");
+        assert_eq!(table.find(&record.id).unwrap().used_at, Some(at(5)));
+        assert!(!table.used(&record, at(6)), "of two at a time one is kept");
     }
 
     #[test]

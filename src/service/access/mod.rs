@@ -6,6 +6,7 @@ mod key;
 mod policy;
 mod principal;
 mod scope;
+mod session;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use secrecy::SecretString;
+use tokio::sync::watch;
 
 pub use jwks::JwksError;
 pub use jwt::ALGORITHMS;
@@ -21,15 +23,20 @@ pub use key::{KEY_PREFIX, KeyError, KeyRecord, KeyWish, mint};
 pub use policy::{Exposed, may_listen};
 pub use principal::{Principal, PrincipalKind};
 pub use scope::{Grants, Object, Scope, ScopeError, Verb};
+pub use session::Session;
 
 use crate::protocol::UtcTime;
 use crate::service::{AuthSection, Config, wall};
 use crate::store::{AuditRow, Pending, Receipt, Store, StoreError, Write};
 use jwt::JwtCheck;
 use key::{KeyTable, hex, is_key};
+use session::{SessionTable, is_session};
 
 /// Clients whose rate is remembered before those that rest are forgotten.
 const CLIENTS_MAX: usize = 10_000;
+
+/// How often is looked whether a token has ended.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Checks callers. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -40,7 +47,10 @@ struct Inner {
     rules: Option<Rules>,
     store: Arc<dyn Store>,
     keys: KeyTable,
+    sessions: SessionTable,
     rate: Option<DefaultKeyedRateLimiter<String>>,
+    /// Changes whenever a key is revoked.
+    revoked: watch::Sender<()>,
 }
 
 /// How callers are recognised.
@@ -105,7 +115,14 @@ impl Access {
             let burst = NonZeroU32::new(config.limits.client_burst).unwrap_or(per_second);
             RateLimiter::keyed(quota(per_second).allow_burst(burst))
         });
-        Ok(Self(Arc::new(Inner { rules, store, keys, rate })))
+        Ok(Self(Arc::new(Inner {
+            rules,
+            store,
+            keys,
+            sessions: SessionTable::default(),
+            rate,
+            revoked: watch::Sender::new(()),
+        })))
     }
 
     /// Who asks. Without rules everybody is the only user of this machine. A token goes before a certificate.
@@ -122,14 +139,68 @@ impl Access {
             let known = rules.certificates.iter().find(|(known, _)| Some(*known) == certificate);
             return Ok(known.map_or_else(Principal::stranger, |(_, principal)| principal.clone()));
         };
+        if is_session(token) {
+            let at = now();
+            let (key, ends_at) = self.0.sessions.check(token, at).ok_or("the token is unknown or has expired")?;
+            let record = self.0.keys.find(&key).filter(|record| record.state(at) == "active");
+            let record = record.ok_or("the key of the token has expired or was revoked")?;
+            let ends_at = Some(record.expires_at.map_or(ends_at, |end| end.min(ends_at)));
+            let subject = format!("key/{}", record.id);
+            return Ok(Principal { subject, kind: PrincipalKind::Key, grants: record.grants, ends_at });
+        }
         if is_key(token) {
             let record = self.0.keys.check(token, now()).ok_or("the key is unknown, expired or revoked")?;
-            let subject = format!("key/{}", record.id);
-            return Ok(Principal { subject, kind: PrincipalKind::Key, grants: record.grants });
+            let at = now();
+            if self.0.keys.used(&record, at) {
+                // Nobody waits for it: it is queued now, and a store that refuses has said so elsewhere.
+                drop(self.0.store.commit(vec![Write::KeyUsed { id: record.id.clone(), at }]));
+            }
+            let (subject, ends_at) = (format!("key/{}", record.id), record.expires_at);
+            return Ok(Principal { subject, kind: PrincipalKind::Key, grants: record.grants, ends_at });
         }
         match &rules.jwt {
             Some(jwt) => jwt.check(token).await,
             None => Err("the token is no key of this gateway"),
+        }
+    }
+
+    /// A token for a client who proves that it has a key: its name is the id of the key, its secret the key itself or
+    /// the part behind the id. Where nobody has to say who they are, names that are no key's are as good as any.
+    #[must_use]
+    pub fn open_session(&self, client: &str, secret: &str) -> Option<Session> {
+        let at = now();
+        let known = self.0.keys.find(client).is_some();
+        if self.0.rules.is_none() && !known && !client.is_empty() && !secret.is_empty() {
+            return self.0.sessions.open("", at);
+        }
+        let whole = if is_key(secret) { secret.to_owned() } else { format!("{KEY_PREFIX}{client}_{secret}") };
+        let record = self.0.keys.check(&whole, at).filter(|record| record.id == client)?;
+        if self.0.keys.used(&record, at) {
+            drop(self.0.store.commit(vec![Write::KeyUsed { id: record.id.clone(), at }]));
+        }
+        self.0.sessions.open(&record.id, at)
+    }
+
+    /// Resolves with the reason when what a caller was recognised by is good for nothing any more. Never for those who
+    /// need nothing.
+    pub async fn worthless(self, principal: Arc<Principal>) -> &'static str {
+        let mut revoked = self.0.revoked.subscribe();
+        loop {
+            let id = principal.subject.strip_prefix("key/").filter(|_| principal.kind == PrincipalKind::Key);
+            if id.is_some_and(|id| self.0.keys.find(id).is_none_or(|record| record.revoked_at.is_some())) {
+                return "the key was revoked";
+            }
+            let left = principal.ends_at.map(|end| end.seconds.0.saturating_sub(now().seconds.0));
+            if left.is_some_and(|left| left <= 0) {
+                return "the token has expired";
+            }
+            // The wall clock may be set meanwhile.
+            let look = left.map(|left| Duration::from_secs(left.unsigned_abs()).min(LOOK_EVERY));
+            tokio::select! {
+                _ = revoked.changed(), if id.is_some() => {}
+                () = tokio::time::sleep(look.unwrap_or_default()), if look.is_some() => {}
+                () = std::future::pending() => {}
+            }
         }
     }
 
@@ -172,6 +243,7 @@ impl Access {
         let mut record = self.0.keys.find(id).ok_or_else(|| KeyChangeError::Unknown(id.to_owned()))?;
         let at = *record.revoked_at.get_or_insert_with(now);
         self.0.keys.put(record.clone());
+        self.0.revoked.send_replace(());
         self.0.store.commit(vec![Write::KeyRevoked { id: id.to_owned(), at }]).await?;
         Ok(record)
     }
@@ -195,7 +267,7 @@ impl Rules {
             let grants = Grants::parse(&client.scopes).map_err(|error| AccessError::Scope { at, error })?;
             let sha256 = fingerprint(&client.sha256).ok_or(AccessError::Fingerprint(at))?;
             let subject = format!("cert/{}", client.name);
-            certificates.push((sha256, Principal { subject, kind: PrincipalKind::ClientCert, grants }));
+            certificates.push((sha256, Principal { subject, kind: PrincipalKind::ClientCert, grants, ends_at: None }));
         }
         Ok(Self { jwt: JwtCheck::new(auth)?, certificates })
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::protocol::UtcTime;
 use crate::service::access::{Grants, Object, Verb};
 
 /// How a caller was recognised.
@@ -28,19 +29,26 @@ pub struct Principal {
     pub kind: PrincipalKind,
     /// What it may do.
     pub grants: Grants,
+    /// When the token by which it was recognised ends.
+    pub ends_at: Option<UtcTime>,
 }
 
 impl Principal {
     /// Everybody on loopback, where no access rules exist.
     #[must_use]
     pub fn anonymous_loopback() -> Self {
-        Self { subject: "loopback".into(), kind: PrincipalKind::AnonymousLoopback, grants: Grants::everything() }
+        Self {
+            subject: "loopback".into(),
+            kind: PrincipalKind::AnonymousLoopback,
+            grants: Grants::everything(),
+            ends_at: None,
+        }
     }
 
     /// Who has not said who it is.
     #[must_use]
     pub fn stranger() -> Self {
-        Self { subject: "nobody".into(), kind: PrincipalKind::Stranger, grants: Grants::default() }
+        Self { subject: "nobody".into(), kind: PrincipalKind::Stranger, grants: Grants::default(), ends_at: None }
     }
 
     /// May it do this to that object?

@@ -1,10 +1,8 @@
-//! One spelling for every way to write a phone, behind a trait of our own: what travels stays the bytes that were given.
+//! One spelling for every way to write a phone: what travels stays the bytes that were given.
 
 use std::fmt;
 
-use rlibphonenumber::enums::Region;
-use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat};
-
+use crate::contact::phone::{NumberingPlans, PhoneLibrary, PhoneReader};
 use crate::message::Phone;
 
 /// Reads phones.
@@ -14,9 +12,9 @@ pub trait PhoneRules: fmt::Debug + Send + Sync {
 }
 
 /// E.164 by the numbering plans of all countries.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct E164Rules {
-    home: Option<Region>,
+    home: String,
 }
 
 /// A country that nobody has.
@@ -30,26 +28,15 @@ impl E164Rules {
     /// # Errors
     /// [`UnknownCountry`]
     pub fn new(home: &str) -> Result<Self, UnknownCountry> {
-        if home.is_empty() {
-            return Ok(Self::default());
-        }
-        let wrong = || UnknownCountry(home.to_owned());
-        let is_code = home.len() == 2 && home.bytes().all(|byte| byte.is_ascii_alphabetic());
-        let found = is_code.then(|| home.to_ascii_uppercase().parse::<Region>().ok()).flatten();
-        let found = found.filter(|home| PHONE_NUMBER_UTIL.get_country_code_for_region(*home).is_some());
-        found.map(|home| Self { home: Some(home) }).ok_or_else(wrong)
+        let known = home.is_empty() || NumberingPlans.knows_country(home);
+        if known { Ok(Self { home: home.to_owned() }) } else { Err(UnknownCountry(home.to_owned())) }
     }
 }
 
 impl PhoneRules for E164Rules {
     fn normalise(&self, given: &str) -> Option<Phone> {
-        let given = given.trim();
-        // The usual way out of a country, whichever country this is.
-        let international = given.strip_prefix("00").map(|rest| format!("+{rest}"));
-        let text = international.as_deref().unwrap_or(given);
-        let number = PHONE_NUMBER_UTIL.parse(text, self.home).ok()?;
-        number.is_possible_with_reason().ok()?;
-        Some(Phone::from(&*number.format_as(PhoneNumberFormat::E164)))
+        let reader = PhoneReader { library: &NumberingPlans, default_country: &self.home, plusless: false };
+        reader.read(given, "").map(|read| Phone::from(&*read.e164))
     }
 }
 

@@ -136,13 +136,18 @@ impl DncReport {
             return;
         }
         self.unconfirmed += 1;
-        if deadline.of(entry.at) < self.at {
+        if deadline.of(entry.at) < self.at && !has_expired(evidence, self.at) {
             self.overdue += 1;
             if self.late.len() < NAMED_MAX {
                 self.late.push(entry.request);
             }
         }
     }
+}
+
+/// Nobody waits for what does not count any more.
+fn has_expired(evidence: &DncEvidence, at: UtcTime) -> bool {
+    evidence.entry.expires_at.is_some_and(|end| end <= at.seconds)
 }
 
 /// How many unconfirmed entries are late, and the oldest of them. Whoever asked later is late later, so the first entry
@@ -157,8 +162,11 @@ async fn overdue(
         let query = DncQuery { unconfirmed: true, after, most: PAGE, ..DncQuery::default() };
         let (page, next) = report_page(store, query).await?;
         let found = page.iter().take_while(|evidence| deadline.of(evidence.entry.at) < at).count();
-        oldest = oldest.or_else(|| page.first().filter(|_| found > 0).map(|evidence| evidence.entry.request));
-        late += u64::try_from(found).unwrap_or(u64::MAX);
+        let mut in_force = page.iter().take(found).filter(|evidence| !has_expired(evidence, at));
+        if let Some(first) = in_force.next() {
+            oldest.get_or_insert(first.entry.request);
+            late += 1 + u64::try_from(in_force.count()).unwrap_or(u64::MAX - 1);
+        }
         match next.filter(|_| found == page.len()) {
             Some(next) => after = Some(next),
             None => return Ok((late, oldest)),

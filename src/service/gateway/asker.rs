@@ -11,10 +11,13 @@ use crate::protocol::UtcTime;
 pub struct Alarm {
     /// When.
     pub at: UtcTime,
-    /// A slug: `stop` = a campaign does not stand still although it was told to.
+    /// A slug: `stop` = a campaign does not stand still although it was told to; `forged_origin` = somebody else sends
+    /// with one of our DBIDs.
     pub kind: &'static str,
     /// Which OCS.
-    pub ocs: AppDbid,
+    pub ocs: Option<AppDbid>,
+    /// Which of our DBIDs.
+    pub origin: Option<AppDbid>,
     /// Which campaign on which group.
     pub pair: Option<Pair>,
     /// The request that it is about.

@@ -170,7 +170,6 @@ pub async fn start_gateway_on(
         tap: Hub::new(TAP_KEPT, 0),
         wait: Duration::from_millis(limits.wait_ms),
         store: Arc::clone(&store),
-        trouble: Mutex::default(),
         tally: Tally::default(),
         dnc: KnownDnc::of_store(&*store).await?,
         metrics: metrics(config, &requester.ocss),

@@ -33,7 +33,7 @@ use crate::protocol::Time;
 use crate::protocol::UtcTime;
 use crate::protocol::link::Tag;
 use crate::protocol::requester::{
-    DnAddress, Input, JournalMark, LinkId, OcsPeer, Output, RequestId, Requester, SendId,
+    Alarm, DnAddress, Input, JournalMark, LinkId, OcsPeer, Output, RequestId, Requester, SendId,
 };
 use crate::service::wall;
 use crate::store::{Mark, StoreError, Write};
@@ -43,6 +43,9 @@ use crate::wire::Text;
 
 /// Events of links, and commands of callers, that are taken before others have their turn again.
 const IN_A_ROW: usize = 256;
+
+/// The same for callers who can wait.
+const QUESTIONS_IN_A_ROW: usize = 16;
 
 /// The T-Server's code for "not possible now"; a frame with it did not go out.
 const NOT_NOW: i32 = 54;
@@ -128,19 +131,20 @@ impl Core {
         stop: CancellationToken,
     ) {
         let mut beat = tokio::time::interval(BEAT);
+        let timer = sleep_until(self.start);
+        let stopped = stop.cancelled();
+        tokio::pin!(timer, stopped);
         loop {
             self.shared.health.turned();
             self.stage.kick();
             let due = self.next_deadline();
-            let timer = async {
-                match due {
-                    Some(due) => sleep_until(due).await,
-                    None => std::future::pending().await,
-                }
-            };
+            // A timer that comes too early only looks; moving it with every request would cost more.
+            if let Some(due) = due.filter(|due| *due < timer.deadline() || timer.is_elapsed()) {
+                timer.as_mut().reset(due);
+            }
             tokio::select! {
                 biased;
-                () = stop.cancelled() => break,
+                () = &mut stopped => break,
                 (result, batch) = self.stage.landed() => self.landed(result, batch),
                 Some((link, event)) = links.next() => {
                     self.link_event(link, event);
@@ -158,12 +162,20 @@ impl Core {
                     }
                 }
                 Some(found) = self.lookups.next(), if !self.lookups.is_empty() => self.key_found(found),
-                Some(command) = normal.recv() => self.command(command),
-                () = timer => {
-                    self.give(Input::Timer);
-                    self.errands_due();
-                    self.wishes_due();
-                    self.ask_due();
+                Some(command) = normal.recv() => {
+                    self.command(command);
+                    for _ in 1..QUESTIONS_IN_A_ROW {
+                        let Ok(command) = normal.try_recv() else { break };
+                        self.command(command);
+                    }
+                }
+                () = &mut timer, if due.is_some() => {
+                    if self.next_deadline().is_some_and(|due| due <= Instant::now()) {
+                        self.give(Input::Timer);
+                        self.errands_due();
+                        self.wishes_due();
+                        self.ask_due();
+                    }
                 }
                 _ = beat.tick() => {} // a turn for the watchdog, when there is nothing else to do
                 else => break,
@@ -230,6 +242,9 @@ impl Core {
             Command::Sight { reply } => {
                 let _ = reply.send(self.sight());
             }
+            Command::ClearAlarm { origin, reply } => {
+                let _ = reply.send(self.clear_alarm(origin));
+            }
             Command::Wishes { reply } => {
                 let _ = reply.send(self.wishes.all());
             }
@@ -276,7 +291,8 @@ impl Core {
                 self.progress(number, progress);
             }
             Output::Mirror { message, standing, .. } => self.mirror(&message, standing),
-            Output::Alarm(alarm) => tracing::error!(?alarm, "somebody else sends with our DBID, or a table is full"),
+            Output::Alarm(Alarm::ForgedOrigin { origin, address }) => self.forged(origin, &address.dn),
+            Output::Alarm(Alarm::ShadowsFull) => tracing::error!("the table of shadows is full"),
             Output::Echo { ocs, fact, proved } => {
                 tracing::info!(%ocs, fact = fact.slug(), proved, "what this OCS echoes");
                 self.stage.write(None, Write::Echo { ocs, fact, proved, at: Self::utc() });
@@ -331,7 +347,7 @@ impl Core {
                 self.stage.succeeded();
                 let rows = batch.writes.len();
                 self.shared.metrics.journal().committed(rows, self.stage.store().stats().last_commit);
-                self.shared.set_trouble(None);
+                self.shared.health.journal_works();
                 self.stage.busy = true;
                 let mut effects = batch.effects;
                 loop {
@@ -348,7 +364,7 @@ impl Core {
                 self.stage.busy = false;
             }
             Err(error) => {
-                self.shared.set_trouble(Some(error.clone()));
+                self.shared.health.journal_failed(error.to_string());
                 self.shared.metrics.journal().failed();
                 self.shared.tally.store_refusals.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 let refused = self.stage.failed(error.clone(), batch);

@@ -1,7 +1,5 @@
 //! What happens to a request after it was accepted: its steps, its answers, its end.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 
 use super::core::Core;
@@ -95,9 +93,9 @@ impl Core {
         self.publish_request(number);
         if kind == Some(RequestKind::DoNotCall)
             && good
-            && let Some(record) = self.journal.get(number)
+            && let Some(record) = self.journal.share(number)
         {
-            self.shared.events.publish(GatewayEvent::Dnc(Arc::new(record.clone())));
+            self.shared.events.publish(GatewayEvent::Dnc(record));
         }
     }
 
@@ -132,8 +130,8 @@ impl Core {
     }
 
     pub(super) fn publish_request(&self, number: RequestNumber) {
-        if let Some(record) = self.journal.get(number) {
-            self.shared.events.publish(GatewayEvent::Request(Arc::new(record.clone())));
+        if let Some(record) = self.journal.share(number) {
+            self.shared.events.publish(GatewayEvent::Request(record));
         }
     }
 }

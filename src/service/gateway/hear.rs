@@ -154,8 +154,10 @@ impl Core {
         if let Message::DoNotCallProcessed(done) = &message.body
             && done.error.is_none_or(|code| code == ErrorCode::NO)
             && let Some(entry) = &done.do_not_call
+            && !self.pool.iter().any(|ours| message.target == Target::One(*ours))
         {
-            self.shared.dnc.add(entry); // whoever asked for it
+            // Asked for by somebody else. Our own stand there since they were accepted, perhaps with an end.
+            self.shared.dnc.add(entry, None);
         }
         let ocs = self.shared.router.ocs_of_member(message.origin);
         self.observe(ocs, &message.body, by);

@@ -1,6 +1,6 @@
 //! From a caller's order to an accepted request: checks, the caller's own key for it, the rows of the journal.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
@@ -193,7 +193,7 @@ impl Core {
         follower: Option<Follower>,
         raw: Option<&str>,
     ) -> Result<RequestNumber, OrderError> {
-        let Prepared { body, target, advice, note } = prepared;
+        let Prepared { body, target, advice, note, expires_at } = prepared;
         let kind = body.request_kind().unwrap_or(RequestKind::Status);
         let number = self.next_number();
         let (by_gateway, channel) = (asker.by_gateway, asker.channel);
@@ -232,7 +232,7 @@ impl Core {
         tracing::debug!(request = %number, kind = kind.slug(), %target, "accepted");
         self.shared.metrics.accepted(kind);
         if let Message::DoNotCall(entry) = &body {
-            self.shared.dnc.add(entry);
+            self.shared.dnc.add(entry, expires_at);
             let entry = DncEntry {
                 request: number,
                 at: record.accepted_at,
@@ -250,7 +250,7 @@ impl Core {
                 tenant: None,
                 campaign: None,
                 list: None,
-                expires_at: None,
+                expires_at,
                 expected: self.expected(target),
             };
             self.stage.write(Some(number), Write::Dnc(Box::new(entry)));
@@ -314,7 +314,7 @@ impl Core {
     }
 
     pub(super) fn standing(&self, number: RequestNumber) -> Option<Standing> {
-        let record = Arc::new(self.journal.get(number)?.clone());
+        let record = self.journal.share(number)?;
         let mut standing = Standing { phase: "ended", ..Standing::of(record) };
         let record = &standing.record;
         if record.ended.is_some() {

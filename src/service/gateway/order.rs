@@ -1,5 +1,7 @@
 //! What a caller asks for, turned into a checked CommDN request.
 
+use jiff::Timestamp;
+
 use crate::engine::RequestNumber;
 use crate::engine::RouteError;
 use crate::engine::Router;
@@ -10,6 +12,8 @@ use crate::message::{
     Pair, Refusal, RequestKind, SendPolicy, SetDialingMode, StartDialing, StopDialing, Target, UnloadCampaign,
     validate,
 };
+use crate::protocol::UtcSeconds;
+use crate::service::access::now;
 use crate::wire::EncodeError;
 use crate::wire::Text;
 
@@ -39,6 +43,8 @@ pub enum Order {
         ocs: Option<String>,
         /// Kept with the request, never sent.
         note: Option<String>,
+        /// From when on it does not count any more, RFC 3339. Never sent: OCS keeps what it was told.
+        expires_at: Option<String>,
     },
     /// Cancel the records of a phone.
     CancelRecord {
@@ -90,6 +96,8 @@ pub struct Prepared {
     pub advice: Vec<Advice>,
     /// Kept with the request.
     pub note: Option<String>,
+    /// From when on a do-not-call does not count any more.
+    pub expires_at: Option<UtcSeconds>,
 }
 
 /// Why an order is refused before anything is sent.
@@ -173,19 +181,21 @@ impl Order {
     /// # Errors
     /// [`OrderError`]; nothing was sent.
     pub fn prepare(&self, site: Site<'_>) -> Result<Prepared, OrderError> {
+        let mut expires_at = None;
         let (body, target, allow_undocumented, note) = match self {
             Self::Verbatim { body, target } => {
                 // Gaps are not filled and names not looked up: OCS has the last word on what it is asked.
                 let mut checked = CommDnMessage::new(site.origin, *target, body.clone());
                 let mut advice = validate(&mut checked, SendPolicy { allow_undocumented: true })?;
                 advice.retain(|advice| !matches!(advice, Advice::GoalIgnored(_))); // nothing is changed
-                return Ok(Prepared { body: body.clone(), target: *target, advice, note: None });
+                return Ok(Prepared { body: body.clone(), target: *target, advice, note: None, expires_at });
             }
             Self::Campaign { kind, campaign, group, wish } => {
                 let (body, ocs) = campaign_request(site, *kind, campaign, group, wish)?;
                 (body, Target::One(ocs), wish.allow_undocumented, None)
             }
-            Self::DoNotCall { phone, customer_id, scope, ocs, note } => {
+            Self::DoNotCall { phone, customer_id, scope, ocs, note, expires_at: end } => {
+                expires_at = end.as_deref().map(expiry).transpose()?;
                 let entry = DoNotCall {
                     phone: phone.as_deref().map(Into::into),
                     customer_id: customer_id.as_deref().map(Into::into),
@@ -211,8 +221,18 @@ impl Order {
         };
         let mut message = CommDnMessage::new(site.origin, target, body);
         let advice = validate(&mut message, SendPolicy { allow_undocumented })?;
-        Ok(Prepared { body: message.body, target, advice, note })
+        Ok(Prepared { body: message.body, target, advice, note, expires_at })
     }
+}
+
+/// An end that is still to come.
+fn expiry(text: &str) -> Result<UtcSeconds, OrderError> {
+    let at = text.parse::<Timestamp>().ok().map(|at| UtcSeconds(at.as_second()));
+    at.filter(|at| *at > now().seconds).ok_or_else(|| OrderError::Word {
+        field: "expires_at",
+        wanted: "a time to come such as 2036-12-31T00:00:00Z".into(),
+        found: text.to_owned(),
+    })
 }
 
 fn campaign_request(
@@ -391,10 +411,20 @@ mod tests {
             scope: None,
             ocs: ocs.map(str::to_owned),
             note: None,
+            expires_at: None,
         };
         let mirror = StatusMirror::default();
         assert_eq!(prepare(&order(None), &mirror).unwrap().target, Target::Every);
         assert_eq!(prepare(&order(Some("ocs_a")), &mirror).unwrap().target, Target::One(AppDbid(301)));
         assert!(prepare(&order(Some("OCS_C")), &mirror).is_err());
+    }
+
+    #[test]
+    fn an_end_is_a_time_to_come() {
+        assert!(expiry("2999-01-01T00:00:00Z").is_ok());
+        for wrong in ["2001-01-01T00:00:00Z", "2999-01-01", "90d", ""] {
+            let error = expiry(wrong).unwrap_err().to_string();
+            assert!(error.starts_with("expires_at: expected a time to come"), "{error}");
+        }
     }
 }

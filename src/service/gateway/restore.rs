@@ -13,7 +13,7 @@ use crate::protocol::UtcTime;
 use crate::protocol::requester::{
     DnAddress, EchoKnowledge, Input, JournalMark, JournalRow, LinkId, RequestId, RequesterConfig, SendId, Submission,
 };
-use crate::store::{Delivery, LastNumbers, Mark, StopWish, Store, StoreError, StoredRequest, Write};
+use crate::store::{Delivery, LastNumbers, Mark, StopWish, Store, StoreError, StoredAlarm, StoredRequest, Write};
 
 /// Numbers of frames that are left out after a restart: reads have none in the journal.
 const SENDS_SKIPPED: u64 = 1 << 16;
@@ -24,6 +24,9 @@ pub(super) struct Memory {
     rows: Vec<StoredRequest>,
     deliveries: BTreeMap<RequestNumber, Vec<Delivery>>,
     wishes: Vec<StopWish>,
+    alarms: Vec<StoredAlarm>,
+    /// How long an answer can come after its request.
+    life: Duration,
     echoes: Vec<(AppDbid, EchoKnowledge)>,
     states: Vec<PairState>,
 }
@@ -45,6 +48,8 @@ impl Memory {
             rows,
             deliveries,
             wishes: store.stop_wishes().await?,
+            alarms: store.alarms().await?,
+            life,
             echoes: store.echoes().await?,
             states: store.states().await?,
         })
@@ -70,9 +75,9 @@ fn earlier(at: UtcTime, by: Duration) -> UtcTime {
 impl Core {
     /// Takes it up, before anything else happens.
     pub(super) fn restore(&mut self, memory: Memory) {
-        let Memory { numbers, rows, mut deliveries, wishes, states, .. } = memory;
+        let Memory { numbers, rows, mut deliveries, wishes, states, alarms, life, .. } = memory;
         self.last_number = numbers.request;
-        let is_first_run = numbers == LastNumbers::default() && states.is_empty();
+        let is_first_run = numbers == LastNumbers::default() && states.is_empty() && alarms.is_empty();
         for state in states {
             self.mirror.restore(state);
         }
@@ -93,6 +98,7 @@ impl Core {
         if !is_first_run {
             self.give(Input::Restored(journal));
         }
+        self.restore_alarms(alarms, life);
         for number in at_once {
             self.errand_send(number);
         }

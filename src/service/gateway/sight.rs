@@ -1,9 +1,7 @@
 //! What the core task sees of itself, for metrics, `doctor` and those who wait for it to come to rest.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
-
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Gateway, core::Core};
 use crate::message::AppDbid;
@@ -61,13 +59,12 @@ struct Heard {
     dn: String,
     events: u64,
     for_us: u64,
-    last: Option<Instant>,
 }
 
 impl Ears {
     pub(super) fn new(ocss: &[OcsPeer]) -> Self {
         let members = ocss.iter().flat_map(|peer| [Some(peer.dbid), peer.backup].map(|member| (member, peer.dbid)));
-        let heard = |peer: &OcsPeer| Heard { dn: peer.address.dn.to_string(), events: 0, for_us: 0, last: None };
+        let heard = |peer: &OcsPeer| Heard { dn: peer.address.dn.to_string(), events: 0, for_us: 0 };
         Self {
             primary: members.filter_map(|(member, primary)| Some((member?, primary))).collect(),
             heard: ocss.iter().map(|peer| (peer.dbid, heard(peer))).collect(),
@@ -79,16 +76,17 @@ impl Ears {
         let Some(heard) = primary.and_then(|primary| self.heard.get_mut(primary)) else { return };
         heard.events += 1;
         heard.for_us += u64::from(pool.iter().any(|own| message.target == Target::One(*own)));
-        heard.last = Some(Instant::now());
     }
 
-    fn look(&self) -> Vec<OcsSight> {
+    /// `last` tells when a member of a pair was heard.
+    fn look(&self, last: impl Fn(AppDbid) -> Option<Instant>) -> Vec<OcsSight> {
+        let of = |dbid: AppDbid| self.primary.iter().filter(move |(_, primary)| **primary == dbid);
         let look = |(dbid, heard): (&AppDbid, &Heard)| OcsSight {
             dbid: *dbid,
             dn: heard.dn.clone(),
             events: heard.events,
             for_us: heard.for_us,
-            silence: heard.last.map(|last| last.elapsed()),
+            silence: of(*dbid).filter_map(|(member, _)| last(*member)).max().map(|last| last.elapsed()),
         };
         self.heard.iter().map(look).collect()
     }
@@ -104,7 +102,7 @@ impl Core {
             alarmed: self.requester.alarmed_origins().collect(),
             journal_open,
             journal_kept,
-            ocss: self.ears.look(),
+            ocss: self.ears.look(|member| self.shared.last_heard(member).map(|heard| heard.moment)),
         }
     }
 }

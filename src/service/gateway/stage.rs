@@ -42,7 +42,7 @@ pub(super) enum Effect {
 #[derive(Default)]
 pub(super) struct Batch {
     /// Each with the request that it is of.
-    pub(super) writes: Vec<(Option<RequestNumber>, Write)>,
+    pub(super) writes: Vec<(Option<RequestNumber>, Arc<Write>)>,
     pub(super) effects: Vec<(Option<RequestNumber>, Effect)>,
 }
 
@@ -105,9 +105,9 @@ impl Stage {
             // A store that is away for hours must not cost memory for every event.
             let same =
                 |write: &Write| matches!(write, Write::State(old) if (old.ocs, old.pair) == (state.ocs, state.pair));
-            self.gathered.writes.retain(|(_, write)| !same(write));
+            self.gathered.writes.retain(|(_, write)| !same(write.as_ref()));
         }
-        self.gathered.writes.push((of, write));
+        self.gathered.writes.push((of, Arc::new(write)));
     }
 
     /// To be done after what was written before it; given back when that is now.
@@ -134,19 +134,19 @@ impl Stage {
             return;
         }
         let batch = std::mem::take(&mut self.gathered);
-        let writes: Vec<Write> = batch.writes.iter().map(|(_, write)| write.clone()).collect();
+        let writes: Vec<Arc<Write>> = batch.writes.iter().map(|(_, write)| Arc::clone(write)).collect();
         self.flying = Some((self.commit(writes), batch));
     }
 
-    fn commit(&self, writes: Vec<Write>) -> Pending<()> {
+    fn commit(&self, writes: Vec<Arc<Write>>) -> Pending<()> {
         let store = Arc::clone(&self.store);
         if !self.singly || writes.len() < 2 {
-            let receipt = store.commit(writes);
+            let receipt = store.commit_shared(writes);
             return Box::pin(async move { receipt.await.map(drop) });
         }
         Box::pin(async move {
             for write in writes {
-                match store.commit(vec![write]).await {
+                match store.commit_shared(vec![write]).await {
                     Err(error) if error.kind.is_of_the_writes() => tracing::error!(%error, "a row is given up"),
                     other => drop(other?),
                 }
@@ -191,13 +191,13 @@ impl Stage {
         let later = std::mem::take(&mut self.gathered);
         let mut refused = Refused::default();
         for (_, write) in batch.writes.iter().chain(&later.writes) {
-            if let Write::Accept(accept) = write {
+            if let Write::Accept(accept) = write.as_ref() {
                 refused.requests.insert(accept.record.number);
             }
         }
         let writes: Vec<_> = batch.writes.into_iter().filter(|_| !given_up).chain(later.writes).collect();
         let is_refused = |of: &Option<RequestNumber>| of.is_some_and(|of| refused.requests.contains(&of));
-        let kept = |(of, write): &(Option<RequestNumber>, Write)| !is_refused(of) && !matches!(write, Write::Mark(_));
+        let kept = |(of, write): &(_, Arc<Write>)| !is_refused(of) && !matches!(write.as_ref(), Write::Mark(_));
         self.gathered.writes = writes.into_iter().filter(kept).collect();
         for (of, effect) in batch.effects.into_iter().chain(later.effects) {
             let of_refused = is_refused(&of);

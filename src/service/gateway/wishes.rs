@@ -185,7 +185,7 @@ impl Core {
             _ => StopDialing::new(pair).into(),
         };
         let note = Some(format!("try {tries} after {request}: the campaign is to stand still"));
-        let prepared = Prepared { body, target: Target::One(ocs), advice: Vec::new(), note };
+        let prepared = Prepared { body, target: Target::One(ocs), advice: Vec::new(), note, expires_at: None };
         // Without the store it waits for the next turn.
         if self.stage.trouble().is_none()
             && let Err(error) = self.accept(prepared, Asker::gateway(), None, None)
@@ -199,7 +199,8 @@ impl Core {
         let text = format!("OCS {ocs} was told {tries} times to stop campaign {campaign} on group {group}");
         tracing::error!(request = %request, "{text}, and nothing says that it has");
         self.shared.tally.stop_alarms.fetch_add(1, Ordering::Relaxed);
-        let alarm = Alarm { at: Self::utc(), kind: "stop", ocs, pair: Some(pair), request: Some(request), text };
+        let (ocs, pair, request) = (Some(ocs), Some(pair), Some(request));
+        let alarm = Alarm { at: Self::utc(), kind: "stop", ocs, origin: None, pair, request, text };
         self.shared.events.publish(GatewayEvent::Alarm(alarm));
     }
 }

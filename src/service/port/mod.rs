@@ -8,7 +8,9 @@ mod applications;
 mod reply;
 
 use std::{
-    fmt, io,
+    fmt,
+    future::Future,
+    io,
     net::SocketAddr,
     sync::{
         Arc,
@@ -16,11 +18,13 @@ use std::{
     },
 };
 
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 pub use applications::{Network, NoNetwork};
 
+use crate::engine::Priority;
 use crate::engine::tserver::{DnConfig, TServerConfig, Tristate};
 use crate::message::AppDbid;
 use crate::message::CommDnMessage;
@@ -38,7 +42,7 @@ use crate::protocol::profile::Profile;
 use crate::protocol::responder::{Ignored, Responder, Verdict};
 use crate::service::Config;
 use crate::service::ServerTls;
-use crate::service::gateway::{Asker, Gateway, Order, OrderError, Unasked, dialect, used_names};
+use crate::service::gateway::{Accepted, Asker, Gateway, Order, OrderError, Unasked, dialect, used_names};
 use crate::wire::Dialect;
 use crate::wire::ListView;
 use crate::wire::Reading;
@@ -54,6 +58,8 @@ const PROFILE: &str = "documented";
 const NOT_ALLOWED: ErrorCode = ErrorCode::WRONG_CONFIGURATION;
 /// Code without a meaning of its own, for refusals that are not the request's fault.
 const NO_CODE: ErrorCode = ErrorCode(1);
+/// Requests that may be on their way to the store together; with more of them, clients wait.
+const UNDER_WAY_MAX: usize = 512;
 
 /// Why the port cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -179,7 +185,7 @@ pub async fn open_port(
     let stand_in = |dbid: i32| Responder { dbid: AppDbid(dbid), backup: None, origins: origins.clone(), rows };
     let backups: Vec<i32> = config.ocs.iter().filter_map(|ocs| ocs.pair).collect();
     let primaries = config.ocs.iter().map(|ocs| ocs.dbid).filter(|dbid| !backups.contains(dbid));
-    let primaries: Vec<Responder> = primaries.map(stand_in).collect();
+    let primaries: Arc<[Responder]> = primaries.map(stand_in).collect();
 
     let (inbox, heard) = Inbox::new({
         let applications = Arc::clone(&applications);
@@ -234,63 +240,97 @@ struct Desk {
     applications: Arc<Applications>,
     /// CommDNs that OCS uses; what is sent to another one meets silence.
     used: Vec<String>,
-    primaries: Vec<Responder>,
+    primaries: Arc<[Responder]>,
     backups: Vec<Responder>,
     outlet: Outlet,
     counts: Arc<PortCounts>,
 }
 
+/// What is to be done about a user event.
+enum Heeded {
+    Submit { reply: Arc<Reply>, order: Box<Order>, asked_by: String },
+    Refuse { reply: Arc<Reply>, code: ErrorCode },
+}
+
 impl Desk {
-    /// Requests are handed over one after the other, so that those of one application keep their order.
+    /// Requests are handed over in the order they come, and are on their way to the store together.
     async fn run(self, mut heard: mpsc::Receiver<Heard>) {
-        while let Some(heard) = heard.recv().await {
-            self.heard(heard).await;
+        let mut under_way = FuturesUnordered::new();
+        let mut queue = Priority::Person;
+        loop {
+            tokio::select! {
+                one = heard.recv(), if under_way.len() < UNDER_WAY_MAX => {
+                    let Some(one) = one else { break };
+                    let Some(heeded) = self.heard(one) else { continue };
+                    if let Heeded::Submit { order, .. } = &heeded {
+                        // The gateway has a queue for requests about people and one for campaigns: what came before in
+                        // the other one is taken before, so that those of one application keep their order.
+                        let next = Priority::of(order.kind());
+                        if std::mem::replace(&mut queue, next) != next {
+                            while under_way.next().await.is_some() {}
+                        }
+                    }
+                    under_way.push(self.heed(heeded));
+                }
+                Some(()) = under_way.next(), if !under_way.is_empty() => {}
+            }
         }
+        while under_way.next().await.is_some() {}
     }
 
-    async fn heard(&self, Heard { peer, seen }: Heard) {
+    fn heard(&self, Heard { peer, seen }: Heard) -> Option<Heeded> {
         let dn = seen.dn.display();
         if !self.used.iter().any(|used| *used == dn) {
-            return; // no OCS hears it
+            return None; // no OCS hears it
         }
         let dialect = &self.outlet.dialect;
         let asked = self.asked(target_of(&seen.user_data, dialect));
-        let Some(judge) = asked.first().or(self.primaries.first()) else { return };
+        let judge = asked.first().or(self.primaries.first())?;
         let (requester, verdict) = match judge.judge(&seen.user_data, dialect) {
-            Verdict::Ignore(reason) => return self.ignore(reason, &peer.addr),
+            Verdict::Ignore(reason) => {
+                self.ignore(reason, &peer.addr);
+                return None;
+            }
             Verdict::Refuse { requester, error } => (requester, Err(error)),
             Verdict::Serve { requester, kind, message, .. } => (requester, Ok((kind, message))),
         };
         let Some(application) = self.applications.find(requester.origin, &peer, &dn) else {
-            return self.ignore(Ignored::UnknownOrigin, &peer.addr);
+            self.ignore(Ignored::UnknownOrigin, &peer.addr);
+            return None;
         };
-        let reply =
-            |about| Reply { outlet: self.outlet.clone(), dn: seen.dn.clone(), requester, asked: asked.clone(), about };
-        match verdict {
+        let reply = |about| {
+            let (outlet, asked) = (self.outlet.clone(), Arc::clone(&asked));
+            Arc::new(Reply { outlet, dn: seen.dn.clone(), requester, asked, about })
+        };
+        Some(match verdict {
             Err(error) => {
                 let code = error.error.unwrap_or(ErrorCode::INVALID_PARAMETER);
-                self.refuse(reply(error), code, None).await;
+                Heeded::Refuse { reply: reply(error), code }
             }
             Ok((kind, message)) if !application.may_ask(kind) => {
                 tracing::warn!(origin = %requester.origin, kind = kind.slug(), "not configured for this application");
-                self.refuse(reply(about(&message.body)), NOT_ALLOWED, None).await;
+                Heeded::Refuse { reply: reply(about(&message.body)), code: NOT_ALLOWED }
             }
-            Ok((kind, message)) => {
+            Ok((_, CommDnMessage { target, body, .. })) => {
                 let asked_by = format!("application {} ({})", requester.origin, application.name);
-                self.submit(reply(about(&message.body)), kind, message, &asked_by).await;
+                Heeded::Submit {
+                    reply: reply(about(&body)),
+                    order: Box::new(Order::Verbatim { body, target }),
+                    asked_by,
+                }
             }
-        }
+        })
     }
 
     /// The OCSs that a target names.
-    fn asked(&self, target: Option<Target>) -> Vec<Responder> {
+    fn asked(&self, target: Option<Target>) -> Arc<[Responder]> {
         match target {
-            Some(Target::Every) => self.primaries.clone(),
+            Some(Target::Every) => Arc::clone(&self.primaries),
             Some(Target::One(dbid)) => {
                 let all = self.primaries.iter().chain(&self.backups);
                 all.filter(|responder| responder.dbid == dbid).cloned().collect()
             }
-            None => Vec::new(),
+            None => Arc::default(),
         }
     }
 
@@ -302,38 +342,57 @@ impl Desk {
         }
     }
 
-    async fn submit(&self, reply: Reply, kind: RequestKind, message: CommDnMessage, asked_by: &str) {
-        let CommDnMessage { target, body, .. } = message;
-        let follower = Box::new({
-            let reply = reply.clone();
-            move |passed| reply.passed(passed)
-        });
-        let order = Order::Verbatim { body, target };
-        match self.gateway.submit_followed(order, Asker::new(asked_by, "tserver"), follower).await {
+    /// Hands a request over at once; what is left is to wait for it.
+    fn heed(&self, heeded: Heeded) -> BoxFuture<'_, ()> {
+        match heeded {
+            Heeded::Refuse { reply, code } => self.refuse(reply, code, None).boxed(),
+            Heeded::Submit { reply, order, asked_by } => {
+                let (kind, follower) = (order.kind(), Arc::clone(&reply));
+                let follower = Box::new(move |passed| follower.passed(passed));
+                let taken = self.gateway.submit_followed(*order, Asker::new(&asked_by, "tserver"), follower);
+                self.submitted(reply, kind, taken).boxed()
+            }
+        }
+    }
+
+    async fn submitted(
+        &self,
+        reply: Arc<Reply>,
+        kind: RequestKind,
+        taken: impl Future<Output = Result<Accepted, OrderError>>,
+    ) {
+        match taken.await {
             Ok(_) => {
                 self.counts.requests.fetch_add(1, Ordering::Relaxed);
             }
             Err(error) => {
                 tracing::info!(%error, kind = kind.slug(), origin = %reply.requester.origin, "refused");
-                let (code, text) = match error {
-                    OrderError::Overloaded => (NO_CODE, Some("overloaded")),
-                    OrderError::Stopping => (NO_CODE, Some("stopping")),
-                    OrderError::Refusal(Refusal::Schedule(_)) => (ErrorCode::INVALID_CAMPAIGN_SCHEDULE, None),
-                    _ => (ErrorCode::INVALID_PARAMETER, None),
-                };
+                let (code, text) = refusal(&error);
                 self.refuse(reply, code, text).await;
             }
         }
     }
 
     /// As OCS refuses, with the state as far as it is known.
-    async fn refuse(&self, mut reply: Reply, code: ErrorCode, text: Option<&str>) {
+    async fn refuse(&self, reply: Arc<Reply>, code: ErrorCode, text: Option<&str>) {
         self.counts.refused.fetch_add(1, Ordering::Relaxed);
-        if let (Some(pair), [ocs]) = (reply.about.pair(), reply.asked.as_slice()) {
+        let mut reply = Arc::unwrap_or_clone(reply);
+        if let (Some(pair), [ocs]) = (reply.about.pair(), &*reply.asked) {
             let ocs = self.gateway.router().ocs_of_member(ocs.dbid);
             reply.about.status = self.gateway.state(ocs, pair).await.and_then(|state| state.status);
         }
         reply.refuse(code, text);
+    }
+}
+
+/// What an application is told of an order that the gateway does not take.
+fn refusal(error: &OrderError) -> (ErrorCode, Option<&'static str>) {
+    match error {
+        OrderError::Overloaded => (NO_CODE, Some("overloaded")),
+        OrderError::Stopping => (NO_CODE, Some("stopping")),
+        OrderError::Store(_) => (NO_CODE, Some("not kept")),
+        OrderError::Refusal(Refusal::Schedule(_)) => (ErrorCode::INVALID_CAMPAIGN_SCHEDULE, None),
+        _ => (ErrorCode::INVALID_PARAMETER, None),
     }
 }
 
@@ -356,5 +415,23 @@ fn about(body: &Message) -> ErrorEvent {
         cancel_record: body.cancel_record().cloned(),
         do_not_call: body.do_not_call().cloned(),
         ..ErrorEvent::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_the_requests_fault_is_not_told_as_a_wrong_parameter() {
+        for (error, text) in [
+            (OrderError::Overloaded, "overloaded"),
+            (OrderError::Stopping, "stopping"),
+            (OrderError::Store("the disk is full".into()), "not kept"),
+        ] {
+            assert_eq!(refusal(&error), (NO_CODE, Some(text)), "{error}");
+        }
+        let wrong = OrderError::Refusal(Refusal::NotARequest("CM_EvError".into()));
+        assert_eq!(refusal(&wrong), (ErrorCode::INVALID_PARAMETER, None));
     }
 }

@@ -1,5 +1,7 @@
 //! What goes back to an application: the answer of its OCS with the application's DBID, or the gateway's refusal.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::message::AppDbid;
@@ -33,7 +35,7 @@ pub(super) struct Reply {
     pub(super) dn: Text,
     pub(super) requester: Requester,
     /// The OCSs it asks.
-    pub(super) asked: Vec<Responder>,
+    pub(super) asked: Arc<[Responder]>,
     /// What a refusal repeats of it.
     pub(super) about: ErrorEvent,
 }
@@ -67,7 +69,7 @@ impl Reply {
 
     /// Each OCS that was asked refuses, by the mouth of the gateway.
     pub(super) fn refuse(&self, code: ErrorCode, text: Option<&str>) {
-        for responder in &self.asked {
+        for responder in &*self.asked {
             let error = ErrorEvent { error: Some(code), ..self.about.clone() };
             let mut message = responder.answer(self.requester, error);
             if let (Message::ErrorEvent(error), Some(text)) = (&mut message.body, text) {

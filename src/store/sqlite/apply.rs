@@ -1,7 +1,9 @@
 //! From writes to SQL. Runs inside the writer's transaction.
 
-use rusqlite::types::{Value, ValueRef};
-use rusqlite::{Connection, params, params_from_iter};
+use std::cell::RefCell;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, Connection, params, params_from_iter};
 
 use crate::engine::Ended;
 use crate::engine::PairState;
@@ -9,8 +11,9 @@ use crate::engine::RequestNumber;
 use crate::engine::STEPS_MAX;
 use crate::engine::Step;
 use crate::engine::ocs::Record;
+use crate::message::{CustomerId, Phone};
 use crate::store::chain::{Field, RowHash};
-use crate::store::sqlite::value::{AnswerRow, Loose, customer, dbids, failed, json, micros, phone, span, strange};
+use crate::store::sqlite::value::{AnswerRow, Loose, dbids, failed, json, loose, micros, span, strange};
 use crate::store::{
     Accept, ApiKey, AuditRow, Chain, DncAnswer, DncEntry, Hash, Head, ListedDnc, Mark, StoreError, StoreErrorKind,
     Write,
@@ -21,6 +24,16 @@ use crate::store::{
 pub(super) struct Ledger {
     pub(super) db: Connection,
     pub(super) heads: [Head; 2],
+    /// The disk has failed to sync: what it holds is known again only after a new start.
+    pub(super) unsynced: std::cell::Cell<bool>,
+}
+
+/// Writes rows into the transaction that is open. Statements stay at hand as long as it lives.
+pub(super) struct Rows<'l> {
+    db: &'l Connection,
+    pub(super) heads: &'l mut [Head; 2],
+    /// By where their text lies, which for a literal says which it is.
+    kept: RefCell<Vec<(&'static str, CachedStatement<'l>)>>,
 }
 
 type Done = Result<(), StoreError>;
@@ -29,7 +42,17 @@ impl Ledger {
     /// Takes over a database whose tables are there.
     pub(super) fn new(db: Connection) -> Result<Self, StoreError> {
         let heads = read_heads(&db)?;
-        Ok(Self { db, heads })
+        Ok(Self { db, heads, unsynced: false.into() })
+    }
+
+    pub(super) fn rows(&mut self) -> Rows<'_> {
+        Rows::new(&self.db, &mut self.heads)
+    }
+}
+
+impl<'l> Rows<'l> {
+    pub(super) fn new(db: &'l Connection, heads: &'l mut [Head; 2]) -> Self {
+        Self { db, heads, kept: RefCell::default() }
     }
 
     pub(super) fn apply(&mut self, write: &Write) -> Done {
@@ -83,6 +106,17 @@ impl Ledger {
                  at = excluded.at WHERE proved",
                 params![ocs.0, fact.slug(), proved, micros(*at)],
             ),
+            Write::Alarmed { origin, at } => self.run(
+                "forged_origins",
+                "INSERT INTO forged_origins (origin, at) VALUES (?1, ?2) \
+                 ON CONFLICT DO UPDATE SET at = excluded.at, cleared_at = NULL",
+                params![origin.0, micros(*at)],
+            ),
+            Write::AlarmCleared { origin, at } => self.run(
+                "forged_origins",
+                "UPDATE forged_origins SET cleared_at = ?2 WHERE origin = ?1 AND cleared_at IS NULL",
+                params![origin.0, micros(*at)],
+            ),
             Write::State(state) => self.state(state),
             Write::Dnc(entry) => self.dnc(entry),
             Write::DncAnswer(answer) => self.dnc_answer(answer),
@@ -105,6 +139,7 @@ impl Ledger {
                  DO UPDATE SET enabled = excluded.enabled, customer_column = excluded.customer_column",
                 params![head.name, head.enabled, head.customer_column],
             ),
+            Write::RecordStates { list, records } => self.record_states(list, records),
             Write::Records { list, records } => self.records(list, records),
         }
     }
@@ -114,13 +149,21 @@ impl Ledger {
         self.run("probes", "UPDATE probes SET n = n + 1", [])
     }
 
-    fn run(&self, table: &str, sql: &str, values: impl rusqlite::Params) -> Done {
+    fn run(&self, table: &str, sql: &'static str, values: impl rusqlite::Params) -> Done {
         self.changed(table, sql, values).map(|_| ())
     }
 
-    fn changed(&self, table: &str, sql: &str, values: impl rusqlite::Params) -> Result<usize, StoreError> {
-        let mut statement = self.db.prepare_cached(sql).map_err(|error| failed(table, &error))?;
-        statement.execute(values).map_err(|error| failed(table, &error))
+    fn changed(&self, table: &str, sql: &'static str, values: impl rusqlite::Params) -> Result<usize, StoreError> {
+        let mut kept = self.kept.borrow_mut();
+        let place = match kept.iter().position(|(text, _)| std::ptr::eq(*text, sql)) {
+            Some(place) => place,
+            None => {
+                let statement = self.db.prepare_cached(sql).map_err(|error| failed(table, &error))?;
+                kept.push((sql, statement));
+                kept.len() - 1
+            }
+        };
+        kept[place].1.execute(values).map_err(|error| failed(table, &error))
     }
 
     fn accept(&self, accept: &Accept) -> Done {
@@ -189,9 +232,8 @@ impl Ledger {
         let frame = step.frame.as_ref();
         self.run(
             "steps",
-            "INSERT INTO steps SELECT ?1, (SELECT ifnull(max(n), 0) + 1 FROM steps WHERE request = ?1), ?2, ?3, ?4, ?5 \
-             WHERE EXISTS (SELECT 1 FROM requests WHERE number = ?1) \
-             AND (SELECT ifnull(max(n), 0) FROM steps WHERE request = ?1) < ?6",
+            "INSERT INTO steps SELECT ?1, ifnull(max(n), 0) + 1, ?2, ?3, ?4, ?5 FROM steps WHERE request = ?1 \
+             HAVING ifnull(max(n), 0) < ?6 AND EXISTS (SELECT 1 FROM requests WHERE number = ?1)",
             params![
                 number.0.cast_signed(),
                 span(step.after),
@@ -320,18 +362,17 @@ impl Ledger {
     }
 
     fn audit(&mut self, row: &AuditRow) -> Done {
-        let text = |text: &Option<String>| text.clone().map_or(Value::Null, Value::Text);
         self.chained(
             Chain::Audit,
             &[
-                Value::Integer(micros(row.at)),
-                Value::Text(row.action.clone()),
-                row.request.map_or(Value::Null, |number| Value::Integer(number.0.cast_signed())),
-                Value::Text(row.subject.clone()),
-                text(&row.client),
-                text(&row.object),
-                Value::Text(row.outcome.clone()),
-                text(&row.detail),
+                int(Some(micros(row.at))),
+                text(Some(&row.action)),
+                int(row.request.map(|number| number.0.cast_signed())),
+                text(Some(&row.subject)),
+                text(row.client.as_deref()),
+                text(row.object.as_deref()),
+                text(Some(&row.outcome)),
+                text(row.detail.as_deref()),
             ],
         )
     }
@@ -411,15 +452,43 @@ impl Ledger {
         Ok(())
     }
 
+    fn record_states(&self, list: &str, records: &[Record]) -> Done {
+        records.iter().try_for_each(|record| {
+            self.run(
+                "calling_records",
+                "UPDATE calling_records SET record_type = ?3, record_status = ?4, call_result = ?5, attempt = ?6, \
+                 dial_sched_time = ?7, call_time = ?8, campaign_id = ?9, group_id = ?10, agent_id = ?11, app_id = ?12, \
+                 switch_id = ?13, treatments = ?14 \
+                 WHERE list = (SELECT id FROM calling_lists WHERE name = ?1) AND record_id = ?2",
+                params![
+                    list,
+                    record.record_id,
+                    record.record_type,
+                    record.record_status,
+                    record.call_result,
+                    record.attempt,
+                    record.dial_sched_time.map(|at| at.0),
+                    record.call_time.map(|at| at.0),
+                    record.campaign_id.map(|campaign| campaign.0),
+                    record.group_id.map(|group| group.0),
+                    record.agent_id,
+                    record.app_id,
+                    record.switch_id,
+                    record.treatments,
+                ],
+            )
+        })
+    }
+
     /// Appends a row to a chain: `values` in the order of [`Chain::columns`].
-    pub(super) fn chained(&mut self, chain: Chain, values: &[Value]) -> Done {
+    pub(super) fn chained(&mut self, chain: Chain, values: &[ToSqlOutput<'_>]) -> Done {
         let columns = chain.columns();
         debug_assert_eq!(values.len(), columns.len());
         let head = self.head_mut(chain);
         let row = head.count + 1;
         let mut hash = RowHash::new(&head.hash, chain, row);
         for value in values {
-            hash.field(field(ValueRef::from(value))?);
+            hash.field(field(of(value))?);
         }
         let hash = hash.finish();
         *head = Head { chain, count: row, hash };
@@ -434,7 +503,7 @@ impl Ledger {
                  (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             }
         };
-        let (first, last) = (Value::Integer(row.cast_signed()), Value::Blob(hash.to_vec()));
+        let (first, last) = (int(Some(row.cast_signed())), ToSqlOutput::Borrowed(ValueRef::Blob(&hash)));
         self.run(chain.table(), sql, params_from_iter(std::iter::once(&first).chain(values).chain([&last])))
     }
 
@@ -501,32 +570,48 @@ impl Evidence<'_> {
     }
 
     /// In the order of [`Chain::columns`].
-    pub(super) fn values(&self) -> Vec<Value> {
+    pub(super) fn values(&self) -> [ToSqlOutput<'_>; 20] {
         let entry = self.entry;
-        let text = |text: Option<&str>| text.map_or(Value::Null, |text| Value::Text(text.to_owned()));
-        let int = |number: Option<i64>| number.map_or(Value::Null, Value::Integer);
-        let note = entry.and_then(|entry| entry.note.as_deref()).or(self.note);
-        vec![
-            Value::Integer(self.at),
-            Value::Text(self.event.to_owned()),
-            Value::Integer(self.request.0.cast_signed()),
+        [
+            int(Some(self.at)),
+            text(Some(self.event)),
+            int(Some(self.request.0.cast_signed())),
             text(entry.map(|entry| &*entry.who)),
             text(entry.map(|entry| &*entry.channel)),
-            phone(entry.and_then(|entry| entry.phone.as_ref())),
-            customer(entry.and_then(|entry| entry.customer.as_ref())),
-            phone(entry.and_then(|entry| entry.raw.as_ref())),
-            phone(entry.and_then(|entry| entry.normalised.as_ref())),
+            loose(entry.and_then(|entry| entry.phone.as_ref()).map(Phone::reveal)),
+            loose(entry.and_then(|entry| entry.customer.as_ref()).map(CustomerId::reveal)),
+            loose(entry.and_then(|entry| entry.raw.as_ref()).map(Phone::reveal)),
+            loose(entry.and_then(|entry| entry.normalised.as_ref()).map(Phone::reveal)),
             text(entry.and_then(|entry| entry.scope.as_deref())),
-            text(note),
+            text(entry.and_then(|entry| entry.note.as_deref()).or(self.note)),
             text(entry.and_then(|entry| entry.message.as_deref())),
             int(entry.and_then(|entry| entry.tenant)),
             int(entry.and_then(|entry| entry.campaign)),
             int(entry.and_then(|entry| entry.list)),
             int(entry.and_then(|entry| entry.expires_at).map(|at| at.0)),
-            text(entry.map(|entry| dbids(&entry.expected)).as_deref()),
+            entry.map_or(NULL, |entry| ToSqlOutput::from(dbids(&entry.expected))),
             int(self.answer.map(|answer| i64::from(answer.ocs.0))),
             int(self.answer.map(|answer| span(answer.latency))),
             int(self.answer.and_then(|answer| answer.code).map(|code| i64::from(code.0))),
         ]
+    }
+}
+
+const NULL: ToSqlOutput<'_> = ToSqlOutput::Borrowed(ValueRef::Null);
+
+pub(super) fn int<'a>(number: Option<i64>) -> ToSqlOutput<'a> {
+    number.map_or(NULL, |number| ToSqlOutput::Borrowed(ValueRef::Integer(number)))
+}
+
+pub(super) fn text(text: Option<&str>) -> ToSqlOutput<'_> {
+    text.map_or(NULL, |text| ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())))
+}
+
+/// What is bound, as it is hashed.
+fn of<'a>(value: &'a ToSqlOutput<'_>) -> ValueRef<'a> {
+    match value {
+        ToSqlOutput::Borrowed(value) => *value,
+        ToSqlOutput::Owned(value) => value.into(),
+        _ => ValueRef::Null, // no other kind is made here
     }
 }

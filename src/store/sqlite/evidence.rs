@@ -1,6 +1,6 @@
 //! Reading do-not-call entries, and walking along the chains.
 
-use rusqlite::types::Value;
+use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 
 use crate::engine::RequestNumber;
@@ -10,7 +10,7 @@ use crate::protocol::UtcSeconds;
 use crate::store::chain::RowHash;
 use crate::store::sqlite::apply::field;
 use crate::store::sqlite::value::{
-    customer, duration, failed, micros, most, number, phone, read_customer, read_dbids, read_phone, utc,
+    duration, failed, loose, micros, most, number, read_customer, read_dbids, read_phone, utc,
 };
 use crate::store::{
     Chain, Delivery, DncEntry, DncEvidence, DncQuery, Fault, FaultKind, Hash, Head, Report, StoreError, hex,
@@ -20,7 +20,7 @@ type Read<T> = Result<T, StoreError>;
 
 pub(super) fn one(db: &Connection, request: RequestNumber) -> Read<Option<DncEvidence>> {
     let sql = "SELECT * FROM dnc_evidence WHERE event = 'asked' AND request = ?";
-    Ok(read(db, sql, &[Value::Integer(request.0.cast_signed())])?.pop())
+    Ok(read(db, sql, &[request.0.cast_signed().into()])?.pop())
 }
 
 pub(super) fn entries(db: &Connection, query: &DncQuery) -> Read<Vec<DncEvidence>> {
@@ -31,33 +31,33 @@ pub(super) fn entries(db: &Connection, query: &DncQuery) -> Read<Vec<DncEvidence
         sql += " AND row IN (SELECT row FROM dnc_evidence WHERE phone = ? UNION SELECT row FROM dnc_evidence \
                 WHERE raw = ? AND raw IS NOT NULL AND raw IS NOT phone UNION SELECT row FROM dnc_evidence \
                 WHERE normalised = ? AND normalised IS NOT NULL AND normalised IS NOT phone)";
-        values.extend(std::iter::repeat_n(phone(Some(wanted)), 3));
+        values.extend(std::iter::repeat_n(loose(Some(wanted.reveal())), 3));
     }
     if let Some(wanted) = &query.customer {
         sql += " AND customer = ?";
-        values.push(customer(Some(wanted)));
+        values.push(loose(Some(wanted.reveal())));
     }
     if query.unconfirmed {
         sql += " AND request IN (SELECT request FROM dnc_deliveries WHERE confirmed_at IS NULL)";
     }
     if let Some(before) = query.before {
         sql += " AND at < ?";
-        values.push(Value::Integer(micros(before)));
+        values.push(micros(before).into());
     }
     if let Some(since) = query.since {
         sql += " AND at >= ?";
-        values.push(Value::Integer(micros(since)));
+        values.push(micros(since).into());
     }
     if let Some(after) = query.after {
         sql += " AND request > ?";
-        values.push(Value::Integer(after.0.cast_signed()));
+        values.push(after.0.cast_signed().into());
     }
     sql += " ORDER BY request LIMIT ?";
-    values.push(Value::Integer(most(query.most, 1_000)));
+    values.push(most(query.most, 1_000).into());
     read(db, &sql, &values)
 }
 
-fn read(db: &Connection, sql: &str, values: &[Value]) -> Read<Vec<DncEvidence>> {
+fn read(db: &Connection, sql: &str, values: &[ToSqlOutput<'_>]) -> Read<Vec<DncEvidence>> {
     let run = || -> rusqlite::Result<Vec<DncEvidence>> {
         let mut statement = db.prepare_cached(sql)?;
         let mut deliveries = db.prepare_cached("SELECT * FROM dnc_deliveries WHERE request = ? ORDER BY ocs")?;

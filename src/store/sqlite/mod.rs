@@ -1,6 +1,7 @@
 //! SQLite: one file, one writer thread, readers beside it.
 
 mod apply;
+mod contacts;
 mod evidence;
 mod heads;
 mod offline;
@@ -25,7 +26,7 @@ use rusqlite::Connection;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub use heads::heads_in;
-pub use offline::{Restored, backup_offline, check_offline, restore};
+pub use offline::{Restored, backup_offline, check_copy, check_offline, restore};
 pub use open::{Files, SCHEMA};
 
 use crate::engine::PairState;
@@ -35,10 +36,11 @@ use crate::engine::ocs::Record;
 use crate::message::AppDbid;
 use crate::protocol::UtcTime;
 use crate::protocol::requester::EchoKnowledge;
+use crate::store::contacts::ContactStore;
 use crate::store::{
     ApiKey, AuditQuery, Audited, CheckReport, Counts, DncEvidence, DncQuery, Hash, Head, KeyHeld, LastNumbers,
     ListedDnc, Pending, Purged, Receipt, Report, RequestPage, Retention, StopWish, Store, StoreError, StoreErrorKind,
-    StoreStats, StoredList, StoredRequest, Verify, Write,
+    StoreStats, StoredAlarm, StoredList, StoredRequest, Verify, Write,
 };
 use apply::Ledger;
 use heads::HeadsFile;
@@ -266,7 +268,11 @@ fn compare_heads(files: &Files, ledger: &Ledger) -> Result<(), StoreError> {
 }
 
 impl Store for SqliteStore {
-    fn commit(&self, writes: Vec<Write>) -> Pending<Receipt> {
+    fn contacts(&self) -> Arc<dyn ContactStore> {
+        Arc::new(self.clone())
+    }
+
+    fn commit_shared(&self, writes: Vec<Arc<Write>>) -> Pending<Receipt> {
         let (reply, answer) = oneshot::channel();
         self.ask(Job::Commit(Batch { writes, reply }), answer)
     }
@@ -277,6 +283,10 @@ impl Store for SqliteStore {
 
     fn request(&self, number: RequestNumber) -> Pending<Option<StoredRequest>> {
         self.read(move |db| requests::request(db, number))
+    }
+
+    fn dead_letters(&self, after: Option<RequestNumber>, most: usize) -> Pending<Vec<StoredRequest>> {
+        self.read(move |db| requests::dead_letters(db, after, most))
     }
 
     fn requests(&self, page: RequestPage) -> Pending<Vec<RequestRecord>> {
@@ -294,6 +304,10 @@ impl Store for SqliteStore {
 
     fn stop_wishes(&self) -> Pending<Vec<StopWish>> {
         self.read(tables::stop_wishes)
+    }
+
+    fn alarms(&self) -> Pending<Vec<StoredAlarm>> {
+        self.read(tables::alarms)
     }
 
     fn echoes(&self) -> Pending<Vec<(AppDbid, EchoKnowledge)>> {

@@ -79,6 +79,14 @@ pub fn restore(copy: &Path, path: &Path, overwrite: bool) -> Result<Restored, St
     Ok(Restored { report, before: is_there.then_some(aside) })
 }
 
+/// Reads a copy through that somebody else has made.
+///
+/// # Errors
+/// It is not whole, or cannot be read.
+pub fn check_copy(file: &Path) -> Result<CheckReport, StoreError> {
+    whole(file)
+}
+
 /// A copy that has nothing wrong.
 fn whole(file: &Path) -> Result<CheckReport, StoreError> {
     let report = upkeep::check(&open_known(file)?, &[])?;

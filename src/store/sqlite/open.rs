@@ -13,15 +13,21 @@ use crate::store::{StoreError, StoreErrorKind};
 /// "CmDN": tells our files from other programs' databases.
 const APPLICATION_ID: i32 = 0x436d_444e;
 /// The tables, each step once, in order.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_store.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_store.sql"),
+    include_str!("../migrations/0002_alarms.sql"),
+    include_str!("../migrations/0003_contacts.sql"),
+];
 /// The version of the tables that this program writes.
 pub const SCHEMA: u32 = MIGRATIONS.len() as u32;
 /// Files up to this size are read through at every start; larger ones by `store check` alone.
 const QUICK_CHECK_BYTES_MAX: u64 = 16 << 20;
 /// Statements kept ready by one connection.
-const STATEMENTS: usize = 96;
+const STATEMENTS: usize = 160;
 /// Pages of the write-ahead log before they go back into the file: what changes often goes back once.
 const LOG_PAGES: u32 = 4_000;
+/// Pages that the writer keeps: indexes are touched all over.
+const CACHE_KIB: i32 = 16 << 10;
 /// How long somebody else's look into the file is waited for.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -128,10 +134,13 @@ pub(super) fn open_reader(file: &Path) -> Result<Connection, StoreError> {
 fn configure(db: &Connection, pages_max: Option<u32>) -> rusqlite::Result<()> {
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    // A plan that hangs on the values that are bound is made anew with each of them, from the text on.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.pragma_update(None, "synchronous", "full")?;
     db.pragma_update(None, "foreign_keys", true)?;
     db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     db.pragma_update(None, "temp_store", "memory")?;
+    db.pragma_update(None, "cache_size", -CACHE_KIB)?;
     if let Some(pages) = pages_max {
         db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
     }

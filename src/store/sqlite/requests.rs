@@ -52,10 +52,16 @@ pub(super) fn requests(db: &Connection, page: RequestPage) -> Read<Vec<RequestRe
         Which::Open => "AND ended_at IS NULL",
         Which::Ended => "AND ended_at IS NOT NULL",
     };
-    let dead = if page.dead { "AND dead_at IS NOT NULL" } else { "" };
-    let sql = format!("SELECT {COLUMNS} FROM requests WHERE number < ?1 {only} {dead} ORDER BY number DESC LIMIT ?2");
+    let sql = format!("SELECT {COLUMNS} FROM requests WHERE number < ?1 {only} ORDER BY number DESC LIMIT ?2");
     let end = page.after.map_or(i64::MAX, |after| after.0.cast_signed());
     Ok(read(db, &sql, params![end, most(page.most, 100)])?.into_iter().map(|request| request.record).collect())
+}
+
+pub(super) fn dead_letters(db: &Connection, after: Option<RequestNumber>, wanted: usize) -> Read<Vec<StoredRequest>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM requests WHERE number < ?1 AND dead_at IS NOT NULL ORDER BY number DESC LIMIT ?2"
+    );
+    read(db, &sql, params![after.map_or(i64::MAX, |after| after.0.cast_signed()), most(wanted, 100)])
 }
 
 pub(super) fn restored(db: &Connection, marked_since: UtcTime) -> Read<Vec<StoredRequest>> {

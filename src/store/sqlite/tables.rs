@@ -16,9 +16,11 @@ use crate::message::OptimizeBy;
 use crate::message::Pair;
 use crate::protocol::UtcSeconds;
 use crate::protocol::requester::{EchoFact, EchoKnowledge, Proof};
+use crate::store::sqlite::contacts::user_columns;
 use crate::store::sqlite::value::{failed, most, number, read_customer, read_json, read_phone, strange, utc};
 use crate::store::{
-    ApiKey, AuditQuery, AuditRow, Audited, Counts, Hash, ListHead, ListedDnc, StopWish, StoreError, StoredList,
+    ApiKey, AuditQuery, AuditRow, Audited, Counts, Hash, ListHead, ListedDnc, StopWish, StoreError, StoredAlarm,
+    StoredList,
 };
 
 type Read<T> = Result<T, StoreError>;
@@ -46,6 +48,16 @@ pub(super) fn stop_wishes(db: &Connection) -> Read<Vec<StopWish>> {
             pair: pair(row)?,
             request: number(row.get("request")?),
             at: utc(row.get("at")?),
+        })
+    })
+}
+
+pub(super) fn alarms(db: &Connection) -> Read<Vec<StoredAlarm>> {
+    all(db, "forged_origins", "SELECT * FROM forged_origins ORDER BY origin", [], |row| {
+        Ok(StoredAlarm {
+            origin: AppDbid(row.get("origin")?),
+            at: utc(row.get("at")?),
+            cleared_at: row.get::<_, Option<i64>>("cleared_at")?.map(utc),
         })
     })
 }
@@ -208,16 +220,37 @@ pub(super) fn lists(db: &Connection) -> Read<Vec<StoredList>> {
 }
 
 pub(super) fn records(db: &Connection, list: &str, after: Option<i32>, wanted: usize) -> Read<Vec<Record>> {
-    let sql = "SELECT r.* FROM calling_records r JOIN calling_lists l ON l.id = r.list \
-               WHERE l.name = ?1 AND r.record_id > ?2 ORDER BY r.record_id LIMIT ?3";
     let after = after.map_or(i64::MIN, i64::from);
-    let rows = all(db, "calling_records", sql, params![list, after, most(wanted, 1_000)], |row| {
-        Ok((record(row)?, row.get::<_, Option<String>>("user_columns")?))
+    let rest = "WHERE l.name = ?1 AND r.record_id > ?2 ORDER BY r.record_id LIMIT ?3";
+    joined(db, rest, params![list, after, most(wanted, 1_000)])
+}
+
+/// Records of one contact.
+pub(super) fn chain(db: &Connection, list: i64, contact: i64) -> Read<Vec<Record>> {
+    joined(db, "WHERE r.list = ?1 AND r.chain_id = ?2 ORDER BY r.chain_n", params![list, contact])
+}
+
+/// Records with their user columns: those of their contact, when an import has brought it.
+fn joined(db: &Connection, rest: &str, values: impl rusqlite::Params) -> Read<Vec<Record>> {
+    let sql = format!(
+        "SELECT r.*, l.customer_column AS customer_column, c.attributes AS contact_attributes, \
+         ifnull(c.customer_id, c.id) AS contact_customer FROM calling_records r JOIN calling_lists l ON l.id = r.list \
+         LEFT JOIN contacts c ON c.number = r.chain_id AND c.list = r.list {rest}"
+    );
+    let rows = all(db, "calling_records", &sql, values, |row| {
+        let text = |column: &str| row.get::<_, Option<String>>(column);
+        let contact = (text("customer_column")?, text("contact_attributes")?, text("contact_customer")?);
+        Ok((record(row)?, text("user_columns")?, contact))
     })?;
-    let whole = |(record, user): (Record, Option<String>)| {
-        Ok(Record { user: read_json(user, "user columns of a record")?, ..record })
-    };
-    rows.into_iter().map(whole).collect()
+    let mut records = Vec::with_capacity(rows.len());
+    for (record, user, contact) in rows {
+        let user = match contact {
+            (Some(column), Some(attributes), Some(customer)) => user_columns(&attributes, &column, &customer)?,
+            _ => read_json(user, "user columns of a record")?,
+        };
+        records.push(Record { user, ..record });
+    }
+    Ok(records)
 }
 
 fn record(row: &Row<'_>) -> rusqlite::Result<Record> {

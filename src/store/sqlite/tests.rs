@@ -77,6 +77,20 @@ fn a_newer_store_is_refused() {
     assert_eq!(error.kind, StoreErrorKind::Newer, "{error}");
 }
 
+#[tokio::test]
+async fn an_older_store_is_brought_up_to_date_and_keeps_its_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = raw(folder.path());
+    db.execute_batch(include_str!("../migrations/0001_store.sql")).unwrap();
+    db.execute_batch("PRAGMA application_id = 0x436d444e; PRAGMA user_version = 1; UPDATE probes SET n = 7").unwrap();
+    drop(db);
+    let store = reopen(folder.path()).unwrap();
+    assert_eq!(store.alarms().await.unwrap(), []);
+    assert_eq!(store.check().await.unwrap().schema, SCHEMA);
+    let probes: i64 = raw(folder.path()).query_row("SELECT n FROM probes", [], |row| row.get(0)).unwrap();
+    assert_eq!(probes, 7);
+}
+
 #[test]
 fn what_is_no_store_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();

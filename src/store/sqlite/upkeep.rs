@@ -2,12 +2,11 @@
 
 use std::{path::Path, time::Duration};
 
-use rusqlite::types::Value;
 use rusqlite::{Connection, backup::Backup, params};
 
 use crate::engine::RequestNumber;
 use crate::protocol::UtcTime;
-use crate::store::sqlite::apply::{Evidence, Ledger};
+use crate::store::sqlite::apply::{Evidence, Ledger, int, text};
 use crate::store::sqlite::evidence::{purge_note, verify};
 use crate::store::sqlite::open::{integrity, schema_of};
 use crate::store::sqlite::tables::counts;
@@ -31,7 +30,7 @@ pub(super) fn purge_some(ledger: &mut Ledger, what: &Retention, purged: &mut Pur
         if !more {
             purged.expired += expire(ledger, what)?;
         }
-        ledger.keep_heads(&heads)?;
+        ledger.rows().keep_heads(&heads)?;
         ledger.db.execute_batch("COMMIT").map_err(|error| failed("purge", &error))?;
         Ok(more)
     });
@@ -114,20 +113,22 @@ fn chain(
         )
         .map_err(whole)?;
     let note = purge_note(last.cast_unsigned(), &hash);
-    let values = match chain {
-        Chain::Dnc => Evidence { note: Some(&note), ..Evidence::new("purged", micros(at), RequestNumber(0)) }.values(),
-        Chain::Audit => vec![
-            Value::Integer(micros(at)),
-            Value::Text("purged".into()),
-            Value::Null,
-            Value::Text("retention".into()),
-            Value::Null,
-            Value::Null,
-            Value::Text("done".into()),
-            Value::Text(note),
-        ],
-    };
-    ledger.chained(chain, &values)?;
+    let evidence = Evidence { note: Some(&note), ..Evidence::new("purged", micros(at), RequestNumber(0)) };
+    let (null, words) = (int(None), |words| text(Some(words)));
+    let audit = [
+        int(Some(micros(at))),
+        words("purged"),
+        null.clone(),
+        words("retention"),
+        null.clone(),
+        null,
+        words("done"),
+        words(&note),
+    ];
+    match chain {
+        Chain::Dnc => ledger.rows().chained(chain, &evidence.values())?,
+        Chain::Audit => ledger.rows().chained(chain, &audit)?,
+    }
     *count += removed as u64;
     Ok(removed == PURGE_ROWS)
 }

@@ -74,27 +74,20 @@ pub(super) struct Loose<'a>(pub(super) &'a Text);
 
 impl ToSql for Loose<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(match self.0.as_str() {
-            Some(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
-            None => ToSqlOutput::Owned(Value::Blob(raw(self.0))),
-        })
+        Ok(loose(Some(self.0)))
     }
+}
+
+pub(super) fn loose(text: Option<&Text>) -> ToSqlOutput<'_> {
+    let Some(text) = text else { return ToSqlOutput::Borrowed(ValueRef::Null) };
+    text.as_str().map_or_else(
+        || ToSqlOutput::Owned(Value::Blob(raw(text))),
+        |text| ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+    )
 }
 
 fn raw(text: &Text) -> Vec<u8> {
     text.to_bytes(Charset::Utf8).map(std::borrow::Cow::into_owned).unwrap_or_default()
-}
-
-pub(super) fn loose(text: &Text) -> Value {
-    text.as_str().map_or_else(|| Value::Blob(raw(text)), |text| Value::Text(text.to_owned()))
-}
-
-pub(super) fn phone(phone: Option<&Phone>) -> Value {
-    phone.map_or(Value::Null, |phone| loose(phone.reveal()))
-}
-
-pub(super) fn customer(customer: Option<&CustomerId>) -> Value {
-    customer.map_or(Value::Null, |customer| loose(customer.reveal()))
 }
 
 /// Reads what [`loose`] wrote.

@@ -1,13 +1,14 @@
 //! The one thread that writes: it takes what is queued, writes it in one transaction, syncs once, and answers all.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::store::sqlite::apply::Ledger;
+use crate::store::sqlite::apply::{Ledger, Rows};
 use crate::store::sqlite::heads::HeadsFile;
 use crate::store::sqlite::open::Lock;
 use crate::store::sqlite::value::failed;
@@ -25,7 +26,7 @@ pub(super) enum Job {
 
 /// Writes of one caller.
 pub(super) struct Batch {
-    pub(super) writes: Vec<Write>,
+    pub(super) writes: Vec<Arc<Write>>,
     pub(super) reply: oneshot::Sender<Result<Receipt, StoreError>>,
 }
 
@@ -57,6 +58,9 @@ impl Writer<'_> {
             match job {
                 Job::Run(work) => {
                     work(&mut self.ledger);
+                    if self.ledger.unsynced.get() && self.broken.is_none() {
+                        self.broken = Some(StoreError::new(StoreErrorKind::Io, "the disk failed to sync an import"));
+                    }
                     self.put_heads();
                 }
                 Job::Commit(first) => {
@@ -97,6 +101,9 @@ impl Writer<'_> {
             Some(error) => Err(error.clone()),
             None => self.write(&group),
         };
+        if self.broken.is_some() {
+            self.ledger.unsynced.set(true); // imports write no more either
+        }
         let took = started.elapsed();
         if self.ledger.heads != heads {
             self.put_heads();
@@ -152,65 +159,71 @@ impl Writer<'_> {
 
     fn transaction(&mut self, group: &[Batch], with_way_back: bool) -> Result<Vec<Option<StoreError>>, StoreError> {
         let before = self.ledger.heads;
-        let result = self.fill(group, with_way_back).and_then(|results| {
-            self.ledger.keep_heads(&before)?;
-            self.execute("COMMIT")?;
-            Ok(results)
-        });
+        let result = self.fill(group, with_way_back);
         if result.is_err() {
             self.ledger.heads = before;
             if !self.ledger.db.is_autocommit() {
                 // What cannot be rolled back is rolled back when the connection closes.
-                let _ = self.execute("ROLLBACK");
+                let _ = execute(&self.ledger.db, &mut self.broken, "ROLLBACK");
             }
         }
         result
     }
 
     fn fill(&mut self, group: &[Batch], with_way_back: bool) -> Result<Vec<Option<StoreError>>, StoreError> {
-        self.execute("BEGIN IMMEDIATE")?;
+        let Ledger { db, heads, .. } = &mut self.ledger;
+        let at_first = *heads;
+        let mut execute = |sql| execute(db, &mut self.broken, sql);
+        execute("BEGIN IMMEDIATE")?;
+        let mut rows = Rows::new(db, heads);
         let mut results = Vec::new();
         for batch in group {
             if !with_way_back {
-                self.apply(batch)?;
+                apply(&mut rows, batch)?;
                 continue;
             }
-            let before = self.ledger.heads;
-            self.execute("SAVEPOINT batch")?;
-            let refused = match self.apply(batch) {
+            let before = *rows.heads;
+            execute("SAVEPOINT batch")?;
+            let refused = match apply(&mut rows, batch) {
                 Ok(()) => None,
                 Err(error) if error.kind.is_of_the_writes() => {
-                    self.ledger.heads = before;
-                    self.execute("ROLLBACK TO batch")?;
+                    *rows.heads = before;
+                    execute("ROLLBACK TO batch")?;
                     Some(error)
                 }
                 Err(error) => return Err(error),
             };
-            self.execute("RELEASE batch")?;
+            execute("RELEASE batch")?;
             results.push(refused);
         }
+        rows.keep_heads(&at_first)?;
+        execute("COMMIT")?;
         Ok(results)
     }
+}
 
-    fn apply(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        if batch.writes.is_empty() {
-            return self.ledger.probe();
-        }
-        batch.writes.iter().try_for_each(|write| self.ledger.apply(write))
+fn apply(rows: &mut Rows<'_>, batch: &Batch) -> Result<(), StoreError> {
+    if batch.writes.is_empty() {
+        return rows.probe();
     }
+    batch.writes.iter().try_for_each(|write| rows.apply(write))
+}
 
-    fn execute(&mut self, sql: &str) -> Result<(), StoreError> {
-        let result = self.ledger.db.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
-        let Err(error) = result else { return Ok(()) };
-        let said = failed(sql, &error);
-        let is_sync = error.sqlite_error().is_some_and(|error| {
-            matches!(error.extended_code, rusqlite::ffi::SQLITE_IOERR_FSYNC | rusqlite::ffi::SQLITE_IOERR_DIR_FSYNC)
-        });
-        if is_sync {
-            // After a failed sync the system may call pages clean that never reached the disk.
-            self.broken = Some(said.clone());
-        }
-        debug_assert!(said.kind != StoreErrorKind::Refused, "{said}");
-        Err(said)
+fn execute(db: &Connection, broken: &mut Option<StoreError>, sql: &str) -> Result<(), StoreError> {
+    let result = db.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
+    let Err(error) = result else { return Ok(()) };
+    let said = failed(sql, &error);
+    if is_sync(&error) {
+        // After a failed sync the system may call pages clean that never reached the disk.
+        *broken = Some(said.clone());
     }
+    debug_assert!(said.kind != StoreErrorKind::Refused, "{said}");
+    Err(said)
+}
+
+/// Whether the disk has failed to sync.
+pub(super) fn is_sync(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| {
+        matches!(error.extended_code, rusqlite::ffi::SQLITE_IOERR_FSYNC | rusqlite::ffi::SQLITE_IOERR_DIR_FSYNC)
+    })
 }

@@ -86,7 +86,9 @@ fn build(ocs: usize, number: u64) -> Ocs {
             customer_column: "customer".to_owned(),
             records: (1..=3).map(|n| Record::new(n, format!("9{n}"))).collect(),
         }],
+        reads_lists: false,
         seed: 1,
+        dialing: None,
     };
     Ocs::new(config, vec![DN.to_owned()])
 }

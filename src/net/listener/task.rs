@@ -1,5 +1,5 @@
-//! The T-Server's port: one task owns the machine and all its sockets, so that a request is answered without a hop
-//! and everything that is ready goes out in one write for each connection.
+//! The task of a port: it owns the machine and all its sockets, so that a request is answered without a hop and
+//! everything that is ready goes out in one write for each connection.
 
 use std::{
     collections::BTreeMap,
@@ -12,25 +12,21 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use tokio::{
     io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
     sync::{broadcast, mpsc},
-    task::{JoinHandle, JoinSet},
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, timeout},
 };
-use tokio_util::sync::CancellationToken;
 
+use super::{Entrance, Heard, Inbox, Peer};
 use crate::engine::tserver::{
     CloseReason, Outgoing, SessionId, TServer, TServerConfig, TServerInput, TServerOutput, UserEventSeen,
 };
 use crate::net::codec::{FrameCodec, SendQueue};
 use crate::net::ready::{Ready, Slot};
-use crate::net::tls::{ClientCertificate, Stream, TlsServer};
+use crate::net::tls::Stream;
 use crate::protocol::time::{Time, UtcTime};
-use crate::wire::ServerRole;
-use crate::wire::Text;
 use crate::wire::limits::SEND_QUEUE_PROCESS_BYTES_MAX;
 
 /// Bytes read at once; one buffer serves all connections.
@@ -39,211 +35,14 @@ const READ_BYTES: usize = 64 * 1024;
 const READS_MAX: usize = 4;
 /// A connection with more than this waiting to be written is not read for now.
 const QUEUED_BYTES_READ: usize = READ_BYTES;
-/// User events that a slow tap may be behind before it loses some.
-const TAP_EVENTS: usize = 1_024;
 /// How long a closed connection may take to fetch its last frames.
 const LINGER: Duration = Duration::from_secs(1);
-/// TLS handshakes that may be under way; one more connection is closed at once.
-const HANDSHAKES_MAX: usize = 1_024;
-/// How long no connection is accepted after the system refused one.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// User events that may wait for whoever takes them from a port; clients are not read while more are waiting.
-const HEARD_MAX: usize = 8_192;
 /// No more user events than this come out of one read of a connection: each is longer than 32 bytes.
 const HEARD_A_READ: usize = READ_BYTES / 32;
-
-/// Who is at the other end of a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Peer {
-    /// Its address.
-    pub addr: SocketAddr,
-    /// Its certificate, on a port that asks for one.
-    pub certificate: Option<ClientCertificate>,
-}
-
-/// A user event of a client, and who the client is.
-#[derive(Clone, Debug)]
-pub struct Heard {
-    /// The sender.
-    pub peer: Peer,
-    /// The event; it has been distributed already.
-    pub seen: UserEventSeen,
-}
-
-/// What makes a T-Server a port of the program itself: who may connect, and who takes what the clients distribute.
-pub struct Inbox {
-    admits: Box<dyn Fn(&Peer) -> bool + Send>,
-    heard: mpsc::Sender<Heard>,
-}
-
-impl Inbox {
-    /// An inbox for those whom `admits` lets in, and its end. Nothing is dropped: a full inbox stops the reading.
-    pub fn new(admits: impl Fn(&Peer) -> bool + Send + 'static) -> (Self, mpsc::Receiver<Heard>) {
-        let (heard, receiver) = mpsc::channel(HEARD_MAX);
-        (Self { admits: Box::new(admits), heard }, receiver)
-    }
-}
-
-impl std::fmt::Debug for Inbox {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inbox").finish_non_exhaustive()
-    }
-}
-
-/// Sends user events from the T-Server itself. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Announcer(mpsc::UnboundedSender<TServerInput>);
-
-impl Announcer {
-    /// Hands a user event to everybody on a DN.
-    pub fn announce(&self, dn: Text, user_data: Bytes) {
-        // One that has stopped has nobody left to tell.
-        let _ = self.0.send(TServerInput::Announce { dn, user_data });
-    }
-}
-
-/// A T-Server that runs until its token is cancelled.
-#[derive(Debug)]
-pub struct TServerHandle {
-    local_addr: SocketAddr,
-    control: mpsc::UnboundedSender<TServerInput>,
-    tap: broadcast::Sender<Arc<UserEventSeen>>,
-    task: JoinHandle<()>,
-}
-
-/// Starts a T-Server on a socket that listens already.
-///
-/// # Errors
-/// The socket's, when it has no address.
-pub fn serve_tserver(
-    listener: TcpListener,
-    config: TServerConfig,
-    frame_bytes_max: usize,
-    stop: CancellationToken,
-) -> io::Result<TServerHandle> {
-    serve_tserver_at(Doors { outer: listener, tls: None, inner: None }, config, frame_bytes_max, stop)
-}
-
-/// Where clients of one T-Server come in.
-#[derive(Debug)]
-pub struct Doors {
-    /// The port.
-    pub outer: TcpListener,
-    /// TLS on it.
-    pub tls: Option<TlsServer>,
-    /// A second port without TLS, for clients within the process.
-    pub inner: Option<TcpListener>,
-}
-
-/// As [`serve_tserver`], with TLS or a second port.
-///
-/// # Errors
-/// The socket's, when it has no address.
-pub fn serve_tserver_at(
-    doors: Doors,
-    config: TServerConfig,
-    frame_bytes_max: usize,
-    stop: CancellationToken,
-) -> io::Result<TServerHandle> {
-    serve(doors, None, config, frame_bytes_max, stop)
-}
-
-/// As [`serve_tserver_at`], for those whom an inbox lets in and with it for what they distribute.
-///
-/// # Errors
-/// The socket's, when it has no address.
-pub fn serve_port(
-    doors: Doors,
-    inbox: Inbox,
-    config: TServerConfig,
-    frame_bytes_max: usize,
-    stop: CancellationToken,
-) -> io::Result<TServerHandle> {
-    serve(doors, Some(inbox), config, frame_bytes_max, stop)
-}
-
-fn serve(
-    doors: Doors,
-    inbox: Option<Inbox>,
-    config: TServerConfig,
-    frame_bytes_max: usize,
-    stop: CancellationToken,
-) -> io::Result<TServerHandle> {
-    let local_addr = doors.outer.local_addr()?;
-    let (control, commands) = mpsc::unbounded_channel();
-    let (tap, _) = broadcast::channel(TAP_EVENTS);
-    let port = Port {
-        codec: FrameCodec::new(frame_bytes_max, config.reading),
-        machine: TServer::new(config),
-        connections: BTreeMap::new(),
-        ready: Arc::new(Ready::default()),
-        buffer: BytesMut::new(),
-        dirty: Vec::new(),
-        queued_bytes: 0,
-        next_session: 1,
-        start: Instant::now(),
-        now: Time::ZERO,
-        utc: UtcTime::default(),
-        tap: tap.clone(),
-        inbox,
-        held: Vec::new(),
-    };
-    let task = tokio::spawn(port.run(doors, commands, stop));
-    Ok(TServerHandle { local_addr, control, tap, task })
-}
-
-impl TServerHandle {
-    /// Where it listens; tells which port was chosen for port 0.
-    #[must_use]
-    pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
-    }
-
-    /// Every user event from now on. A reader that is too slow is told how many it missed.
-    #[must_use]
-    pub fn tap(&self) -> broadcast::Receiver<Arc<UserEventSeen>> {
-        self.tap.subscribe()
-    }
-
-    /// For user events that the server itself has.
-    #[must_use]
-    pub fn announcer(&self) -> Announcer {
-        Announcer(self.control.clone())
-    }
-
-    /// Connects or disconnects the switch.
-    pub fn set_switch(&self, up: bool) {
-        self.tell(TServerInput::SetSwitch(up));
-    }
-
-    /// Puts a DN in or out of service.
-    pub fn set_in_service(&self, dn: Text, in_service: bool) {
-        self.tell(TServerInput::SetInService(dn, in_service));
-    }
-
-    /// Makes the server primary or backup.
-    pub fn set_role(&self, role: ServerRole) {
-        self.tell(TServerInput::SetRole(role));
-    }
-
-    /// Whether senders get their own copy.
-    pub fn set_echo(&self, echo_to_sender: bool) {
-        self.tell(TServerInput::SetEcho(echo_to_sender));
-    }
-
-    /// Waits until it has stopped.
-    pub async fn stopped(self) {
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "t-server task failed");
-        }
-    }
-
-    fn tell(&self, input: TServerInput) {
-        // One that has stopped has nothing left to change.
-        let _ = self.control.send(input);
-    }
-}
+/// The entrance stands in the list of what was woken under this number; sessions count from 1.
+const ENTRANCE: u64 = 0;
+/// News at the entrance before connections have their turn again.
+const NEWS_MAX: usize = 64;
 
 struct Connection {
     stream: Stream,
@@ -257,7 +56,7 @@ struct Connection {
     unflushed: bool,
 }
 
-struct Port {
+pub(super) struct Port {
     codec: FrameCodec,
     machine: TServer,
     connections: BTreeMap<SessionId, Connection>,
@@ -278,84 +77,95 @@ struct Port {
 }
 
 impl Port {
-    async fn run(mut self, doors: Doors, mut commands: mpsc::UnboundedReceiver<TServerInput>, stop: CancellationToken) {
-        let Doors { outer, tls, inner } = doors;
-        // Handshakes take their time beside this task, not within it.
-        let mut handshakes = JoinSet::new();
+    pub(super) fn new(
+        codec: FrameCodec,
+        config: TServerConfig,
+        tap: broadcast::Sender<Arc<UserEventSeen>>,
+        inbox: Option<Inbox>,
+    ) -> Self {
+        Self {
+            codec,
+            machine: TServer::new(config),
+            connections: BTreeMap::new(),
+            ready: Arc::new(Ready::default()),
+            buffer: BytesMut::new(),
+            dirty: Vec::new(),
+            queued_bytes: 0,
+            next_session: 1,
+            start: Instant::now(),
+            now: Time::ZERO,
+            utc: UtcTime::default(),
+            tap,
+            inbox,
+            held: Vec::new(),
+        }
+    }
+
+    pub(super) async fn run(mut self, mut entrance: Entrance) {
+        let slot = self.ready.slot(ENTRANCE);
+        slot.again(); // the first look tells everything there whom to wake
         let mut woken = Vec::new();
-        let mut accept_again: Option<Instant> = None;
-        let timer = sleep_until(self.start);
-        let stopped = stop.cancelled();
-        let heard = self.inbox.as_ref().map(|inbox| inbox.heard.clone());
-        let room = || async {
-            match &heard {
-                // A taker that has gone takes nothing; then there is nothing to hold anybody for.
-                Some(heard) => drop(heard.reserve_many(HEARD_A_READ).await),
-                None => std::future::pending().await,
-            }
-        };
-        tokio::pin!(timer, stopped);
-        loop {
-            let due = self.machine.next_deadline().map(|time| self.start + time.0);
-            let due = due.into_iter().chain(accept_again).min();
-            if let Some(due) = due.filter(|due| timer.deadline() != *due) {
-                timer.as_mut().reset(due);
-            }
-            let ready = Arc::clone(&self.ready);
-            tokio::select! {
-                () = &mut stopped => break,
-                () = poll_fn(|context| ready.poll_take(context, &mut woken)) => {
-                    self.look_at_clocks();
-                    for number in woken.drain(..) {
-                        self.woken(SessionId(number));
-                    }
-                }
-                (accepted, tls) = next_client(&outer, &inner, &tls), if accept_again.is_none() => match (accepted, tls) {
-                    (Ok((stream, peer)), None) => {
-                        self.look_at_clocks();
-                        self.accepted(Stream::Plain(stream), peer);
-                    }
-                    (Ok((_, peer)), Some(_)) if handshakes.len() >= HANDSHAKES_MAX => {
-                        tracing::warn!(%peer, "connection closed: {HANDSHAKES_MAX} others are in their TLS handshake");
-                    }
-                    (Ok((stream, peer)), Some(tls)) => {
-                        handshakes.spawn(async move { (tls.accept(stream).await, peer) });
-                    }
-                    (Err(error), _) => {
-                        tracing::warn!(%error, "accept failed, pausing");
-                        accept_again = Some(Instant::now() + ACCEPT_PAUSE);
-                    }
-                },
-                Some(done) = handshakes.join_next() => match done {
-                    Ok((Ok(stream), peer)) => {
-                        self.look_at_clocks();
-                        self.accepted(stream, peer);
-                    }
-                    Ok((Err(error), peer)) => tracing::warn!(%peer, %error, "no TLS session"),
-                    Err(error) => tracing::error!(%error, "handshake failed"),
-                },
-                Some(command) = commands.recv() => {
-                    self.look_at_clocks();
-                    self.give(command);
-                }
-                () = room(), if !self.held.is_empty() => {
-                    for id in std::mem::take(&mut self.held) {
-                        if let Some(connection) = self.connections.get(&id) {
-                            connection.slot.again();
-                        }
-                    }
-                }
-                () = &mut timer, if due.is_some() => {
-                    self.look_at_clocks();
-                    accept_again = accept_again.filter(|again| *again > Instant::now());
-                    self.give(TServerInput::Tick);
+        let mut going = true;
+        while going {
+            poll_fn(|context| self.ready.poll_take(context, &mut woken)).await;
+            self.look_at_clocks();
+            for number in woken.drain(..) {
+                match number {
+                    ENTRANCE => going &= self.look_at_entrance(&mut entrance, &slot),
+                    number => self.woken(SessionId(number)),
                 }
             }
             self.flush();
+            if entrance.set_due(self.machine.next_deadline().map(|time| self.start + time.0))
+                || (!self.held.is_empty() && !entrance.is_waiting_for_room())
+            {
+                slot.again();
+            }
         }
-        drop((outer, inner));
+        drop(entrance);
         self.flush();
         tracing::info!(sessions = self.connections.len(), "t-server port stopped");
+    }
+
+    /// Takes what waits at the entrance, one of each kind at a time, so that none keeps the others waiting. False once
+    /// the port is to stop.
+    fn look_at_entrance(&mut self, entrance: &mut Entrance, slot: &Slot) -> bool {
+        slot.looked_at();
+        let context = &mut slot.context();
+        for _ in 0..NEWS_MAX {
+            if entrance.poll_stop(context).is_ready() {
+                return false;
+            }
+            let mut more = false;
+            if let Poll::Ready((stream, addr)) = entrance.poll_client(context) {
+                self.accepted(stream, addr);
+                more = true;
+            }
+            if let Poll::Ready(command) = entrance.poll_command(context) {
+                self.give(command);
+                more = true;
+            }
+            if !self.held.is_empty()
+                && let Some(inbox) = &self.inbox
+                && entrance.poll_room(&inbox.heard, HEARD_A_READ, context).is_ready()
+            {
+                for id in std::mem::take(&mut self.held) {
+                    if let Some(connection) = self.connections.get(&id) {
+                        connection.slot.again();
+                    }
+                }
+            }
+            if entrance.poll_due(context).is_ready() {
+                self.give(TServerInput::Tick);
+                more = true;
+            }
+            if !more {
+                return true;
+            }
+            self.flush();
+        }
+        slot.again();
+        true
     }
 
     fn look_at_clocks(&mut self) {
@@ -568,24 +378,6 @@ impl Connection {
             }
         }
         Ok(())
-    }
-}
-
-/// The next client at either door, with the TLS of that door.
-async fn next_client(
-    outer: &TcpListener,
-    inner: &Option<TcpListener>,
-    tls: &Option<TlsServer>,
-) -> (io::Result<(TcpStream, SocketAddr)>, Option<TlsServer>) {
-    let within = async {
-        match inner {
-            Some(inner) => inner.accept().await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        accepted = outer.accept() => (accepted, tls.clone()),
-        accepted = within => (accepted, None),
     }
 }
 

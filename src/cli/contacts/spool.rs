@@ -1,0 +1,47 @@
+//! What comes from stdin, on the disk: two passes need it twice.
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use crate::cli::contacts::genesys_cloud::job_id;
+use crate::cli::exit::CliError;
+
+/// A file of ours that goes with us.
+pub(super) struct Spooled {
+    pub(super) path: PathBuf,
+}
+
+impl Spooled {
+    /// All of stdin.
+    pub(super) fn stdin() -> Result<Self, CliError> {
+        let path = std::env::temp_dir().join(format!("commdn-{}.csv", job_id()?));
+        copy_stdin(&path)?;
+        Ok(Self { path })
+    }
+}
+
+/// Copies stdin into a new file that only its owner reads.
+pub(super) fn copy_stdin(path: &Path) -> Result<(), CliError> {
+    let wrong = |error: std::io::Error| CliError::internal(format!("{}: {error}", path.display()));
+    let mut file = private(path, OpenOptions::new().create_new(true)).map_err(wrong)?;
+    std::io::copy(&mut std::io::stdin().lock(), &mut file).map_err(wrong)?;
+    file.sync_all().map_err(wrong)
+}
+
+/// Opens a file for writing that only its owner reads, when it is made here.
+pub(super) fn private(path: &Path, options: &mut OpenOptions) -> std::io::Result<File> {
+    options.write(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(path)
+}
+
+impl Drop for Spooled {
+    fn drop(&mut self) {
+        // What cannot be removed is readable by its owner only.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}

@@ -1,0 +1,146 @@
+//! The clock of a simulation: it jumps, or goes with the wall's, or faster. What happens is the same in all three.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::world::World;
+use crate::protocol::{Time, UtcSeconds};
+
+/// Most times faster than the wall's clock.
+pub const SPEED_MAX: u32 = 100_000;
+/// So much of virtual time goes by between two looks at the token.
+const SLICE: Duration = Duration::from_secs(600);
+
+/// How time passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speed {
+    /// From one thing to the next, without waiting.
+    Virtual,
+    /// So many times the wall's clock; 1 = real.
+    Times(u32),
+}
+
+impl Speed {
+    /// `virtual`, `real`, or `x60`.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "virtual" => Some(Self::Virtual),
+            "real" => Some(Self::Times(1)),
+            word => {
+                let times = word.strip_prefix('x')?.parse().ok()?;
+                (1..=SPEED_MAX).contains(&times).then_some(Self::Times(times))
+            }
+        }
+    }
+}
+
+/// A clock that runs so many times as fast as the machine's.
+#[derive(Clone, Copy, Debug)]
+pub struct SimClock {
+    begun: Instant,
+    utc: UtcSeconds,
+    times: u32,
+}
+
+impl SimClock {
+    /// Begins now, when the calendar says `utc`.
+    #[must_use]
+    pub fn start(utc: UtcSeconds, times: u32) -> Self {
+        Self { begun: Instant::now(), utc, times: times.max(1) }
+    }
+
+    /// The time of the simulation.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        Time(self.begun.elapsed().saturating_mul(self.times))
+    }
+
+    /// Its calendar.
+    #[must_use]
+    pub fn utc(&self) -> UtcSeconds {
+        let passed = i64::try_from(self.now().0.as_secs()).unwrap_or(i64::MAX);
+        UtcSeconds(self.utc.0.saturating_add(passed))
+    }
+
+    /// When the machine's clock has come so far.
+    #[must_use]
+    pub fn instant(&self, due: Time) -> Instant {
+        self.begun + due.0 / self.times
+    }
+}
+
+/// Runs a world until that time of its own, or until it is told to stop.
+pub async fn run_world(world: &mut World, until: Time, speed: Speed, stop: &CancellationToken) {
+    let clock = match speed {
+        Speed::Virtual => None,
+        Speed::Times(times) => Some(SimClock::start(world.utc(), times)),
+    };
+    while world.now() < until && !stop.is_cancelled() {
+        let Some(clock) = clock else {
+            world.run_until(until.min(world.now() + SLICE));
+            tokio::task::yield_now().await;
+            continue;
+        };
+        let due = world.next_due().unwrap_or(until).min(until);
+        tokio::select! {
+            () = sleep_until(clock.instant(due)) => world.run_until(due),
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::topology::Topology;
+    use crate::engine::world::{Operator, WorldConfig};
+
+    fn world() -> World {
+        let topology = Topology::demo_dialing();
+        let operator = Operator::new(&topology, 1_800);
+        let config = WorldConfig { seed: Some(7), ..WorldConfig::new(topology, UtcSeconds(1_772_438_400)) };
+        let mut world = World::new(config).unwrap();
+        world.add(Box::new(operator));
+        world
+    }
+
+    /// The machine's clock is paused: it jumps when everybody sleeps.
+    #[tokio::test(start_paused = true)]
+    async fn a_world_is_the_same_on_every_clock() {
+        let (end, stop) = (Time::from_secs(1_800), CancellationToken::new());
+        let mut traces = Vec::new();
+        for (speed, wall) in [(Speed::Virtual, 0), (Speed::Times(1), 1_800), (Speed::Times(60), 30)] {
+            let (mut world, begun) = (world(), Instant::now());
+            run_world(&mut world, end, speed, &stop).await;
+            assert_eq!((world.now(), begun.elapsed().as_secs()), (end, wall), "{speed:?}");
+            traces.push((world.trace(), world.counts()));
+        }
+        assert!(traces.iter().all(|trace| *trace == traces[0]));
+        assert!(traces[0].1.iter().any(|(_, counts)| counts.finals > 20), "it has dialed");
+    }
+
+    #[tokio::test]
+    async fn a_world_that_is_told_to_stop_stops() {
+        let (mut world, stop) = (world(), CancellationToken::new());
+        stop.cancel();
+        run_world(&mut world, Time::from_secs(1_800), Speed::Times(1), &stop).await;
+        assert_eq!(world.now(), Time::ZERO);
+    }
+
+    #[test]
+    fn speeds_are_read_from_words() {
+        for (word, speed) in [
+            ("virtual", Some(Speed::Virtual)),
+            ("real", Some(Speed::Times(1))),
+            ("x60", Some(Speed::Times(60))),
+            ("x0", None),
+            ("60", None),
+            ("x100001", None),
+        ] {
+            assert_eq!(Speed::from_word(word), speed, "{word}");
+        }
+    }
+}
