@@ -35,7 +35,9 @@ pub(super) fn records(
     let mut done = 0;
     let Piece { batch, next, progress, sink, .. } = piece;
     while let Some(item) = batch.items.get(..batch.len).and_then(|items| items.get(*next)) {
-        if done % LOOK_EVERY == 0
+        // Every transaction does something, however late it began: who waits is never waited for in a circle.
+        if done > 0
+            && done % LOOK_EVERY == 0
             && (done >= BUSY_RECORDS_MAX || began.elapsed() >= Duration::from_millis(BUSY_MS_MAX))
             && busy()
         {
