@@ -37,7 +37,7 @@ pub(super) fn records(
     while let Some(item) = batch.items.get(..batch.len).and_then(|items| items.get(*next)) {
         // Every transaction does something, however late it began: who waits is never waited for in a circle.
         if done > 0
-            && done % LOOK_EVERY == 0
+            && (done % LOOK_EVERY == 0 || done == BUSY_RECORDS_MAX)
             && (done >= BUSY_RECORDS_MAX || began.elapsed() >= Duration::from_millis(BUSY_MS_MAX))
             && busy()
         {
