@@ -89,6 +89,7 @@ impl PhoneReader<'_> {
     }
 
     fn read_compact(&self, number: &str, compact: &str, country: &str) -> Option<Read> {
+        let &Self { library, default_country, plusless } = self;
         let international = match (compact.strip_prefix("00"), compact.starts_with('+')) {
             // The usual way out of a country, whichever country this is.
             (Some(rest), _) => Some(format!("+{rest}")),
@@ -98,22 +99,22 @@ impl PhoneReader<'_> {
         if let Some(e164) = international {
             return match is_plain(&e164) {
                 true => Some(Read { e164, extension: None }),
-                false => self.library.read(&e164, ""),
+                false => library.read(&e164, ""),
             };
         }
         let digits = compact.bytes().all(|byte| byte.is_ascii_digit()) && !compact.starts_with('0');
-        if self.plusless && digits {
+        if plusless && digits {
             let e164 = format!("+{compact}");
             if is_plain(&e164) {
                 return Some(Read { e164, extension: None });
             }
-            if let Some(read) = self.library.read(&e164, "") {
+            if let Some(read) = library.read(&e164, "") {
                 return Some(read);
             }
         }
         let country = country.trim();
-        let country = if country.is_empty() { self.default_country } else { country };
-        if country.is_empty() { None } else { self.library.read(number, country) }
+        let country = if country.is_empty() { default_country } else { country };
+        if country.is_empty() { None } else { library.read(number, country) }
     }
 }
 
