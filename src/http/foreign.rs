@@ -30,10 +30,10 @@ impl Default for Bases {
     }
 }
 
-/// Paths in front of the addresses of A.
-const CLOUD: [&str; 3] = ["/api/v2/outbound", "/api/v2/downloads", "/uploads/v2"];
+/// Paths in front of the addresses of A and B, which are one system: its errors are alike.
+const CLOUD: [&str; 4] = ["/api/v2/outbound", "/api/v2/downloads", "/api/v2/externalcontacts", "/uploads/v2"];
 
-/// An error in the words of A.
+/// An error in the words of A and B.
 #[derive(Debug)]
 pub(super) struct CloudError(pub contact_lists::Refusal);
 
@@ -119,7 +119,7 @@ pub(super) async fn translate(State(bases): State<Arc<Bases>>, request: Request,
     spoken
 }
 
-/// A: a status has its code.
+/// A and B: a status has its code.
 fn as_cloud(status: u16, _: &str, detail: String) -> Response {
     let code = match status {
         401 => ErrorCode::AuthenticationRequired.word(),

@@ -57,17 +57,23 @@ async fn announce_upload(
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-struct SignedQuery {
+pub(in crate::http::routes) struct SignedQuery {
     /// Milliseconds since 1970 UTC.
     #[serde(default)]
-    expires: String,
-    /// Of id and expiry.
+    pub expires: String,
+    /// Of what it allows, and of expiry.
     #[serde(default)]
-    signature: String,
+    pub signature: String,
 }
 
 /// The parts of a body.
-struct BodyParts(BodyDataStream);
+pub(in crate::http::routes) struct BodyParts(BodyDataStream);
+
+impl BodyParts {
+    pub(in crate::http::routes) fn of(body: Body) -> Self {
+        Self(body.into_data_stream())
+    }
+}
 
 impl Parts for BodyParts {
     fn next(&mut self) -> BoxFuture<'_, Option<Result<Bytes, String>>> {
@@ -98,7 +104,7 @@ async fn receive_upload(
     Query(query): Query<SignedQuery>,
     body: Body,
 ) -> Answer<StatusCode> {
-    let mut parts = BodyParts(body.into_data_stream());
+    let mut parts = BodyParts::of(body);
     door.contact_lists.receive(&id, &query.expires, &query.signature, &mut parts).await?;
     Ok(StatusCode::OK)
 }
