@@ -75,14 +75,20 @@ pub struct Settings {
 }
 
 /// Whether a field is read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "app", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "app", serde(rename_all = "camelCase", default))]
 pub struct ImportField {
     /// Its name, with or without path.
     pub name: String,
-    /// It is.
+    /// It is; so is one of which nothing else is said.
     pub included: bool,
+}
+
+impl Default for ImportField {
+    fn default() -> Self {
+        Self { name: String::new(), included: true }
+    }
 }
 
 /// Where a header goes.

@@ -110,3 +110,49 @@ impl External {
         Ok(UploadPreview { upload_id: upload.id, headers: preview.header, entries: preview.rows })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use futures_util::future::BoxFuture;
+
+    use super::*;
+    use crate::contact::phone::NumberingPlans;
+    use crate::service::import::{ImportService, ImportSettings};
+    use crate::store::Store;
+    use crate::store::sqlite::{Options, SqliteStore};
+
+    struct Once(Option<Bytes>);
+
+    impl Parts for Once {
+        fn next(&mut self) -> BoxFuture<'_, Option<Result<Bytes, String>>> {
+            Box::pin(std::future::ready(self.0.take().map(Ok)))
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_takes_its_file_until_it_expires_and_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::in_memory(Options::default()).unwrap();
+        let settings = ImportSettings::new(folder.path().to_owned(), Arc::new(NumberingPlans));
+        let external = External::new(ImportService::new(store.contacts(), settings), "");
+        let wish = UploadRequest { file_name: Some("../a.csv".into()), file_size: Some(2) };
+        let id = external.announce("somebody", wish).await.unwrap().upload_id;
+        let send = async |until: i64, bytes: &'static [u8]| {
+            let query = external.0.signer.as_ref().unwrap().query(&to_sign(&id), until);
+            let (expires, signature) = query["expires=".len()..].split_once("&signature=").unwrap();
+            let mut parts = Once(Some(Bytes::from_static(bytes)));
+            external.receive(&id, expires, signature, &mut parts).await.map_err(|refusal| refusal.0.status)
+        };
+        let (past, future) = (now_ms() - 1, now_ms() + SIGNED_MS);
+        assert_eq!(send(past, b"a\n").await, Err(403));
+        assert_eq!(send(future, b"a\nb").await, Err(413));
+        assert_eq!(send(future, b"a").await, Err(400));
+        assert_eq!(send(future, b"a\n").await, Ok(()));
+        assert_eq!(send(future, b"a\n").await, Err(403));
+        let upload = external.imports().upload(&id).await.unwrap();
+        assert_eq!((upload.bytes, upload.file_name.as_str()), (Some(2), "../a.csv"));
+    }
+}

@@ -58,9 +58,15 @@ async fn receive_file(
     State(door): State<Door>,
     Place(id): Place<String>,
     Query(query): Query<SignedQuery>,
+    headers: HeaderMap,
     body: Body,
 ) -> Answer<StatusCode> {
-    door.external.receive(&id, &query.expires, &query.signature, &mut BodyParts::of(body)).await?;
+    let mut parts = BodyParts::of(body);
+    let done = door.external.receive(&id, &query.expires, &query.signature, &mut parts).await;
+    if done.is_err() {
+        parts.drain(&headers).await;
+    }
+    done?;
     Ok(StatusCode::OK)
 }
 
