@@ -174,3 +174,25 @@ async fn saved_profiles_serve_both_interfaces_by_name() {
     assert_eq!((value(&last, "mail"), value(&last, "note")), ("b@x.org".into(), "hello".into()));
     world.site.stop().await;
 }
+
+#[tokio::test]
+async fn a_national_phone_is_read_in_the_country_of_its_row() {
+    let world = World::start(|_| {}).await;
+    let mappings = [
+        ("Phone", "$.contact.workPhone.display"),
+        ("Country", "$.contact.workPhone.normalizationCountryCode"),
+        ("Org", "$.organization.name"),
+        ("Org Id", "$.organization.id"),
+    ];
+    let settings = world.settings("S", &["Phone"], false, &mappings).await;
+    let long = "n".repeat(1_001);
+    let csv = format!("Phone,Country,Org,Org Id\n030 1234567,DE,,\n+49301234567,,,\n030 1234567,,,\n,,{long},7\n");
+    let done = world.import(&csv, &settings).await;
+    assert_eq!(counts(&done), [3, 1, 3, 1]);
+    let rows = world.report(&done, "importReportDownloadUrl").await;
+    let seen: Vec<_> = rows[1..].iter().map(|row| (row[3].as_str(), row[5].as_str(), row[6].as_str())).collect();
+    let wanted =
+        [("created", "", ""), ("updated", "", ""), ("created", "bad-phone", "Phone"), ("failed", "too-long", "Org")];
+    assert_eq!(seen, wanted, "one number in two spellings is one contact");
+    world.site.stop().await;
+}
