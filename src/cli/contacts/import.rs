@@ -15,6 +15,7 @@ use crate::cli::client::Ctx;
 use crate::cli::contacts::genesys_cloud::job_id;
 use crate::cli::contacts::place::{Place, Wanted};
 use crate::cli::contacts::progress::Progress;
+use crate::cli::contacts::spool::Spooled;
 use crate::cli::contacts::summary;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::confirm;
@@ -35,13 +36,15 @@ struct Reports {
     dry_run: bool,
     /// Folder of our own store, for the hint of what to do next.
     data: Option<PathBuf>,
+    /// The report that goes to stdout, as `-` wants it.
+    printed: Option<Spooled>,
 }
 
 pub(super) async fn import(args: ContactsImportArgs, ctx: &Ctx, stop: &CancellationToken) -> Result<Exit, CliError> {
     if args.confirm && !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) && !ctx.global.yes {
         return Err(CliError::usage("--confirm needs a terminal to ask on").hint("leave it out, or give --yes"));
     }
-    let (outcome, reject) = beside(&args.file, &args.report);
+    let (outcome, reject, printed) = beside(&args.file, &args.report, ctx)?;
     let wanted = Wanted {
         kind: JobKind::Import,
         list: args.list,
@@ -60,6 +63,7 @@ pub(super) async fn import(args: ContactsImportArgs, ctx: &Ctx, stop: &Cancellat
         allow_rejects: args.report.allow_rejects,
         dry_run: ctx.global.dry_run,
         data: args.place.data.clone(),
+        printed,
     };
     load(wanted, reports, &args.report, ctx, stop).await
 }
@@ -70,7 +74,7 @@ pub(super) async fn delete(args: ContactsDeleteArgs, ctx: &Ctx, stop: &Cancellat
     let list = args.list.clone().ok_or_else(|| need("--list NAME, or --to SYSTEM,"))?;
     let id_column = args.id_column.clone().ok_or_else(|| need("--id-column"))?;
     confirm(&ctx.global, &ctx.out, &format!("delete the contacts of this file from list {list}?"))?;
-    let (outcome, reject) = beside(&file, &args.report);
+    let (outcome, reject, printed) = beside(&file, &args.report, ctx)?;
     let report = crate::cli::args::MappingArgs::default().settings(Some(&args.report));
     let wanted = Wanted {
         kind: JobKind::Delete,
@@ -90,19 +94,33 @@ pub(super) async fn delete(args: ContactsDeleteArgs, ctx: &Ctx, stop: &Cancellat
         allow_rejects: args.report.allow_rejects,
         dry_run: ctx.global.dry_run,
         data: args.place.data.clone(),
+        printed,
     };
     load(wanted, reports, &args.report, ctx, stop).await
 }
 
-/// Where reports go when nothing is said.
-fn beside(file: &Path, report: &ReportArgs) -> (PathBuf, PathBuf) {
+/// Where reports go when nothing is said. One of them may go to stdout; until the end it is a file like the other.
+fn beside(file: &Path, report: &ReportArgs, ctx: &Ctx) -> Result<(PathBuf, PathBuf, Option<Spooled>), CliError> {
     let name = |ending: &str| {
         let mut name = if file == Path::new("-") { "stdin".into() } else { file.as_os_str().to_owned() };
         name.push(ending);
         PathBuf::from(name)
     };
-    let outcome = report.outcome.clone().unwrap_or_else(|| name(".outcome.csv"));
-    (outcome, report.reject.clone().unwrap_or_else(|| name(".reject.csv")))
+    let mut outcome = report.outcome.clone().unwrap_or_else(|| name(".outcome.csv"));
+    let mut reject = report.reject.clone().unwrap_or_else(|| name(".reject.csv"));
+    let stdout = Path::new("-");
+    let to_stdout: Vec<&mut PathBuf> = [&mut outcome, &mut reject].into_iter().filter(|it| **it == stdout).collect();
+    let wanted = to_stdout.len() + usize::from(ctx.out.json) + usize::from(report.summary.as_deref() == Some(stdout));
+    if wanted > 1 {
+        return Err(CliError::usage("only one of --outcome -, --reject -, --summary - and --json can go to stdout"));
+    }
+    let mut printed = None;
+    for path in to_stdout {
+        let spooled = Spooled::named()?;
+        path.clone_from(&spooled.path);
+        printed = Some(spooled);
+    }
+    Ok((outcome, reject, printed))
 }
 
 async fn load(
@@ -276,15 +294,25 @@ fn tell(job: &JobDto, reports: &Reports, started: Instant, ctx: &Ctx) -> Result<
     let exit = exit_of(job, reports.allow_rejects);
     let seconds = started.elapsed().as_secs_f64();
     let document = document(job, reports, seconds, exit);
-    if let Some(path) = &reports.summary {
-        summary::write(path, &document)?;
-    }
-    ctx.out.either(&document, || {
+    let words = || {
         let dry = if reports.dry_run { " (dry run, nothing was stored)" } else { "" };
         let list = job.list.as_deref().unwrap_or("-");
         format!("list {list}: {} records: {}{dry}", job.counts.records, counts(&job.counts))
-    })?;
-    if let (Some(reject), true) = (&reports.reject, job.counts.failed > 0) {
+    };
+    let to_stdout = reports.summary.as_deref() == Some(Path::new("-"));
+    match (&reports.printed, &reports.summary) {
+        (Some(report), _) => {
+            print(&report.path, ctx)?;
+            ctx.out.stderr(&format!("{}\n", words()));
+        }
+        (None, Some(_)) if to_stdout => ctx.out.document(&document)?,
+        (None, _) => ctx.out.either(&document, words)?,
+    }
+    if let Some(path) = reports.summary.as_deref().filter(|_| !to_stdout) {
+        summary::write(path, &document)?;
+    }
+    let is_printed = |path: &Path| reports.printed.as_ref().is_some_and(|printed| printed.path == path);
+    if let Some(reject) = reports.reject.as_deref().filter(|path| job.counts.failed > 0 && !is_printed(path)) {
         ctx.out.hint(&format!("failed records stand in {}", reject.display()));
     }
     match (&job.failure, job.state.as_str()) {
@@ -292,6 +320,23 @@ fn tell(job: &JobDto, reports: &Reports, started: Instant, ctx: &Ctx) -> Result<
         (_, "cancelled") => Err(CliError::new(exit, "the job was cancelled")),
         _ if exit == Exit::Missed => Err(CliError::new(exit, "too many records fail")),
         _ => Ok(exit),
+    }
+}
+
+/// Prints a report; one that was never begun is empty.
+fn print(path: &Path, ctx: &Ctx) -> Result<(), CliError> {
+    use std::io::Read as _;
+    let wrong = |error: std::io::Error| CliError::internal(format!("{}: {error}", path.display()));
+    let mut file = match std::fs::File::open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        file => file.map_err(wrong)?,
+    };
+    let mut part = vec![0; 64 * 1_024];
+    loop {
+        match file.read(&mut part).map_err(wrong)? {
+            0 => return Ok(()),
+            length => ctx.out.bytes(&part[..length])?,
+        }
     }
 }
 
@@ -338,6 +383,7 @@ pub(super) async fn resume(args: ContactsResumeArgs, ctx: &Ctx, stop: &Cancellat
             allow_rejects: args.allow_rejects,
             dry_run: false,
             data: args.place.data.clone(),
+            printed: None,
         };
         let job = match &place {
             Place::Here(here) => {
