@@ -276,7 +276,7 @@ fn counts(counts: &CountsDto) -> String {
         (counts.deleted, "deleted"),
         (counts.failed, "failed"),
         (counts.not_reached, "not reached"),
-        (counts.warnings, "warnings"),
+        (counts.warnings, if counts.warnings == 1 { "warning" } else { "warnings" }),
         (counts.dnc_hits, "on the do-not-call list"),
         (counts.merged_away, "merged away"),
         (counts.drift, "other than validated"),
