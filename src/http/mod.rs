@@ -31,6 +31,7 @@ use crate::service::access::Access;
 use crate::service::backup;
 use crate::service::contact_lists::ContactLists;
 use crate::service::dialler::Dialler;
+use crate::service::external::External;
 use crate::service::gateway::Gateway;
 use crate::service::import::{ImportService, open_imports};
 use crate::service::ucs::Ucs;
@@ -55,6 +56,7 @@ struct Behind {
     ucs: Ucs,
     dialler: Dialler,
     contact_lists: ContactLists,
+    external: External,
     has_tls: bool,
     imports: ImportService,
     stop: CancellationToken,
@@ -140,6 +142,7 @@ impl DoorConfig {
         (name = "adjacent", description = "What OCS itself posts"),
         (name = "contacts", description = "Calling lists, uploads, import jobs and profiles"),
         (name = "contact-lists", description = "Contact lists in the shape of Genesys Cloud"),
+        (name = "external-contacts", description = "External contacts and organisations in the shape of Genesys Cloud"),
         (name = "profiles", description = "UCS profiles: definitions, imports, questions"),
         (name = "dialler", description = "Dialler contacts of jtel"),
         (name = "access", description = "Keys and the audit"),
@@ -202,6 +205,7 @@ pub async fn serve(
         dialler: Dialler::new(imports.clone(), &config.jtel, &config.default_country),
         ucs: Ucs::new(imports.clone(), config.ucs),
         contact_lists: ContactLists::new(imports.clone(), &config.contact_lists, &config.default_country),
+        external: External::new(imports.clone(), &config.default_country),
         has_tls: config.tls.is_some(),
         imports: imports.clone(),
         stop: stop.clone(),
@@ -245,7 +249,15 @@ mod tests {
 
     /// Paths that everybody may read: they say nothing about people or campaigns.
     /// Or they ask for what only the right caller has: a secret, a signed address.
-    const OPEN: [&str; 5] = ["/healthz", "/readyz", "/version", "/oauth/token", "/uploads/v2/contactlist/{upload_key}"];
+    const OPEN: [&str; 7] = [
+        "/healthz",
+        "/readyz",
+        "/version",
+        "/oauth/token",
+        "/uploads/v2/contactlist/{upload_key}",
+        "/uploads/v2/externalcontacts/{upload_id}",
+        "/api/v2/externalcontacts/import/jobs/{job_id}/reports/{step}",
+    ];
 
     #[test]
     fn every_route_says_what_it_needs() {
@@ -348,6 +360,20 @@ mod tests {
             "/api/v2/downloads/{download_id}",
             "/uploads/v2/contactlist",
             "/uploads/v2/contactlist/{upload_key}",
+            "/api/v2/externalcontacts/externalsources",
+            "/api/v2/externalcontacts/externalsources/{source_id}",
+            "/api/v2/externalcontacts/import/csv/jobs",
+            "/api/v2/externalcontacts/import/csv/settings",
+            "/api/v2/externalcontacts/import/csv/settings/{settings_id}",
+            "/api/v2/externalcontacts/import/csv/uploads",
+            "/api/v2/externalcontacts/import/csv/uploads/{upload_id}/details",
+            "/api/v2/externalcontacts/import/csv/uploads/{upload_id}/preview",
+            "/api/v2/externalcontacts/import/jobs",
+            "/api/v2/externalcontacts/import/jobs/{job_id}",
+            "/api/v2/externalcontacts/import/jobs/{job_id}/reports/{step}",
+            "/api/v2/externalcontacts/import/settings",
+            "/api/v2/externalcontacts/import/settings/{settings_id}",
+            "/uploads/v2/externalcontacts/{upload_id}",
             "/ucs/profiles",
             "/ucs/profiles/import",
             "/ucs/metadata/profiles",

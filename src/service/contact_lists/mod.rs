@@ -6,6 +6,7 @@ mod contacts;
 mod error;
 mod export;
 mod lists;
+mod receive;
 mod search;
 mod uploads;
 
@@ -21,7 +22,8 @@ pub use bulk::{Bulk, BulkKind};
 pub use error::{Answer, Refusal};
 pub use export::Exported;
 pub use lists::{ListFilter, shown};
-pub use uploads::{FormUpload, Parts};
+pub use receive::{Parts, take_file};
+pub use uploads::FormUpload;
 
 use crate::contact::genesys_cloud::shape::Page;
 use crate::contact::genesys_cloud::{ErrorCode, ListLimits};
