@@ -13,12 +13,13 @@ use utoipa_axum::routes;
 
 use super::words::{ContactListError, ContactListForm, ContactListStatus, ContactListUpload, ContactListUploadAnswer};
 use super::{Answer, IMPORT, READ, base, list_of, need};
+use crate::contact::csv::Limits;
 use crate::contact::genesys_cloud::ErrorCode;
 use crate::contact::genesys_cloud::ImportStatus;
 use crate::contact::genesys_cloud::shape::{UploadAnswer, UploadRequest};
 use crate::http::Door;
 use crate::http::access::{Caller, Routes};
-use crate::http::extract::{Place, contact_body};
+use crate::http::extract::{Place, contact_body, not_longer};
 use crate::service::access::Verb;
 use crate::service::contact_lists::{FormUpload, Parts, Refusal, read};
 
@@ -98,6 +99,7 @@ async fn receive_upload(
     Query(query): Query<SignedQuery>,
     body: Body,
 ) -> Answer<StatusCode> {
+    not_longer(&body, Limits::GENESYS_CLOUD.file).map_err(Refusal::from)?;
     let mut parts = BodyParts(body.into_data_stream());
     door.contact_lists.receive(&id, &query.expires, &query.signature, &mut parts).await?;
     Ok(StatusCode::OK)
