@@ -65,7 +65,7 @@ pub(super) async fn push(
     task.phone_policy = args.phone_policy;
     task.default_country = args.default_country;
     task.value_chars = args.value_chars;
-    let job = with_reports(&mut task, &spool, &args.report, &args.batch, ctx);
+    let job = with_reports(&mut task, &spool, &args.report, &args.batch, ctx)?;
     let (summary, progress) = (args.report.summary, args.report.progress);
     begin(Order { parameters, task, job, summary, progress, outside, stop }, ctx).await
 }
@@ -80,7 +80,7 @@ pub(super) async fn delete(
     let parameters = parameters::read(&args.other, flags, ctx)?;
     let spool = Spool::of(&parameters)?;
     let mut task = Task::new(TaskKind::Delete, &parameters);
-    let job = with_reports(&mut task, &spool, &args.report, &args.batch, ctx);
+    let job = with_reports(&mut task, &spool, &args.report, &args.batch, ctx)?;
     task.check().map_err(error)?;
     let list = task.list_id.as_deref().unwrap_or_default();
     confirm(&ctx.global, &ctx.out, &format!("delete the contacts of this file from list {list}?"))?;
@@ -135,7 +135,18 @@ pub(super) async fn resume(
 }
 
 /// Gives a task its reports and what is allowed; where the job is kept.
-fn with_reports(task: &mut Task, spool: &Spool, report: &ReportArgs, batch: &BatchArgs, ctx: &Ctx) -> Option<PathBuf> {
+fn with_reports(
+    task: &mut Task,
+    spool: &Spool,
+    report: &ReportArgs,
+    batch: &BatchArgs,
+    ctx: &Ctx,
+) -> Result<Option<PathBuf>, CliError> {
+    let all = [&report.outcome, &report.reject, &report.summary];
+    if all.into_iter().flatten().any(|path| path.as_os_str() == "-") {
+        return Err(CliError::usage("the reports of a job with another system are files: `-` is none")
+            .hint("a resume goes on with them"));
+    }
     let source = task.file.clone().unwrap_or_default();
     let beside = |ending: &str| match spool {
         Spool::None => {
@@ -162,7 +173,7 @@ fn with_reports(task: &mut Task, spool: &Spool, report: &ReportArgs, batch: &Bat
     task.no_split = batch.no_split;
     task.continue_unknown = batch.continue_unknown;
     let kept = matches!(spool, Spool::None) && !task.dry_run;
-    kept.then(|| batch.job.clone().unwrap_or_else(|| beside(".job.json")))
+    Ok(kept.then(|| batch.job.clone().unwrap_or_else(|| beside(".job.json"))))
 }
 
 /// The file of a push job, where one is asked for instead of a job of a store.

@@ -76,7 +76,7 @@ pub(super) fn words(finished: &Finished) -> String {
         (sums.deleted, "deleted"),
         (sums.failed, "failed"),
         (sums.not_reached, "not reached"),
-        (sums.warnings, "warnings"),
+        (sums.warnings, if sums.warnings == 1 { "warning" } else { "warnings" }),
     ] {
         if count > 0 {
             parts.push(format!("{count} {word}"));

@@ -135,7 +135,9 @@ impl<'l> Rows<'l> {
             ),
             Write::List(head) => self.run(
                 "calling_lists",
-                "INSERT INTO calling_lists (name, enabled, customer_column) VALUES (?1, ?2, ?3) ON CONFLICT (name) \
+                "INSERT INTO calling_lists (name, enabled, customer_column, created_at, modified_at) \
+                 VALUES (?1, ?2, ?3, CAST(unixepoch('subsec') * 1000 AS INTEGER), \
+                 CAST(unixepoch('subsec') * 1000 AS INTEGER)) ON CONFLICT (name) \
                  DO UPDATE SET enabled = excluded.enabled, customer_column = excluded.customer_column",
                 params![head.name, head.enabled, head.customer_column],
             ),
