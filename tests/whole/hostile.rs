@@ -148,7 +148,7 @@ async fn bodies_that_nobody_should_send_are_refused_by_each_door_in_its_own_word
 #[tokio::test]
 async fn values_of_another_type_are_named_without_being_told() {
     let world = World::start().await;
-    let add = format!("{}/contacts", world.list);
+    let [add, remove, search] = ["", "/bulk/remove", "/search"].map(|rest| format!("{}/contacts{rest}", world.list));
     let number = world.number;
     let name = json!("n");
     let jtel = |field: &str, value: Value| {
@@ -178,6 +178,18 @@ async fn values_of_another_type_are_named_without_being_told() {
         (&add, json!({"data": {"first_name": CANARY}}), 400),
         (&add, json!([{"id": "x".repeat(256), "data": {}}]), 400),
         (&add, json!([{"data": {"first_name": "x".repeat(10_000)}}]), 400),
+        (&remove, json!({"contactIds": CANARY}), 400),
+        (&remove, json!({"contactIds": [canary]}), 400),
+        (&remove, json!({"criteria": [CANARY]}), 400),
+        (&remove, json!({"criteria": {"clauses": [{"predicates": [{"column": CANARY, "operator": "EQUALS"}]}]}}), 400),
+        (
+            &remove,
+            json!({"criteria": {"clauses": [{"predicates": [{"column": "first_name", "operator": CANARY}]}]}}),
+            400,
+        ),
+        (&remove, json!({"contactListFilterId": CANARY}), 400),
+        (&search, json!({"criteria": CANARY}), 400),
+        (&search, json!({"criteria": {}, "pageSize": -canary}), 400),
         (ucs, json!({"profiles": canary}), 400),
         (ucs, json!({"profiles": ["x.csv"]}), 400),
         (ucs, json!({"profiles": "x.csv", "max-errors": CANARY.repeat(9)}), 400),
@@ -275,7 +287,8 @@ async fn names_of_uploads_are_labels_and_never_paths() {
         "|id",
     ];
     for name in names {
-        let request = world.site.ask(Method::POST, "/v1/import-uploads").query(&[("name", name)]);
+        let encoded: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let request = world.site.ask(Method::POST, &format!("/v1/import-uploads?name={encoded}"));
         let reply = Reply::of(request.header("content-type", "text/csv").body("id,name\n1,x\n")).await.with(201);
         let id = reply.str("upload_id").to_owned();
         assert!(!reply.str("file_name").contains(char::is_control), "{}", reply.text);

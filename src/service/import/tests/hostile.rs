@@ -172,6 +172,35 @@ async fn files_that_nobody_should_send_are_refused_or_lose_their_bad_records() {
 }
 
 #[tokio::test]
+async fn each_system_reads_what_its_documents_say_and_nothing_else() {
+    let world = world();
+    let head = "id,name,phone\n";
+    let row = "1,caf\u{e9},+420777000002\n";
+    let latin = [head.as_bytes(), b"1,caf\xE9,+420777000002\n"].concat();
+    let semicolons = format!("{head}{row}").replace(',', ";").into_bytes();
+    let wide = utf_16(&format!("{head}{row}"));
+    let many = [head.trim_end(), &(4..=51).map(|n| format!(",c{n}")).collect::<String>(), "\n"].concat().into_bytes();
+    let table = [
+        (SourceKind::GenesysCloud, latin.clone(), loaded(0, &["bad-encoding"])),
+        (SourceKind::GenesysCloud, semicolons.clone(), refused("\"id\"")),
+        (SourceKind::GenesysCloud, wide.clone(), refused("mark")),
+        (SourceKind::GenesysCloud, many, refused("51 columns, limit is 50")),
+        (SourceKind::External, latin.clone(), loaded(0, &["bad-encoding"])),
+        (SourceKind::External, wide.clone(), refused("mark")),
+        (SourceKind::External, head.replace("id,name", "id,ID").into_bytes(), refused("twice")),
+        (SourceKind::Ucs, latin.clone(), loaded(0, &["bad-encoding"])),
+        (SourceKind::Ucs, wide.clone(), refused("mark")),
+        (SourceKind::Native, latin, loaded(1, &[])),
+        (SourceKind::Native, semicolons, loaded(1, &[])),
+        (SourceKind::Native, wide, loaded(1, &[])),
+    ];
+    for (source, bytes, wanted) in table {
+        let profile = ImportProfile { id_column: Some("id".into()), ..crate::contact::preset::rules_of(source) };
+        assert_eq!(world.fed(&bytes, profile, &wanted).await, wanted, "{source:?}");
+    }
+}
+
+#[tokio::test]
 async fn forty_formulas_are_marked_on_export_and_come_back_as_they_were() {
     let payloads = [
         "=1+1",
