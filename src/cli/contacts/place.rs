@@ -155,8 +155,8 @@ impl Place {
     pub(super) async fn clear(&self, list: &ListDto, backup: Option<&Path>) -> Result<ClearedDto, CliError> {
         match self {
             Self::Here(here) => {
-                let cleared = here.imports.clear(list.number, backup).await.map_err(error)?;
-                Ok(shown::cleared(&list.name, &cleared))
+                let job = here.imports.clear_as_job(OFFLINE, list.number, backup).await.map_err(error)?;
+                Ok(shown::cleared_by(&list.name, &job))
             }
             Self::There(client) => {
                 if let Some(path) = backup {
@@ -443,7 +443,7 @@ impl Place {
                 let found = all.into_iter().find(|it| it.name == name || it.id == name);
                 let found =
                     found.ok_or_else(|| CliError::new(Exit::NotFound, format!("there is no profile {name:?}")))?;
-                Some(shown::profile(found.settings, Some(ImportProfile::default())).map_err(CliError::internal)?)
+                Some(shown::profile(found.settings, None).map_err(CliError::internal)?)
             }
         };
         shown::profile(settings, base).map_err(CliError::usage)
