@@ -232,7 +232,8 @@ pub(super) fn spoil(frame: &Bytes, how: Spoiled, chance: u64, user_data: Option<
         }
         // The count of pairs begins the list.
         Spoiled::List => (list_at.map(|at| at + 1), 0x40),
-        Spoiled::Message => (place(keys::MESSAGE_TYPE), 0x20),
+        // Another letter; readers may be tolerant of another case.
+        Spoiled::Message => (place(keys::MESSAGE_TYPE), 0x10),
     };
     let mut changed = BytesMut::from(&frame[..]);
     if let Some(byte) = at.and_then(|at| changed.get_mut(at)) {

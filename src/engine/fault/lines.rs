@@ -165,6 +165,18 @@ impl Lines {
         self.faults.is_empty() && self.lines.is_empty() && self.held.is_empty()
     }
 
+    /// Whether there is something to do.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        !self.out.is_empty()
+    }
+
+    /// Whether a connection is open to the eye only.
+    #[must_use]
+    pub fn is_dead(&self, session: SessionId) -> bool {
+        self.clients.get(&session).is_some_and(|known| known.dead.is_some())
+    }
+
     /// What to do next, in order.
     pub fn poll(&mut self) -> Option<Given> {
         self.out.pop_front()
