@@ -20,8 +20,8 @@ use crate::net::tls::{ClientCertificate, TlsServer};
 use crate::wire::ServerRole;
 use crate::wire::Text;
 use entrance::Entrance;
-pub use faults::{FaultControl, FaultState, Stopped};
 use faults::Command;
+pub use faults::{FaultControl, FaultState, Stopped};
 use task::Port;
 
 /// User events that a slow tap may be behind before it loses some.
