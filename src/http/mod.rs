@@ -34,6 +34,7 @@ use crate::service::dialler::Dialler;
 use crate::service::external::External;
 use crate::service::gateway::Gateway;
 use crate::service::import::{ImportError, ImportService, open_imports};
+use crate::service::simulator::SimControl;
 use crate::service::ucs::Ucs;
 use crate::service::{Config, ContactListsSection, JtelSection, LoadedLists, UcsSection};
 use access::{Routes, SCHEME};
@@ -62,6 +63,8 @@ struct Behind {
     stop: CancellationToken,
     backups: Backups,
     loaded: LoadedLists,
+    /// In `demo` and `sim run`.
+    simulator: Option<SimControl>,
 }
 
 /// Time between two looks for files that nobody has come back for.
@@ -122,6 +125,8 @@ pub struct DoorConfig {
     pub default_country: String,
     /// Calling lists of campaigns.
     pub loaded: LoadedLists,
+    /// The simulator that this door controls, in `demo` and `sim run`.
+    pub simulator: Option<SimControl>,
 }
 
 impl DoorConfig {
@@ -141,6 +146,7 @@ impl DoorConfig {
             data: config.store.path.as_deref().map(PathBuf::from).filter(|path| path.is_dir()),
             connections_max: config.limits.connections_max,
             connections_per_peer: config.limits.connections_per_peer,
+            simulator: None,
         }
     }
 }
@@ -166,7 +172,8 @@ impl DoorConfig {
         (name = "profiles", description = "UCS profiles: definitions, imports, questions"),
         (name = "dialler", description = "Dialler contacts of jtel"),
         (name = "access", description = "Keys and the audit"),
-        (name = "operations", description = "Health and version")
+        (name = "operations", description = "Health and version"),
+        (name = "simulator", description = "Faults, answers, triggers and clock of the simulator, in demo and sim run")
     )
 )]
 struct Api;
@@ -229,6 +236,7 @@ pub async fn serve(
         stop: stop.clone(),
         backups: Backups { folder, turn: Arc::new(Semaphore::new(1)) },
         loaded: config.loaded,
+        simulator: config.simulator,
     }));
     let app: Router = router
         .with_state(door.clone())
@@ -470,6 +478,12 @@ mod tests {
             "/v1/import-jobs/{id}/reject",
             "/v1/import-jobs/{id}/log",
             "/v1/import-jobs/{id}/events",
+            "/v1/sim/faults",
+            "/v1/sim/faults/{id}",
+            "/v1/sim/answers",
+            "/v1/sim/triggers",
+            "/v1/sim/clock",
+            "/v1/sim/state",
             "/metrics",
             "/healthz",
             "/readyz",

@@ -17,6 +17,7 @@ mod people;
 mod requests;
 pub(super) use requests::may_read;
 mod send;
+mod sim;
 mod ucs;
 
 use std::time::Duration;
@@ -56,6 +57,7 @@ pub(super) fn all() -> Routes {
         .merge(access::routes())
         .merge(genesys_cloud::routes())
         .merge(external::routes())
+        .merge(sim::routes())
 }
 
 /// Entries of a page when a caller does not say.
