@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use commdn::engine::scenario::{self, FailureKind, Report, SHIPPED, Setting, check, parse, perform};
-use commdn::engine::words::quote;
+use commdn::engine::scenario::{Report, SHIPPED, Setting, check, parse, perform};
 
 /// Plays a text; every finding is a panic.
 fn play(name: &str, text: &str, seed: Option<u64>) -> Report {

@@ -12,7 +12,6 @@ use crate::message::CommDnMessage;
 use crate::message::Direction;
 use crate::message::MessageType;
 use crate::message::Target;
-use crate::message::keys;
 use crate::wire::TkvList;
 
 /// What an event has to look like. `*` stands for any sender, any receiver, and any part of a message's name.

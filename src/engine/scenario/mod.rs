@@ -38,6 +38,7 @@ pub use site::{Base, Site};
 pub use stage::{Setting, Stage, perform};
 
 use crate::engine::conversation::{MessageStep, Pattern, Step as Talk};
+use crate::engine::fault::Rule;
 use crate::engine::ocs::Internal;
 use crate::engine::words::quote;
 use crate::message::AppDbid;
@@ -133,8 +134,8 @@ pub enum Step {
     Wait(Duration),
     /// Something happens inside an OCS, or inside every OCS.
     Trigger(Option<AppDbid>, Internal),
-    /// A fault from here on: its words, as `engine::fault` reads them.
-    Fault(Vec<String>),
+    /// A fault from here on.
+    Fault(Box<Rule>),
     /// Something that is counted has to be so.
     Check(Check),
     /// Everything starts anew: fresh OCSs with this profile.
@@ -264,7 +265,7 @@ impl fmt::Display for Step {
             Self::At(moment) => write!(f, "at {moment}"),
             Self::Wait(duration) => write!(f, "wait {}", print_span(*duration)),
             Self::Trigger(ocs, internal) => write!(f, "{}", Talk::Trigger(*ocs, internal.clone())),
-            Self::Fault(words) => write!(f, "fault {}", words.join(" ")),
+            Self::Fault(rule) => write!(f, "fault {rule}"),
             Self::Check(check) => write!(f, "check {check}"),
             Self::Profile(name) => write!(f, "profile {}", quote(name)),
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Base, Check, Expectation, Line, Moment, START, Scenario, Step, read_utc};
 use crate::engine::conversation::{Pattern, Step as Talk, StepError, step_of_words};
+use crate::engine::fault::{self, FaultError};
 use crate::engine::ocs::dialer::millis_from_word;
 use crate::engine::words::{nearest, split, unquote};
 use crate::protocol::UtcSeconds;
@@ -161,6 +162,17 @@ impl From<StepError> for Wrong {
             StepError::Expected { found, .. } => found.clone(),
             StepError::NotOfMessage { attribute, .. } => attribute.clone(),
             StepError::Words(_) | StepError::Message(_) | StepError::Encode(_) => String::new(),
+        };
+        Self { message: error.to_string(), found }
+    }
+}
+
+impl From<FaultError> for Wrong {
+    fn from(error: FaultError) -> Self {
+        let found = match &error {
+            FaultError::Expected { found, .. } => found.clone(),
+            FaultError::Filter { error, .. } => error.term.clone(),
+            _ => String::new(),
         };
         Self { message: error.to_string(), found }
     }
@@ -385,7 +397,7 @@ impl<'g> Reader<'g> {
                 Talk::Message(step) if is_event(&step.message) => Step::Say(step),
                 _ => return Err(Wrong::expected("an event of an OCS", &rest.join(" "))),
             },
-            ["fault", ref rest @ ..] => Step::Fault(self.fault(rest)?),
+            ["fault", ref rest @ ..] => Step::Fault(Box::new(fault::read(rest)?)),
             ["check", ref rest @ ..] => {
                 Step::Check(Check::read(rest).map_err(|error| Wrong::new(error.to_string(), &error.found))?)
             }
@@ -477,13 +489,6 @@ impl<'g> Reader<'g> {
                 Err(Wrong::new("expected a line 'for DURATION' above, found none: the run has no end of its own", word))
             }
         }
-    }
-
-    fn fault(&self, words: &[&str]) -> Result<Vec<String>, Wrong> {
-        if words.is_empty() {
-            return Err(Wrong::expected("a fault", "the end of the line"));
-        }
-        Ok(words.iter().map(|word| (*word).to_owned()).collect())
     }
 
     fn finish(mut self) -> Parsed {

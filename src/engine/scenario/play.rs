@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::report::{near_events, near_lines};
 use super::{Expectation, Line, Moment, Step, Steps, WITHIN, print_span};
 use crate::engine::conversation::{Mask, Pattern, print_step};
+use crate::engine::fault::Rule;
 use crate::engine::ocs::Internal;
 use crate::message::AppDbid;
 use crate::message::CommDnMessage;
@@ -89,7 +90,7 @@ pub(super) enum Output {
     /// Inside one OCS, or all.
     Trigger(Option<AppDbid>, Internal),
     /// A fault begins.
-    Fault(usize, Vec<String>),
+    Fault(usize, Box<Rule>),
     /// The site is looked at; [`Play::checked`] is told.
     Check(usize, super::Check),
 }
@@ -522,8 +523,8 @@ impl Play {
                 self.out.push_back(Output::Trigger(ocs, internal));
                 *quiet = false;
             }
-            Step::Fault(words) => {
-                self.out.push_back(Output::Fault(line, words));
+            Step::Fault(rule) => {
+                self.out.push_back(Output::Fault(line, rule));
                 *quiet = false;
             }
             Step::Check(check) => {

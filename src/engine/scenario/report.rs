@@ -50,7 +50,7 @@ impl Coverage {
 
     /// Adds what another one has counted.
     pub fn add(&mut self, other: &Self) {
-        let mut sum = |into: &mut BTreeMap<i32, u64>, from: &BTreeMap<i32, u64>| {
+        let sum = |into: &mut BTreeMap<i32, u64>, from: &BTreeMap<i32, u64>| {
             from.iter().for_each(|(number, count)| *into.entry(*number).or_default() += count);
         };
         sum(&mut self.messages, &other.messages);

@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::play::{Frame, Output, Play};
-use super::{ActReport, Coverage, Failure, FailureKind, Ladder, Report, START, Scenario, Steps};
+use super::{ActReport, Coverage, Failure, FailureKind, Ladder, Report, START, Scenario, Step, Steps, each};
 use crate::engine::topology::Topology;
 use crate::engine::world::{AppInput, Application, Operator, Seen, World, WorldConfig, WorldError};
 use crate::message::AppDbid;
@@ -38,6 +39,8 @@ struct Letters {
     out: VecDeque<CommDnMessage>,
 }
 
+/// How soon the ends of a link notice that the other one is gone, in a scenario with faults.
+const HEARTBEAT: Duration = Duration::from_secs(10);
 /// ApplicationName of the one who says what no OCS has said.
 const VOICE: &str = "Voice";
 
@@ -160,7 +163,11 @@ impl Stage {
         let seed = setting.seed.or(scenario.seed);
         let senders = scenario.senders();
         let mut others = Vec::new();
-        let config = WorldConfig { topology: site.clone(), profile, seed, start, dialect: setting.dialect };
+        // Where nothing is lost, nobody needs to ask whether the other is still there.
+        let mut faulty = false;
+        each(&scenario.steps, &mut |line| faulty |= matches!(line.step, Step::Fault(_)));
+        let heartbeat = if faulty { HEARTBEAT } else { Duration::ZERO };
+        let config = WorldConfig { topology: site.clone(), profile, seed, start, dialect: setting.dialect, heartbeat };
         let mut world = World::new(config)?;
         if scenario.operator {
             let mut site = site;
@@ -284,7 +291,12 @@ impl Stage {
                         self.world.inside(dbid, internal.clone());
                     }
                 }
-                Output::Fault(..) => {}
+                Output::Fault(line, rule) => {
+                    if let Err(error) = self.world.inject(*rule) {
+                        let (kind, text) = (FailureKind::Late, error.to_string());
+                        self.play.fail(Failure { line, at: now, kind, text, details: Vec::new() });
+                    }
+                }
                 Output::Check(line, check) => self.play.checked(now, line, &check, check.holds(&self.world)),
             }
         }
