@@ -3,10 +3,11 @@
 pub mod conversation;
 pub mod dnc;
 pub mod fault;
-mod filter;
+pub(crate) mod filter;
 mod journal;
 pub mod ocs;
 mod router;
+pub mod scenario;
 mod status;
 pub mod topology;
 pub mod tserver;
