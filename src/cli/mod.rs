@@ -2,6 +2,7 @@
 
 mod access;
 pub mod args;
+pub mod bench;
 mod campaign;
 mod check_config;
 pub mod client;
@@ -91,6 +92,12 @@ fn run(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
             runtime.shutdown_background();
             exit
         }
+        Verb::Bench(verb) => {
+            log::start_brief(ctx);
+            let exit = runtime.block_on(bench::run(*verb, ctx));
+            runtime.shutdown_background();
+            exit
+        }
         verb => {
             log::start_brief(ctx);
             let exit = runtime.block_on(async {
@@ -129,7 +136,7 @@ async fn client_verb(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::CheckConfig(args) => check_config::check(&args, ctx),
         Verb::Store(verb) => store::run(verb, ctx).await,
         Verb::Version => version(ctx),
-        Verb::Demo(_) | Verb::Serve(_) | Verb::Sim(_) | Verb::Contacts(_) => {
+        Verb::Demo(_) | Verb::Serve(_) | Verb::Sim(_) | Verb::Contacts(_) | Verb::Bench(_) => {
             Err(CliError::internal("no verb of a client"))
         }
     }
