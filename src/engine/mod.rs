@@ -6,6 +6,7 @@ mod filter;
 mod journal;
 pub mod ocs;
 mod router;
+pub mod sequence;
 mod status;
 pub mod topology;
 pub mod tserver;
