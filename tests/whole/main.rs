@@ -16,6 +16,7 @@ mod control;
 mod ends;
 mod errors;
 mod hostile;
+mod external;
 mod https;
 mod imports;
 mod jtel;
