@@ -33,6 +33,11 @@ impl Default for Bases {
 /// Paths in front of the addresses of A.
 const CLOUD: [&str; 3] = ["/api/v2/outbound", "/api/v2/downloads", "/uploads/v2"];
 
+/// Whether an address is one of A.
+pub(super) fn is_cloud(path: &str) -> bool {
+    CLOUD.iter().any(|base| path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
 /// An error in the words of A.
 #[derive(Debug)]
 pub(super) struct CloudError(pub contact_lists::Refusal);
@@ -99,7 +104,7 @@ pub(super) async fn translate(State(bases): State<Arc<Bases>>, request: Request,
     let speak: fn(u16, &str, String) -> Response = match (below(&bases.ucs), below(&bases.jtel)) {
         (true, _) => as_fault,
         (false, true) => as_refusal,
-        (false, false) if CLOUD.iter().any(|base| below(base)) => as_cloud,
+        (false, false) if is_cloud(path) => as_cloud,
         (false, false) => return next.run(request).await,
     };
     let mut response = next.run(request).await;
