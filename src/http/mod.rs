@@ -250,8 +250,6 @@ pub async fn serve(
         .layer(middleware::from_fn_with_state(Arc::new(bases), foreign::translate))
         .layer(middleware::from_fn(guard::harden))
         .layer(middleware::from_fn_with_state(tracer, trace::trace));
-    // Outside of it, since a path that was changed inside would not be looked up again.
-    let app = Router::new().fallback_service(app).layer(middleware::map_request(without_last_slash));
     let most = Most { all: config.connections_max, per_peer: config.connections_per_peer };
     let ended = serve::run(listener, config.tls, app, most, stop).await;
     imports.stop().await;
@@ -287,21 +285,6 @@ async fn sweep(imports: ImportService, contact_lists: ContactLists, stop: Cancel
             Err(error) => tracing::warn!(%error, "abandoned uploads are not removed"),
         }
     }
-}
-
-/// `/a/b/` is `/a/b`.
-async fn without_last_slash(mut request: axum::extract::Request) -> axum::extract::Request {
-    let uri = request.uri();
-    let trimmed = uri.path().strip_suffix('/').filter(|path| !path.is_empty() && !path.starts_with("/docs"));
-    if let Some(path) = trimmed {
-        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-        let mut parts = uri.clone().into_parts();
-        parts.path_and_query = format!("{path}{query}").parse().ok();
-        if let Ok(uri) = axum::http::Uri::from_parts(parts) {
-            *request.uri_mut() = uri;
-        }
-    }
-    request
 }
 
 fn panicked(_: Box<dyn Any + Send>) -> axum::response::Response {
