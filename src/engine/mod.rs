@@ -8,6 +8,7 @@ mod journal;
 pub mod ocs;
 mod router;
 pub mod scenario;
+pub mod sequence;
 mod status;
 pub mod topology;
 pub mod tserver;

@@ -130,6 +130,11 @@ impl Lines {
         }
     }
 
+    /// An OCS is known by the name under which it logs in.
+    pub fn name(&mut self, name: String, ocs: AppDbid) {
+        self.ocss.insert(name, ocs);
+    }
+
     /// The rules.
     #[must_use]
     pub fn faults(&self) -> &Faults {
