@@ -87,6 +87,8 @@ fn run(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Demo(args) => runtime.block_on(run::demo(args, ctx)).map(|()| Exit::Done),
         Verb::Serve(args) => runtime.block_on(run::serve(args, ctx)).map(|()| Exit::Done),
         Verb::Sim(SimVerb::Run(args)) => runtime.block_on(run::sim_run(args, ctx)).map(|()| Exit::Done),
+        Verb::Sim(SimVerb::Record(args)) => runtime.block_on(sim::record::record(args, ctx)).map(|()| Exit::Done),
+        Verb::Sim(SimVerb::Replay(args)) => runtime.block_on(sim::record::replay(args, ctx)).map(|()| Exit::Done),
         Verb::Contacts(verb) => {
             log::start_brief(ctx);
             let exit = runtime.block_on(contacts::run(*verb, ctx));
@@ -138,7 +140,8 @@ async fn client_verb(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Store(verb) => store::run(verb, ctx).await,
         Verb::Sim(SimVerb::Fault(verb)) => sim_fault::run(verb, ctx).await,
         Verb::Version => version(ctx),
-        Verb::Demo(_) | Verb::Serve(_) | Verb::Sim(SimVerb::Run(_)) | Verb::Contacts(_) | Verb::Bench(_) => {
+        Verb::Sim(SimVerb::Scenarios(verb)) => sim::scenario::run(verb, ctx),
+        Verb::Demo(_) | Verb::Serve(_) | Verb::Sim(_) | Verb::Contacts(_) | Verb::Bench(_) => {
             Err(CliError::internal("no verb of a client"))
         }
     }
