@@ -4,11 +4,15 @@
 //! address a bench starts a site of its own: T-Server, OCSs and gateway in this process, on loopback, with a store in a
 //! temporary folder.
 
+mod aim;
+mod control;
 mod dnc;
+mod fanout;
 mod load;
 mod own;
 mod report;
 mod schedule;
+mod session;
 mod threshold;
 mod web;
 
@@ -29,6 +33,8 @@ pub(super) async fn run(verb: BenchVerb, ctx: &Ctx) -> Result<Exit, CliError> {
     let stop = CancellationToken::new();
     let bench = async {
         match verb {
+            BenchVerb::Control(args) => control::run(&args, ctx, &stop).await,
+            BenchVerb::Fanout(args) => fanout::run(&args, ctx, &stop).await,
             BenchVerb::Dnc(args) => dnc::run(&args, ctx, &stop).await,
         }
     };
