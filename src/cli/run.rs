@@ -156,6 +156,15 @@ pub(super) async fn sim_run(args: SimRunArgs, ctx: &Ctx) -> Result<(), CliError>
     let store = settings.store.path.is_some().then(|| open_store(&settings)).transpose().map_err(store::error)?;
     let simulator = simulate(&settings, topology, addr, times, store.clone(), &stop).await?;
     let addr = simulator.addr();
+    if let Some(http) = args.http {
+        settings.http.addr = http;
+        let store = store.map_or_else(|| open_store(&settings).map_err(store::error), Ok)?;
+        let stops = Stops { simulator: stop, ..Stops::default() };
+        let running = Running::start(&door_alone(settings), stops, store, Some(simulator)).await?;
+        let control = running.http;
+        ctx.out.note(&format!("commdn simulator: T-Server and {ocss} OCSs on {addr}, control on http://{control}"));
+        return running.run(ctx).await;
+    }
     reload_on_hangup();
     listening(ctx, None, Some(addr), None)?;
     ctx.out.note(&format!("commdn simulator: T-Server and {ocss} OCSs on {addr}"));
@@ -171,6 +180,12 @@ pub(super) async fn sim_run(args: SimRunArgs, ctx: &Ctx) -> Result<(), CliError>
         }
     })
     .await
+}
+
+/// A gateway without links: its door controls the simulator, with the same access and the same audit.
+fn door_alone(settings: Config) -> Config {
+    let Config { http, auth, store, limits, sim, telemetry, .. } = settings;
+    Config { http, auth, store, limits, sim, telemetry, ..Config::default() }
 }
 
 /// A shipped site by its name, a file, or `otherwise`.
@@ -279,7 +294,8 @@ impl Running {
         let port = port.map_err(|error| {
             CliError::usage(error.to_string()).hint("choose another with --listen-tserver, port 0 = any")
         })?;
-        let door = DoorConfig::new(settings, access, tls);
+        let control = simulator.as_ref().map(|simulator| simulator.control().clone());
+        let door = DoorConfig { simulator: control, ..DoorConfig::new(settings, access, tls) };
         let door = tokio::spawn(http::serve(listener, gateway.clone(), door, stop.door.clone()));
         let tserver = simulator.as_ref().map(Simulator::addr);
         let drain = Duration::from_millis(settings.gateway.drain_ms);

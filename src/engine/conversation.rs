@@ -28,7 +28,7 @@ use crate::wire::Text;
 
 mod attributes;
 mod tree;
-use attributes::TOP;
+use attributes::{Kind, TOP, of_name};
 use tree::{build, contains, print_list, tree_of};
 
 /// What stands in for people.
@@ -150,6 +150,32 @@ pub fn parse_step(line: &str) -> Result<Option<Step>, StepError> {
         words => Step::Message(Box::new(read_message(words)?)),
     };
     Ok(Some(step))
+}
+
+/// Whether a word is the path of an attribute: `campaign`, `dnc.phone`, `schedule.1.goal`.
+#[must_use]
+pub fn is_attribute(path: &str) -> bool {
+    let mut table = Some(TOP);
+    path.split('.').all(|name| match table.and_then(|table| of_name(table, name)) {
+        Some((attribute, _)) => {
+            table = match attribute.kind {
+                Kind::List(inner) => Some(inner),
+                Kind::Int(_) | Kind::Text => None,
+            };
+            true
+        }
+        None => false,
+    })
+}
+
+/// The value of one attribute of a message, as it is printed but without quotes.
+#[must_use]
+pub fn attribute(message: &CommDnMessage, path: &str) -> Option<String> {
+    let mut line = String::new();
+    print_list(&mut line, "", TOP, &tree_of(message).ok()?, Mask::Show);
+    let words = split(&line).ok()?;
+    let found = words.into_iter().find_map(|word| word.strip_prefix(path)?.strip_prefix('='))?;
+    unquote(found).ok()
 }
 
 /// Prints one message as a line; `time` must be without blanks.

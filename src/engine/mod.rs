@@ -2,6 +2,7 @@
 
 pub mod conversation;
 pub mod dnc;
+pub mod fault;
 mod filter;
 mod journal;
 pub mod ocs;

@@ -33,6 +33,7 @@ use crate::service::contact_lists::ContactLists;
 use crate::service::dialler::Dialler;
 use crate::service::gateway::Gateway;
 use crate::service::import::{ImportService, open_imports};
+use crate::service::simulator::SimControl;
 use crate::service::ucs::Ucs;
 use crate::service::{Config, ContactListsSection, JtelSection, UcsSection};
 use access::{Routes, SCHEME};
@@ -59,6 +60,8 @@ struct Behind {
     imports: ImportService,
     stop: CancellationToken,
     backups: Backups,
+    /// In `demo` and `sim run`.
+    simulator: Option<SimControl>,
 }
 
 /// Where copies of the store are made, one at a time.
@@ -101,6 +104,8 @@ pub struct DoorConfig {
     pub jtel: JtelSection,
     /// Country of national phones.
     pub default_country: String,
+    /// The simulator that this door controls, in `demo` and `sim run`.
+    pub simulator: Option<SimControl>,
 }
 
 impl DoorConfig {
@@ -119,6 +124,7 @@ impl DoorConfig {
             data: config.store.path.as_deref().map(PathBuf::from).filter(|path| path.is_dir()),
             connections_max: config.limits.connections_max,
             connections_per_peer: config.limits.connections_per_peer,
+            simulator: None,
         }
     }
 }
@@ -143,7 +149,8 @@ impl DoorConfig {
         (name = "profiles", description = "UCS profiles: definitions, imports, questions"),
         (name = "dialler", description = "Dialler contacts of jtel"),
         (name = "access", description = "Keys and the audit"),
-        (name = "operations", description = "Health and version")
+        (name = "operations", description = "Health and version"),
+        (name = "simulator", description = "Faults, answers, triggers and clock of the simulator, in demo and sim run")
     )
 )]
 struct Api;
@@ -206,6 +213,7 @@ pub async fn serve(
         imports: imports.clone(),
         stop: stop.clone(),
         backups: Backups { folder, turn: Arc::new(Semaphore::new(1)) },
+        simulator: config.simulator,
     }));
     let app: Router = router
         .with_state(door.clone())
@@ -377,6 +385,12 @@ mod tests {
             "/v1/import-jobs/{id}/reject",
             "/v1/import-jobs/{id}/log",
             "/v1/import-jobs/{id}/events",
+            "/v1/sim/faults",
+            "/v1/sim/faults/{id}",
+            "/v1/sim/answers",
+            "/v1/sim/triggers",
+            "/v1/sim/clock",
+            "/v1/sim/state",
             "/metrics",
             "/healthz",
             "/readyz",

@@ -8,6 +8,7 @@ mod imports;
 mod offline;
 mod profiles;
 mod run;
+mod sim;
 mod store;
 mod values;
 
@@ -38,6 +39,7 @@ pub use offline::{
 };
 pub use profiles::{ProfilesImportArgs, ProfilesVerb};
 pub use run::{DemoArgs, GatewayArgs, RunArgs, ServeArgs, SimArgs, SimRunArgs};
+pub use sim::{SimClockArgs, SimFaultAddArgs, SimFaultRemoveArgs, SimFaultVerb, SimTriggerArgs};
 pub use store::{DataArgs, StoreBackupArgs, StoreRestoreArgs, StoreVerb};
 pub use values::{DbidList, Scope, Share, origin_list};
 use values::{duration, share};
@@ -197,6 +199,9 @@ pub enum Verb {
 pub enum SimVerb {
     /// Run the simulated T-Server and OCS on a port
     Run(SimRunArgs),
+    /// What goes wrong in a running simulator, its clock and its state
+    #[command(subcommand)]
+    Fault(SimFaultVerb),
 }
 
 /// `campaign`

@@ -16,6 +16,7 @@ mod people;
 mod requests;
 pub(super) use requests::may_read;
 mod send;
+mod sim;
 mod ucs;
 
 use std::time::Duration;
@@ -54,6 +55,7 @@ pub(super) fn all() -> Routes {
         .merge(adjacent::routes())
         .merge(access::routes())
         .merge(genesys_cloud::routes())
+        .merge(sim::routes())
 }
 
 /// Entries of a page when a caller does not say.
