@@ -187,3 +187,26 @@ fn span_or_none(word: &str) -> Result<Duration, String> {
     let wanted = || format!("expected a duration such as 500ms, 10s or 2m, found '{word}'");
     millis.map(Duration::from_millis).ok_or_else(wanted)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_read_with_their_bounds() {
+        assert_eq!((rate("200"), rate("0.5/s")), (Ok(200.0), Ok(0.5)));
+        assert_eq!((span("500ms"), span("2m")), (Ok(Duration::from_millis(500)), Ok(Duration::from_secs(120))));
+        assert_eq!(span_or_none("0"), Ok(Duration::ZERO));
+        assert_eq!(pair("101-732"), Ok(Pair::new(101, 732)));
+        for bad in ["0", "-1", "NaN", "inf", "many", "1000001"] {
+            assert!(rate(bad).is_err(), "{bad}");
+        }
+        for bad in ["0", "0s", "5", "soon", "-1s"] {
+            assert!(span(bad).is_err(), "{bad}");
+        }
+        for bad in ["101", "101-", "0-1", "a-b", "1-2-3"] {
+            assert!(pair(bad).is_err(), "{bad}");
+        }
+        assert!(sessions("257").is_err() && sessions("0").is_err() && sessions("256").is_ok());
+    }
+}

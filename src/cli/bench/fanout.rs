@@ -158,7 +158,7 @@ impl Hall {
 
     /// What one listener has heard just now.
     fn hear(&self, listener: usize, numbers: &[usize]) {
-        let Some(start) = self.start.get() else { return };
+        let Some(start) = self.start.get().filter(|_| !numbers.is_empty()) else { return };
         let since = start.elapsed();
         let shard = &self.shards[listener % SHARDS];
         let mut phases = shard.lock().unwrap_or_else(PoisonError::into_inner);

@@ -30,6 +30,10 @@ use crate::cli::run::interrupted;
 /// # Errors
 /// Words that do not fit, or a target that cannot be reached.
 pub(super) async fn run(verb: BenchVerb, ctx: &Ctx) -> Result<Exit, CliError> {
+    if ctx.global.dry_run {
+        return Err(CliError::usage("--dry-run: a bench measures what it sends")
+            .hint("without an address it sends to a site of its own, which is gone afterwards"));
+    }
     let stop = CancellationToken::new();
     let bench = async {
         match verb {

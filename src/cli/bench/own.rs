@@ -137,3 +137,21 @@ pub(super) fn origin(session: usize) -> i32 {
 pub(super) fn dn(session: usize) -> String {
     format!("Bench_{session}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::Severity;
+
+    #[test]
+    fn sites_of_any_size_make_a_configuration_without_errors() {
+        for (count, sessions) in [(1, 0), (3, 2), (200, 64)] {
+            let config = config_of_site(&site(count, sessions).unwrap(), "127.0.0.1:7000");
+            let errors: Vec<_> = config.check().into_iter().filter(|it| it.severity == Severity::Error).collect();
+            assert_eq!(errors, [], "{count} {sessions}");
+            assert_eq!(config.pair.len(), count);
+            let pool: Vec<i32> = (0..sessions).map(origin).collect();
+            assert!(pool.iter().all(|origin| !config.origin.pool.contains(origin)), "sessions are not the gateway");
+        }
+    }
+}
