@@ -88,6 +88,8 @@ pub struct Mapping {
     keys: Vec<MatchKey>,
     email_columns: Vec<String>,
     customer_column: Option<String>,
+    /// A contact must have an external id: the classic flow.
+    needs_external_id: bool,
 }
 
 impl Mapping {
@@ -129,6 +131,7 @@ impl Mapping {
             keys: profile.match_keys.clone(),
             email_columns: profile.email_columns.clone(),
             customer_column: list.and_then(|list| list.customer_column.clone()),
+            needs_external_id: profile.source == SourceKind::Classic,
         };
         let id = named("id", &profile.id_column)?;
         let callable = named("callable", &profile.callable_column)?;
@@ -340,6 +343,11 @@ impl Mapping {
         if !draft.has_contact {
             draft.remarks.retain(|remark| remark.code != Code::MissingRequired);
         }
+        if self.needs_external_id && draft.has_contact && draft.external_ids.is_empty() {
+            let is_id = |(_, _, target): &&(usize, String, Target)| matches!(target, Target::ExternalId(_));
+            let column = self.steps.iter().find(is_id).map_or("", |(_, column, _)| column);
+            draft.remarks.push(Remark::error(Code::MissingKey, column, "no id, one is required"));
+        }
         self.end_organisation(draft, organisation_filled);
         if let Some(column) = &self.customer_column {
             draft.customer_id = Some(draft.value(column).unwrap_or_default().to_owned());
@@ -441,7 +449,7 @@ pub fn apply_phone(
     if raw.is_empty() || phone.e164.is_some() {
         return;
     }
-    let message = "no phone in E.164 and none that its country makes so";
+    let message = "expected a phone as +COUNTRY NUMBER, or a country to read it by";
     match policy {
         PhonePolicy::Require => remarks.push(Remark::error(Code::BadPhone, column, message)),
         PhonePolicy::Warn => {

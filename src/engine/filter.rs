@@ -143,7 +143,7 @@ fn offset(text: &str, part: &str) -> usize {
 }
 
 /// `*` stands for any text; ASCII case does not matter.
-fn matches(pattern: &str, value: &str) -> bool {
+pub(crate) fn matches(pattern: &str, value: &str) -> bool {
     let value = value.to_ascii_lowercase();
     let pattern = pattern.to_ascii_lowercase();
     let mut parts = pattern.split('*');

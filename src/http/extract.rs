@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{
-    body::Body,
+    body::{Body, HttpBody},
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::{HeaderMap, header, request::Parts},
 };
@@ -73,15 +73,24 @@ fn too_slow() -> Problem {
 
 /// The bytes of a body, which is not read further than it may be long.
 async fn whole(body: Body, most: usize) -> Result<Vec<u8>, Problem> {
+    not_longer(&body, most as u64)?;
     let (mut parts, mut bytes) = (body.into_data_stream(), Vec::new());
     while let Some(part) = parts.next().await {
         bytes.extend_from_slice(&part.map_err(|_| Problem::new("body-broken-off", 400, "the body broke off"))?);
         if bytes.len() > most {
-            let detail = format!("the body has more than {most} bytes");
-            return Err(Problem::new("body-too-long", 413, detail));
+            return Err(too_long(most as u64));
         }
     }
     Ok(bytes)
+}
+
+/// Refuses a body that says of itself that it is too long, before any of it is read.
+pub(super) fn not_longer(body: &Body, most: u64) -> Result<(), Problem> {
+    if body.size_hint().lower() > most { Err(too_long(most)) } else { Ok(()) }
+}
+
+fn too_long(most: u64) -> Problem {
+    Problem::new("body-too-long", 413, format!("the body has more than {most} bytes"))
 }
 
 /// The words of an error without the value that was found: it may be a phone. Names of fields that are not known are

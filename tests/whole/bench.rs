@@ -58,8 +58,9 @@ fn statuses_are_read_through_a_gateway_of_its_own() {
 
 #[test]
 fn campaigns_go_round_through_either_door() {
-    all_answered(&few(&["control", "--cycle", "--pairs", "2"]), 20);
-    let straight = few(&["control", "--cycle", "--pairs", "2", "--tserver", "--sessions", "3"]);
+    // One round of each; an unload takes its time.
+    all_answered(&few(&["control", "--cycle", "--pairs", "5"]), 20);
+    let straight = few(&["control", "--cycle", "--pairs", "5", "--tserver", "--sessions", "3"]);
     all_answered(&straight, 20);
     assert_eq!(straight["target"]["via"], "tserver");
 }

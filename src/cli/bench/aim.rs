@@ -53,7 +53,7 @@ impl Aim {
                 (None, Some(place))
             }
             (Some(None), _) => {
-                let own = Own::start(site(pairs, sessions)?).await?;
+                let own = Own::start(site(pairs, sessions)?, ctx).await?;
                 let place = Place::own(&own, sessions);
                 (Some(own), Some(place))
             }
@@ -61,7 +61,7 @@ impl Aim {
                 ask(url)?;
                 (None, None)
             }
-            (None, None) => (Some(Own::start(site(pairs, 0)?).await?), None),
+            (None, None) => (Some(Own::start(site(pairs, 0)?, ctx).await?), None),
         };
         let (target, way) = match place {
             Some(place) => {

@@ -94,7 +94,7 @@ async fn target(args: &BenchFanoutArgs, ctx: &Ctx) -> Result<(Option<Own>, Place
     if args.sse && ctx.global.url.is_some() && !is_given {
         return Err(CliError::usage("--sse with --url: no T-Server to send on, --tserver ADDR is missing"));
     }
-    let own = Own::start(site(1, 1)?).await?;
+    let own = Own::start(site(1, 1)?, ctx).await?;
     let mut place = Place::own(&own, 1);
     // A CommDN that the gateway hears, or one that nobody hears but the listeners.
     for (dn, _) in &mut place.sessions {

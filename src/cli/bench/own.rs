@@ -6,7 +6,9 @@ use std::thread;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
+use tracing::subscriber::NoSubscriber;
 
+use crate::cli::client::Ctx;
 use crate::cli::exit::CliError;
 use crate::cli::run::OwnSite;
 use crate::engine::topology::Topology;
@@ -37,11 +39,15 @@ pub(super) struct Own {
 
 impl Own {
     /// Starts it; its OCSs are registered and its gateway's link is up.
-    pub(super) async fn start(topology: Topology) -> Result<Self, CliError> {
+    pub(super) async fn start(topology: Topology, ctx: &Ctx) -> Result<Self, CliError> {
         let internal = |error: &dyn std::fmt::Display| CliError::internal(format!("a site of its own: {error}"));
         let folder = tempfile::Builder::new().prefix("commdn-bench-").tempdir().map_err(|error| internal(&error))?;
         let data = folder.path().display().to_string();
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        if ctx.global.verbose == 0 {
+            runtime.on_thread_start(say_nothing);
+        }
+        let runtime = runtime.enable_all().build();
         let runtime = runtime.map_err(|error| internal(&error))?;
         let stop = CancellationToken::new();
         let (told, started) = oneshot::channel();
@@ -61,6 +67,11 @@ impl Own {
         self.stop.cancel();
         let _ = self.ended.await; // a thread that has panicked has ended, too
     }
+}
+
+/// What a site has to say that is gone in a moment is for `-v`; what goes wrong there shows in the figures.
+fn say_nothing() {
+    std::mem::forget(tracing::subscriber::set_default(NoSubscriber::default())); // for as long as the thread lives
 }
 
 async fn serve(
@@ -99,7 +110,7 @@ pub(super) fn site(pairs: usize, sessions: usize) -> Result<Topology, CliError> 
         text.push_str(&format!("comm_dn {}\n", dn(session)));
     }
     for AppDbid(ocs) in OCSS {
-        text.push_str(&format!("ocs {ocs} OCS_{ocs} profile=documented\n"));
+        text.push_str(&format!("ocs {ocs} OCS_{ocs} profile=documented modes=1-5,8,9,11\n"));
     }
     text.push_str("origin 201-208 server ocs=301,302 name=Gateway\n");
     let (first, last) = (origin(0), origin(sessions.saturating_sub(1)));

@@ -6,6 +6,7 @@ mod adjacent;
 mod backup;
 mod campaigns;
 mod dnc;
+mod external;
 mod forms;
 mod genesys_cloud;
 mod imports;
@@ -55,6 +56,7 @@ pub(super) fn all() -> Routes {
         .merge(adjacent::routes())
         .merge(access::routes())
         .merge(genesys_cloud::routes())
+        .merge(external::routes())
         .merge(sim::routes())
 }
 
