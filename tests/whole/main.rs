@@ -11,6 +11,7 @@ mod wire;
 mod access;
 mod adjacent;
 mod alarms;
+mod bench;
 mod contact_lists;
 mod control;
 mod ends;

@@ -22,7 +22,9 @@ use secrecy::SecretString;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use access::{AuditListArgs, AuditVerb, KeyCreateArgs, KeyRevokeArgs, KeyVerb, OfflineArgs};
-pub use bench::{ArrivalsWord, BenchDncArgs, BenchVerb, FailIfArgs, PaceArgs};
+pub use bench::{
+    ArrivalsWord, BenchControlArgs, BenchDncArgs, BenchFanoutArgs, BenchVerb, FailIfArgs, PaceArgs, TserverArgs,
+};
 pub use contacts::{
     BatchArgs, ContactsClearArgs, ContactsDeleteArgs, ContactsPushArgs, ContactsResumeArgs, ContactsVerb, MaxErrors,
     OtherSystem, OtherSystemArgs, ProgressWhen, ReportArgs,
