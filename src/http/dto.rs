@@ -4,6 +4,7 @@
 mod access;
 mod dnc;
 mod imports;
+mod sequences;
 
 pub use access::{AuditDto, AuditVerdictDto, KeyBody, KeyDto};
 pub use dnc::{DncDeliveryDto, DncEvidenceDto, DncExportDto, DncOcsDto, DncReportDto, DncVerdictDto, DncVerifyBody};
@@ -11,6 +12,7 @@ pub use imports::{
     ClearedDto, CountsDto, CursorDto, ImportSettings, JobBody, JobDto, JobProgressDto, ListBody, ListDto,
     PhoneColumnDto, PreviewColumnDto, PreviewDto, ProfileBody, ProfileDto, UndoneDto, UploadDto,
 };
+pub use sequences::{FlawDto, SequenceDto, SequenceEntryDto, SequenceNewsDto, SequencePlanDto, SequenceStepDto};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

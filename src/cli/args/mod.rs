@@ -7,6 +7,7 @@ mod imports;
 mod offline;
 mod profiles;
 mod run;
+mod sequence;
 mod store;
 mod values;
 
@@ -34,6 +35,7 @@ pub use offline::{
 };
 pub use profiles::{ProfilesImportArgs, ProfilesVerb};
 pub use run::{DemoArgs, GatewayArgs, RunArgs, ServeArgs, SimArgs, SimRunArgs};
+pub use sequence::{SequenceFileArgs, SequenceIdArgs, SequenceListArgs, SequenceVerb};
 pub use store::{DataArgs, StoreBackupArgs, StoreRestoreArgs, StoreVerb};
 pub use values::{DbidList, Scope, Share, origin_list};
 use values::{duration, share};
@@ -121,6 +123,9 @@ pub enum Verb {
     /// Campaigns on agent groups
     #[command(subcommand)]
     Campaign(CampaignVerb),
+    /// Campaigns one after the other
+    #[command(subcommand)]
+    Sequence(SequenceVerb),
     /// Do-not-call
     #[command(subcommand)]
     Dnc(DncVerb),

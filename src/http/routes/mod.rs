@@ -14,6 +14,7 @@ mod operations;
 pub(super) use operations::all_links;
 mod people;
 mod requests;
+mod sequences;
 pub(super) use requests::may_read;
 mod send;
 mod ucs;
@@ -48,6 +49,7 @@ pub(super) fn all() -> Routes {
         .merge(dnc::routes())
         .merge(imports::routes())
         .merge(requests::routes())
+        .merge(sequences::routes())
         .merge(send::routes())
         .merge(operations::routes())
         .merge(backup::routes())
@@ -100,7 +102,7 @@ impl From<OrderError> for Problem {
             OrderError::NoSuchRequest(_) => {
                 Self::new("request-not-found", 404, detail).hint("requests are listed at /v1/requests")
             }
-            OrderError::Stopping => Self::new("stopping", 503, detail).retry_after(5),
+            OrderError::Stopping | OrderError::TooLate => Self::new("stopping", 503, detail).retry_after(5),
         }
     }
 }
