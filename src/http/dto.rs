@@ -5,6 +5,7 @@ mod access;
 mod dnc;
 mod imports;
 mod sim;
+mod sequences;
 
 pub use access::{AuditDto, AuditVerdictDto, KeyBody, KeyDto};
 pub use dnc::{DncDeliveryDto, DncEvidenceDto, DncExportDto, DncOcsDto, DncReportDto, DncVerdictDto, DncVerifyBody};
@@ -16,6 +17,7 @@ pub use sim::{
     SimAnswerBody, SimCampaignDto, SimClockBody, SimClockDto, SimFaultBody, SimFaultDto, SimGroupDto, SimOcsDto,
     SimStateDto, SimTriggerBody,
 };
+pub use sequences::{FlawDto, SequenceDto, SequenceEntryDto, SequenceNewsDto, SequencePlanDto, SequenceStepDto};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
