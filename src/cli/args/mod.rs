@@ -9,8 +9,8 @@ mod offline;
 mod profiles;
 mod run;
 mod scenario;
-mod sim;
 mod sequence;
+mod sim;
 mod store;
 mod values;
 
@@ -42,8 +42,8 @@ pub use offline::{
 pub use profiles::{ProfilesImportArgs, ProfilesVerb};
 pub use run::{DemoArgs, GatewayArgs, RunArgs, ServeArgs, SimArgs, SimRunArgs};
 pub use scenario::{LadderForm, PlayArgs, ResultsForm, ScenarioArgs, ScenariosVerb, SimRecordArgs, SimReplayArgs};
-pub use sim::{SimClockArgs, SimFaultAddArgs, SimFaultRemoveArgs, SimFaultVerb, SimTriggerArgs};
 pub use sequence::{SequenceFileArgs, SequenceIdArgs, SequenceListArgs, SequenceVerb};
+pub use sim::{SimClockArgs, SimFaultAddArgs, SimFaultRemoveArgs, SimFaultVerb, SimTriggerArgs};
 pub use store::{DataArgs, StoreBackupArgs, StoreRestoreArgs, StoreVerb};
 pub use values::{DbidList, Scope, Share, origin_list};
 use values::{duration, share};
