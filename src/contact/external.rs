@@ -288,13 +288,21 @@ pub fn classic_profile(header: &[String], external_source: &str) -> Result<Impor
     Ok(ImportProfile {
         mapping: header.iter().filter_map(place).collect(),
         only_mapped: true,
+        ..classic(external_source)
+    })
+}
+
+/// The rules of the classic flow, for any header.
+#[must_use]
+pub fn classic(external_source: &str) -> ImportProfile {
+    ImportProfile {
         match_keys: vec![MatchKey::ExternalId(external_source.to_owned())],
         on_match: OnMatch::Overwrite,
         empty: EmptyPolicy::Clear,
         replace_whole: true,
         default_country: "US".to_owned(),
         ..base(SourceKind::Classic, external_source)
-    })
+    }
 }
 
 /// `First Name` -> `firstName`, `Address City` -> `address.city`.

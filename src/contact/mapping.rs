@@ -454,7 +454,7 @@ pub fn apply_phone(
     if raw.is_empty() || phone.e164.is_some() {
         return;
     }
-    let message = "no phone in E.164 and none that its country makes so";
+    let message = "expected a phone as +COUNTRY NUMBER, or a country to read it by";
     match policy {
         PhonePolicy::Require => remarks.push(Remark::error(Code::BadPhone, column, message)),
         PhonePolicy::Warn => {

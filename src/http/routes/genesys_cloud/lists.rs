@@ -105,6 +105,9 @@ async fn delete_contact_lists(
         rows.push(list_of(&door, &caller, Verb::ContactsDelete, id).await?);
     }
     for row in &rows {
+        door.need_unloaded(&row.list.name).await?;
+    }
+    for row in &rows {
         door.contact_lists.remove(row).await?;
     }
     Ok(StatusCode::OK)
@@ -140,7 +143,7 @@ async fn change_contact_list(
     Ok(Json(door.contact_lists.shown(&row).await?))
 }
 
-/// Remove a list with its contacts. Do-not-call entries stay.
+/// Remove a list with its contacts, unless a campaign has it loaded. Do-not-call entries stay.
 #[utoipa::path(delete, path = "/api/v2/outbound/contactlists/{contact_list_id}", tag = "contact-lists",
     params(("contact_list_id" = String, Path, description = "Its id")),
     responses((status = 200), (status = 403, body = ContactListError), (status = 404, body = ContactListError),
@@ -151,6 +154,7 @@ async fn delete_contact_list(
     At(id): At<String>,
 ) -> Result<StatusCode, CloudError> {
     let row = list_of(&door, &caller, Verb::ContactsDelete, &id).await?;
+    door.need_unloaded(&row.list.name).await?;
     door.contact_lists.remove(&row).await?;
     Ok(StatusCode::OK)
 }

@@ -16,12 +16,13 @@ use utoipa_axum::routes;
 
 use super::words::{ContactListError, ContactListForm, ContactListStatus, ContactListUpload, ContactListUploadAnswer};
 use super::{Answer, IMPORT, READ, base, list_of, need};
+use crate::contact::csv::Limits;
 use crate::contact::genesys_cloud::ErrorCode;
 use crate::contact::genesys_cloud::ImportStatus;
 use crate::contact::genesys_cloud::shape::{UploadAnswer, UploadRequest};
 use crate::http::Door;
 use crate::http::access::{Caller, Routes};
-use crate::http::extract::{Place, contact_body};
+use crate::http::extract::{Place, contact_body, not_longer};
 use crate::service::access::Verb;
 use crate::service::contact_lists::{FormUpload, Parts, Refusal, read};
 
@@ -129,6 +130,7 @@ async fn receive_upload(
     headers: HeaderMap,
     body: Body,
 ) -> Answer<StatusCode> {
+    not_longer(&body, Limits::GENESYS_CLOUD.file).map_err(Refusal::from)?;
     let mut parts = BodyParts::of(body);
     let done = door.contact_lists.receive(&id, &query.expires, &query.signature, &mut parts).await;
     if done.is_err() {
