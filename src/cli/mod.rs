@@ -2,6 +2,7 @@
 
 mod access;
 pub mod args;
+pub mod bench;
 mod campaign;
 mod check_config;
 pub mod client;
@@ -24,6 +25,7 @@ mod run;
 mod send;
 mod shell;
 mod sim;
+mod sim_fault;
 pub mod sse;
 mod store;
 mod stream;
@@ -91,6 +93,12 @@ fn run(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
             runtime.shutdown_background();
             exit
         }
+        Verb::Bench(verb) => {
+            log::start_brief(ctx);
+            let exit = runtime.block_on(bench::run(*verb, ctx));
+            runtime.shutdown_background();
+            exit
+        }
         verb => {
             log::start_brief(ctx);
             let exit = runtime.block_on(async {
@@ -128,8 +136,9 @@ async fn client_verb(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Man => shell::man(ctx),
         Verb::CheckConfig(args) => check_config::check(&args, ctx),
         Verb::Store(verb) => store::run(verb, ctx).await,
+        Verb::Sim(SimVerb::Fault(verb)) => sim_fault::run(verb, ctx).await,
         Verb::Version => version(ctx),
-        Verb::Demo(_) | Verb::Serve(_) | Verb::Sim(_) | Verb::Contacts(_) => {
+        Verb::Demo(_) | Verb::Serve(_) | Verb::Sim(SimVerb::Run(_)) | Verb::Contacts(_) | Verb::Bench(_) => {
             Err(CliError::internal("no verb of a client"))
         }
     }

@@ -88,6 +88,8 @@ pub struct Mapping {
     keys: Vec<MatchKey>,
     email_columns: Vec<String>,
     customer_column: Option<String>,
+    /// A contact must have an external id: the classic flow.
+    needs_external_id: bool,
 }
 
 impl Mapping {
@@ -129,6 +131,7 @@ impl Mapping {
             keys: profile.match_keys.clone(),
             email_columns: profile.email_columns.clone(),
             customer_column: list.and_then(|list| list.customer_column.clone()),
+            needs_external_id: profile.source == SourceKind::Classic,
         };
         let id = named("id", &profile.id_column)?;
         let callable = named("callable", &profile.callable_column)?;
@@ -339,6 +342,11 @@ impl Mapping {
         draft.has_contact = contact_filled || (self.contact_columns && !organisation_filled);
         if !draft.has_contact {
             draft.remarks.retain(|remark| remark.code != Code::MissingRequired);
+        }
+        if self.needs_external_id && draft.has_contact && draft.external_ids.is_empty() {
+            let is_id = |(_, _, target): &&(usize, String, Target)| matches!(target, Target::ExternalId(_));
+            let column = self.steps.iter().find(is_id).map_or("", |(_, column, _)| column);
+            draft.remarks.push(Remark::error(Code::MissingKey, column, "no id, one is required"));
         }
         self.end_organisation(draft, organisation_filled);
         if let Some(column) = &self.customer_column {

@@ -31,8 +31,10 @@ use crate::service::access::Access;
 use crate::service::backup;
 use crate::service::contact_lists::ContactLists;
 use crate::service::dialler::Dialler;
+use crate::service::external::External;
 use crate::service::gateway::Gateway;
 use crate::service::import::{ImportError, ImportService, open_imports};
+use crate::service::simulator::SimControl;
 use crate::service::ucs::Ucs;
 use crate::service::{Config, ContactListsSection, JtelSection, LoadedLists, UcsSection};
 use access::{Routes, SCHEME};
@@ -55,11 +57,14 @@ struct Behind {
     ucs: Ucs,
     dialler: Dialler,
     contact_lists: ContactLists,
+    external: External,
     has_tls: bool,
     imports: ImportService,
     stop: CancellationToken,
     backups: Backups,
     loaded: LoadedLists,
+    /// In `demo` and `sim run`.
+    simulator: Option<SimControl>,
 }
 
 /// Time between two looks for files that nobody has come back for.
@@ -120,6 +125,8 @@ pub struct DoorConfig {
     pub default_country: String,
     /// Calling lists of campaigns.
     pub loaded: LoadedLists,
+    /// The simulator that this door controls, in `demo` and `sim run`.
+    pub simulator: Option<SimControl>,
 }
 
 impl DoorConfig {
@@ -139,6 +146,7 @@ impl DoorConfig {
             data: config.store.path.as_deref().map(PathBuf::from).filter(|path| path.is_dir()),
             connections_max: config.limits.connections_max,
             connections_per_peer: config.limits.connections_per_peer,
+            simulator: None,
         }
     }
 }
@@ -160,10 +168,12 @@ impl DoorConfig {
         (name = "adjacent", description = "What OCS itself posts"),
         (name = "contacts", description = "Calling lists, uploads, import jobs and profiles"),
         (name = "contact-lists", description = "Contact lists in the shape of Genesys Cloud"),
+        (name = "external-contacts", description = "External contacts and organisations in the shape of Genesys Cloud"),
         (name = "profiles", description = "UCS profiles: definitions, imports, questions"),
         (name = "dialler", description = "Dialler contacts of jtel"),
         (name = "access", description = "Keys and the audit"),
-        (name = "operations", description = "Health and version")
+        (name = "operations", description = "Health and version"),
+        (name = "simulator", description = "Faults, answers, triggers and clock of the simulator, in demo and sim run")
     )
 )]
 struct Api;
@@ -220,11 +230,13 @@ pub async fn serve(
         dialler: Dialler::new(imports.clone(), &config.jtel, &config.default_country),
         ucs,
         contact_lists,
+        external: External::new(imports.clone(), &config.default_country),
         has_tls: config.tls.is_some(),
         imports: imports.clone(),
         stop: stop.clone(),
         backups: Backups { folder, turn: Arc::new(Semaphore::new(1)) },
         loaded: config.loaded,
+        simulator: config.simulator,
     }));
     let app: Router = router
         .with_state(door.clone())
@@ -312,7 +324,15 @@ mod tests {
 
     /// Paths that everybody may read: they say nothing about people or campaigns.
     /// Or they ask for what only the right caller has: a secret, a signed address.
-    const OPEN: [&str; 5] = ["/healthz", "/readyz", "/version", "/oauth/token", "/uploads/v2/contactlist/{upload_key}"];
+    const OPEN: [&str; 7] = [
+        "/healthz",
+        "/readyz",
+        "/version",
+        "/oauth/token",
+        "/uploads/v2/contactlist/{upload_key}",
+        "/uploads/v2/externalcontacts/{upload_id}",
+        "/api/v2/externalcontacts/import/jobs/{job_id}/reports/{step}",
+    ];
 
     #[test]
     fn every_route_says_what_it_needs() {
@@ -415,6 +435,20 @@ mod tests {
             "/api/v2/downloads/{download_id}",
             "/uploads/v2/contactlist",
             "/uploads/v2/contactlist/{upload_key}",
+            "/api/v2/externalcontacts/externalsources",
+            "/api/v2/externalcontacts/externalsources/{source_id}",
+            "/api/v2/externalcontacts/import/csv/jobs",
+            "/api/v2/externalcontacts/import/csv/settings",
+            "/api/v2/externalcontacts/import/csv/settings/{settings_id}",
+            "/api/v2/externalcontacts/import/csv/uploads",
+            "/api/v2/externalcontacts/import/csv/uploads/{upload_id}/details",
+            "/api/v2/externalcontacts/import/csv/uploads/{upload_id}/preview",
+            "/api/v2/externalcontacts/import/jobs",
+            "/api/v2/externalcontacts/import/jobs/{job_id}",
+            "/api/v2/externalcontacts/import/jobs/{job_id}/reports/{step}",
+            "/api/v2/externalcontacts/import/settings",
+            "/api/v2/externalcontacts/import/settings/{settings_id}",
+            "/uploads/v2/externalcontacts/{upload_id}",
             "/ucs/profiles",
             "/ucs/profiles/import",
             "/ucs/metadata/profiles",
@@ -444,6 +478,12 @@ mod tests {
             "/v1/import-jobs/{id}/reject",
             "/v1/import-jobs/{id}/log",
             "/v1/import-jobs/{id}/events",
+            "/v1/sim/faults",
+            "/v1/sim/faults/{id}",
+            "/v1/sim/answers",
+            "/v1/sim/triggers",
+            "/v1/sim/clock",
+            "/v1/sim/state",
             "/metrics",
             "/healthz",
             "/readyz",

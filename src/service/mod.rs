@@ -9,6 +9,7 @@ pub mod confined;
 pub mod contact_lists;
 pub mod dialler;
 pub mod dnc;
+pub mod external;
 pub mod gateway;
 mod health;
 mod hub;

@@ -107,6 +107,9 @@ pub struct SimRunArgs {
     /// Folder of a store of its own, for calling lists and do-not-call rows [default: kept in memory]
     #[arg(long, value_name = "DIR", conflicts_with = "length")]
     pub data: Option<String>,
+    /// Address of an HTTP API to control it by: faults, answers, triggers, clock; port 0 is allowed [default: none]
+    #[arg(long, value_name = "ADDR", conflicts_with = "length")]
+    pub http: Option<String>,
     /// How time passes: real, x60 (sixty times as fast), or virtual, which needs --for
     #[arg(long, value_name = "CLOCK", default_value = "real", value_parser = clock)]
     pub clock: Speed,

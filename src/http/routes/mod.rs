@@ -6,6 +6,7 @@ mod adjacent;
 mod backup;
 mod campaigns;
 mod dnc;
+mod external;
 mod forms;
 mod genesys_cloud;
 mod imports;
@@ -16,6 +17,7 @@ mod people;
 mod requests;
 pub(super) use requests::may_read;
 mod send;
+mod sim;
 mod ucs;
 
 use std::time::Duration;
@@ -54,6 +56,8 @@ pub(super) fn all() -> Routes {
         .merge(adjacent::routes())
         .merge(access::routes())
         .merge(genesys_cloud::routes())
+        .merge(external::routes())
+        .merge(sim::routes())
 }
 
 /// Entries of a page when a caller does not say.

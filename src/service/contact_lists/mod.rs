@@ -7,6 +7,7 @@ mod error;
 mod export;
 mod kept;
 mod lists;
+mod receive;
 mod search;
 mod uploads;
 
@@ -22,7 +23,8 @@ pub use bulk::{Bulk, BulkKind};
 pub use error::{Answer, Refusal};
 pub use export::Exported;
 pub use lists::{ListFilter, shown};
-pub use uploads::{FormUpload, Parts};
+pub use receive::{Parts, take_file};
+pub use uploads::FormUpload;
 
 use crate::contact::genesys_cloud::shape::Page;
 use crate::contact::genesys_cloud::{ErrorCode, ListLimits};

@@ -7,7 +7,7 @@ use serde_json::Value;
 use utoipa_axum::routes;
 
 use super::words::{ContactList, ContactListError, ContactListPage};
-use super::{Answer, DELETE, IMPORT, READ, Words, list_of, may, need};
+use super::{Answer, DELETE, IMPORT, READ, Words, address, list_of, may, need};
 use crate::contact::genesys_cloud::ListBody;
 use crate::contact::genesys_cloud::shape::Page;
 use crate::http::Door;
@@ -70,7 +70,8 @@ async fn contact_lists(
     };
     let place = Place::of(words.number("pageNumber")?, words.number("pageSize")?)?;
     let may = |list: &crate::contact::CallingList| may(&caller, Verb::ContactsRead, &list.name);
-    Ok(Json(door.contact_lists.page(&filter, place, LISTS, may).await?))
+    let here = address(LISTS, &words, &["pageSize", "pageNumber"]);
+    Ok(Json(door.contact_lists.page(&filter, place, &here, may).await?))
 }
 
 /// Make a list.
