@@ -33,6 +33,7 @@ mod requests;
 mod restarts;
 mod sight;
 mod silence;
+mod sim_faults;
 mod streams;
 mod tables;
 mod tokens;
