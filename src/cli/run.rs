@@ -139,10 +139,13 @@ pub(super) async fn sim_run(args: SimRunArgs, ctx: &Ctx) -> Result<(), CliError>
     args.run.apply(&mut settings);
     args.sim.apply(&mut settings);
     log::start(ctx, &settings.telemetry);
+    if let Some(scenario) = &args.play.scenario {
+        return sim::scenario::play(&args, &settings, scenario, ctx).await;
+    }
     if let Some(length) = args.length {
         return sim::run(&args, &settings, length, ctx).await;
     }
-    let Speed::Times(times) = args.clock else {
+    let Speed::Times(times) = args.clock.unwrap_or(Speed::Times(1)) else {
         return Err(CliError::usage("a virtual clock has no pause in which somebody could connect")
             .hint("say how long it is to run with --for, for instance --for 8h"));
     };

@@ -16,6 +16,7 @@ mod contact_lists;
 mod control;
 mod ends;
 mod errors;
+mod external;
 mod hostile;
 mod https;
 mod imports;

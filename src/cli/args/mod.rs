@@ -8,6 +8,8 @@ mod imports;
 mod offline;
 mod profiles;
 mod run;
+mod scenario;
+mod sequence;
 mod sim;
 mod store;
 mod values;
@@ -39,6 +41,8 @@ pub use offline::{
 };
 pub use profiles::{ProfilesImportArgs, ProfilesVerb};
 pub use run::{DemoArgs, GatewayArgs, RunArgs, ServeArgs, SimArgs, SimRunArgs};
+pub use scenario::{LadderForm, PlayArgs, ResultsForm, ScenarioArgs, ScenariosVerb, SimRecordArgs, SimReplayArgs};
+pub use sequence::{SequenceFileArgs, SequenceIdArgs, SequenceListArgs, SequenceVerb};
 pub use sim::{SimClockArgs, SimFaultAddArgs, SimFaultRemoveArgs, SimFaultVerb, SimTriggerArgs};
 pub use store::{DataArgs, StoreBackupArgs, StoreRestoreArgs, StoreVerb};
 pub use values::{DbidList, Scope, Share, origin_list};
@@ -138,6 +142,9 @@ pub enum Verb {
     /// Campaigns on agent groups
     #[command(subcommand)]
     Campaign(CampaignVerb),
+    /// Campaigns one after the other
+    #[command(subcommand)]
+    Sequence(SequenceVerb),
     /// Do-not-call
     #[command(subcommand)]
     Dnc(DncVerb),
@@ -197,8 +204,15 @@ pub enum Verb {
 /// `sim`
 #[derive(Debug, Subcommand)]
 pub enum SimVerb {
-    /// Run the simulated T-Server and OCS on a port
+    /// Run the simulated T-Server and OCS on a port, or a scenario without one
     Run(SimRunArgs),
+    /// The scenarios that are shipped, and a look at yours
+    #[command(subcommand)]
+    Scenarios(ScenariosVerb),
+    /// Make a scenario of what passes a gateway, or of a printed log
+    Record(SimRecordArgs),
+    /// Ask a simulated site what was asked in a recording, and tell where its answers differ
+    Replay(SimReplayArgs),
     /// What goes wrong in a running simulator, its clock and its state
     #[command(subcommand)]
     Fault(SimFaultVerb),

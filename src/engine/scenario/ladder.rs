@@ -173,14 +173,15 @@ mod tests {
             "app 201 -> 0 CM_ReqDoNotCall dnc.phone=+12025550100",
             "ocs 302 -> 0 CM_EvCampaignStatus campaign=102 group=733 status=3",
         ]);
-        let wanted = "\
-             app 201         ocs 301         ocs 302
-0:00:00.000  |-------------->|               |  CM_ReqLoadCampaign 101-732
-0:00:01.000  |<--------------|               |  CM_EvError 101-732 active error 5
-0:00:02.000  |------------------------------>|  CM_ReqDoNotCall to everybody
-0:00:03.000  |<------------------------------|  CM_EvCampaignStatus 102-733 in_active to everybody
-";
-        assert_eq!(ladder.text(), wanted);
+        let wanted = [
+            "             app 201         ocs 301         ocs 302",
+            "0:00:00.000  |-------------->|               |  CM_ReqLoadCampaign 101-732",
+            "0:00:01.000  |<--------------|               |  CM_EvError 101-732 active error 5",
+            "0:00:02.000  |------------------------------>|  CM_ReqDoNotCall to everybody",
+            "0:00:03.000  |<------------------------------|  CM_EvCampaignStatus 102-733 inactive to everybody",
+            "",
+        ];
+        assert_eq!(ladder.text(), wanted.join("\n"));
         let mermaid = ladder.mermaid();
         assert!(
             mermaid.starts_with("sequenceDiagram\n    participant a201 as app 201\n    participant o301 as ocs 301\n")

@@ -362,6 +362,7 @@ impl<'g> Reader<'g> {
                 let period = span(period)?;
                 let (until, rest) = match *rest {
                     ["until", moment, ref rest @ ..] => (Some(self.moment(moment)?), rest),
+                    ["until"] => (Some(self.moment("the end of the line")?), &[][..]),
                     ref rest => (None, rest),
                 };
                 return self.block(line, content, Block::Every { period, until }, rest);

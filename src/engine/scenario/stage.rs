@@ -111,6 +111,8 @@ struct Witness {
     passed: VecDeque<CommDnMessage>,
     coverage: Coverage,
     ladder: Ladder,
+    /// Everything, for whoever wants it whole.
+    log: Option<Vec<(Time, CommDnMessage)>>,
 }
 
 impl Witness {
@@ -119,6 +121,9 @@ impl Witness {
         let Ok(decoded) = CommDnMessage::decode(user_data, &self.dialect, Reading::Tolerant) else { return };
         self.coverage.pass(&decoded.message);
         self.ladder.pass(now, &decoded.message);
+        if let Some(log) = &mut self.log {
+            log.push((now, decoded.message.clone()));
+        }
         if self.passed.len() == PASSED_MAX {
             self.passed.pop_front();
         }
@@ -196,6 +201,17 @@ impl Stage {
     #[must_use]
     pub fn world(&self) -> &World {
         &self.world
+    }
+
+    /// From now on every message is kept.
+    pub fn keep_log(&mut self) {
+        self.witness.log.get_or_insert_default();
+    }
+
+    /// The messages that were kept, with their times.
+    #[must_use]
+    pub fn log(&self) -> &[(Time, CommDnMessage)] {
+        self.witness.log.as_deref().unwrap_or_default()
     }
 
     /// Nothing is left to do.
