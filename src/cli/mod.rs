@@ -2,6 +2,7 @@
 
 mod access;
 pub mod args;
+mod bench;
 mod campaign;
 mod check_config;
 pub mod client;
@@ -128,6 +129,7 @@ async fn client_verb(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Man => shell::man(ctx),
         Verb::CheckConfig(args) => check_config::check(&args, ctx),
         Verb::Store(verb) => store::run(verb, ctx).await,
+        Verb::Bench(verb) => bench::run(verb, ctx).await,
         Verb::Version => version(ctx),
         Verb::Demo(_) | Verb::Serve(_) | Verb::Sim(_) | Verb::Contacts(_) => {
             Err(CliError::internal("no verb of a client"))

@@ -1,6 +1,8 @@
 //! The words of the command line: nouns then verbs, global flags.
 
 mod access;
+mod bench;
+mod bench_import;
 mod contacts;
 mod dnc;
 mod imports;
@@ -19,6 +21,8 @@ use secrecy::SecretString;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use access::{AuditListArgs, AuditVerb, KeyCreateArgs, KeyRevokeArgs, KeyVerb, OfflineArgs};
+pub use bench::BenchVerb;
+pub use bench_import::{BenchImportArgs, BenchImportStep};
 pub use contacts::{
     BatchArgs, ContactsClearArgs, ContactsDeleteArgs, ContactsPushArgs, ContactsResumeArgs, ContactsVerb, MaxErrors,
     OtherSystem, OtherSystemArgs, ProgressWhen, ReportArgs,
@@ -161,6 +165,9 @@ pub enum Verb {
     /// What outlives the process: read it through, copy it, put a copy back
     #[command(subcommand)]
     Store(StoreVerb),
+    /// Measure this program beside others that do the same
+    #[command(subcommand)]
+    Bench(BenchVerb),
     /// The configuration file
     #[command(subcommand)]
     Config(ConfigVerb),

@@ -39,6 +39,7 @@ pub use open::open_imports;
 pub use preview::{ColumnType, Preview};
 pub use saved::NewUpload;
 pub use search::{Clause, Comparison, Found, Join, Predicate, Search, Sort};
+pub use source::{ReadThrough, read_through};
 pub use status::JobStatus;
 
 pub use crate::store::contacts::new_list;

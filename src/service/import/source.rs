@@ -9,8 +9,9 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
 use crate::contact::csv::{self, Format, Framer, Header, HeaderRules, Limits, find_format};
-use crate::contact::phone::PhoneLibrary;
+use crate::contact::phone::{NumberingPlans, PhoneLibrary};
 use crate::contact::{CallingList, ImportProfile, Mapping, MappingError, Remark, SourceKind};
+use crate::service::import::BATCH_RECORDS;
 use crate::service::import::error::{Answer, ImportError};
 use crate::store::contacts::{BATCH_RECORDS_MAX, Batch, Cursor, Item};
 
@@ -33,6 +34,10 @@ pub(super) struct Source {
     hash: Option<Sha256>,
     phones: Arc<dyn PhoneLibrary>,
     batch_records: usize,
+    /// What was read last.
+    bytes: Vec<u8>,
+    /// Nothing comes behind it.
+    ended: bool,
 }
 
 /// What the thread says.
@@ -127,7 +132,9 @@ impl Source {
             limits,
             hash: Some(hash),
             phones,
-            batch_records: BATCH_RECORDS_MAX,
+            batch_records: BATCH_RECORDS,
+            bytes: Vec::new(),
+            ended: false,
         })
     }
 
@@ -154,66 +161,62 @@ impl Source {
         self.hash = None;
     }
 
+    /// Fills a batch up to its limits; false = the file has ended.
+    fn fill(&mut self, batch: &mut Batch) -> std::io::Result<bool> {
+        loop {
+            while self.take(batch) {
+                if batch.len >= self.batch_records || batch.raw.len() >= BATCH_BYTES {
+                    return Ok(true);
+                }
+            }
+            if self.ended {
+                return Ok(false);
+            }
+            self.bytes.resize(CHUNK, 0);
+            let read = self.file.read(&mut self.bytes)?;
+            let read = self.bytes.get(..read).unwrap_or_default();
+            if read.is_empty() {
+                self.ended = true;
+                self.framer.finish();
+            }
+            if let Some(hash) = &mut self.hash {
+                hash.update(read);
+            }
+            self.framer.push(read);
+        }
+    }
+
     /// Reads to the end. Batches that were applied come back to be filled again.
     pub(super) fn run(mut self, to: &mpsc::Sender<Said>, back: &mut mpsc::Receiver<Batch>) {
         let mut batch = Batch::default();
-        let mut bytes = vec![0; CHUNK];
-        let mut whole = false;
         loop {
-            if whole {
-                self.framer.finish();
-            }
-            let ended = loop {
-                match self.take(&mut batch) {
-                    Taken::Row => {
-                        if batch.len >= self.batch_records || batch.raw.len() >= BATCH_BYTES {
-                            // Sent before another is begun: one is filled, one waits, one is applied.
-                            let full = std::mem::take(&mut batch);
-                            if to.blocking_send(Said::Batch(full)).is_err() {
-                                return; // nobody applies them any more
-                            }
-                            batch = empty(back.try_recv().ok());
-                        }
-                    }
-                    Taken::NeedBytes => break false,
-                    Taken::End => break true,
-                }
-            };
-            if ended || whole {
-                break;
-            }
-            match self.file.read(&mut bytes) {
-                Ok(0) => whole = true,
-                Ok(read) => {
-                    let read = bytes.get(..read).unwrap_or_default();
-                    if let Some(hash) = &mut self.hash {
-                        hash.update(read);
-                    }
-                    self.framer.push(read);
-                }
+            let more = match self.fill(&mut batch) {
+                Ok(more) => more,
                 Err(error) => {
                     let _ = to.blocking_send(Said::Failed(error.to_string()));
                     return;
                 }
+            };
+            // Sent before another is begun: one is filled, one waits, one is applied.
+            if batch.len > 0 && to.blocking_send(Said::Batch(std::mem::take(&mut batch))).is_err() {
+                return; // nobody applies them any more
             }
-        }
-        if batch.len > 0 && to.blocking_send(Said::Batch(batch)).is_err() {
-            return;
+            if !more {
+                break;
+            }
+            batch = empty(back.try_recv().ok());
         }
         let sha256 = self.hash.take().map(hex);
         let _ = to.blocking_send(Said::End { blank_lines: self.framer.cursor().blank_lines, sha256 });
     }
 
-    fn take(&mut self, batch: &mut Batch) -> Taken {
-        let row = match self.framer.next() {
-            csv::Item::NeedBytes => return Taken::NeedBytes,
-            csv::Item::End => return Taken::End,
-            csv::Item::Row(row) => row,
-        };
+    /// One record more; false = the framer has none.
+    fn take(&mut self, batch: &mut Batch) -> bool {
+        let csv::Item::Row(row) = self.framer.next() else { return false };
         if batch.items.len() == batch.len {
             batch.items.push(Item { draft: self.mapping.draft(), ..Item::default() });
         }
-        let Some(item) = batch.items.get_mut(batch.len) else { return Taken::End };
+        let Some(item) = batch.items.get_mut(batch.len) else { return false };
         item.raw = row.raw.map(|raw| {
             let from = batch.raw.len();
             batch.raw.extend_from_slice(raw);
@@ -226,14 +229,37 @@ impl Source {
         let cursor = self.framer.cursor();
         (item.offset, item.line, item.blank_lines) = (cursor.offset, cursor.line, cursor.blank_lines);
         batch.len += 1;
-        Taken::Row
+        true
     }
 }
 
-enum Taken {
-    Row,
-    NeedBytes,
-    End,
+/// What a file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadThrough {
+    /// Records without an error.
+    pub good: u64,
+    /// Records with one.
+    pub bad: u64,
+    /// SHA-256 in hex.
+    pub sha256: String,
+}
+
+/// Reads, checks and hashes every record of a file as an import does, on the caller's thread and without a store.
+///
+/// # Errors
+/// The file cannot be read, or does not fit the profile.
+pub fn read_through(path: &Path, profile: &ImportProfile) -> Answer<ReadThrough> {
+    let mut source = Source::open(path, profile, None, Arc::new(NumberingPlans))?;
+    let (mut batch, mut good, mut bad) = (Batch::default(), 0, 0);
+    let mut more = true;
+    while more {
+        batch = empty(Some(batch));
+        more = source.fill(&mut batch).map_err(|error| ImportError::Io(error.to_string()))?;
+        let fails = |item: &&Item| item.draft.error().is_some();
+        let failed = batch.items.iter().take(batch.len).filter(fails).count() as u64;
+        (good, bad) = (good + batch.len as u64 - failed, bad + failed);
+    }
+    Ok(ReadThrough { good, bad, sha256: source.hash.take().map(hex).unwrap_or_default() })
 }
 
 /// A record that gives no cells. Names of the draft stay for the next one.

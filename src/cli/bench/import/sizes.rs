@@ -1,0 +1,34 @@
+//! What this machine is, and how much memory this process has.
+
+use std::fs;
+
+/// A field of `/proc/self/status`, bytes; `None` where there is none.
+fn status(field: &str) -> Option<u64> {
+    let text = fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
+    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kib| kib << 10)
+}
+
+/// Resident memory now.
+pub(super) fn resident() -> Option<u64> {
+    status("VmRSS")
+}
+
+/// Resident memory at its peak.
+pub(super) fn peak() -> Option<u64> {
+    status("VmHWM")
+}
+
+/// Processors and system.
+pub(super) fn machine() -> String {
+    let first = |path: &str, field: &str| -> Option<String> {
+        let text = fs::read_to_string(path).ok()?;
+        let line = text.lines().find(|line| line.starts_with(field))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    };
+    let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let model = first("/proc/cpuinfo", "model name").unwrap_or_else(|| std::env::consts::ARCH.into());
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let memory = first("/proc/meminfo", "MemTotal").unwrap_or_default();
+    format!("{count} x {model}, {} {}, {memory}", std::env::consts::OS, kernel.trim())
+}
