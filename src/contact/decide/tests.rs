@@ -44,7 +44,7 @@ fn profile(on_match: OnMatch) -> ImportProfile {
 }
 
 fn run(draft: &Draft, hits: &[Contact], profile: &ImportProfile) -> Decision {
-    decide(draft, hits, Rules { profile, list: None, organisation: None }, &mut || "made".to_owned())
+    decide(draft, hits, Rules { profile, list: None, organisation: None }, &mut || "made".to_owned(), None)
 }
 
 fn updated(decision: Decision) -> Contact {
@@ -190,7 +190,7 @@ fn the_customer_is_named_as_its_system_does_and_stays() {
         (draft.id, draft.customer_id) = ("7".to_owned(), given.map(str::to_owned));
         draft.external_ids = vec![ExternalId { source: "crm".to_owned(), value: "e7".to_owned() }];
         let rules = Rules { profile: &profile, list, organisation: None };
-        updated(decide(&draft, &[], rules, &mut String::new)).customer_id
+        updated(decide(&draft, &[], rules, &mut String::new, None)).customer_id
     };
     for (source, wanted) in [
         (SourceKind::Native, "7"),

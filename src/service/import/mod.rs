@@ -48,12 +48,13 @@ use crate::contact::ImportProfile;
 use crate::contact::phone::PhoneLibrary;
 use crate::service::wall;
 use crate::store::contacts::{
-    ContactStore, ImportJob, JobEvent, JobKind, JobSpec, JobState, Progress, Stop, StopReason, Undone,
+    ContactStore, ImportJob, JobEvent, JobKind, JobSpec, JobState, Progress, Stop, StopReason, TRANSACTION_RECORDS_MAX,
+    Undone,
 };
 use crate::store::{StoreError, StoreErrorKind};
 
-/// Records of a batch: three of them are in memory at a time, each record with its texts.
-const BATCH_RECORDS: usize = 4_000;
+/// Records of a batch: four of them are in memory at a time, each record with its texts. A transaction takes several.
+const BATCH_RECORDS: usize = 1_000;
 /// Contacts that one transaction of a clear or an undo looks at.
 const PIECE: usize = 500;
 
@@ -70,7 +71,7 @@ pub struct ImportSettings {
     pub jobs_waiting: usize,
     /// Name of a zone and its DBID.
     pub zones: Vec<(String, i32)>,
-    /// Records that are read before they are applied; fewer = smaller transactions.
+    /// Records of one transaction, of at most 10,000.
     pub batch_records: usize,
     /// Reads phones.
     pub phones: Arc<dyn PhoneLibrary>,
@@ -86,7 +87,7 @@ impl ImportSettings {
             jobs_at_once: 4,
             jobs_waiting: 100,
             zones: Vec::new(),
-            batch_records: BATCH_RECORDS,
+            batch_records: TRANSACTION_RECORDS_MAX,
             phones,
         }
     }

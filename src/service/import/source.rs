@@ -13,12 +13,12 @@ use crate::contact::phone::{NumberingPlans, PhoneLibrary};
 use crate::contact::{CallingList, ImportProfile, Mapping, MappingError, Remark, SourceKind};
 use crate::service::import::BATCH_RECORDS;
 use crate::service::import::error::{Answer, ImportError};
-use crate::store::contacts::{BATCH_RECORDS_MAX, Batch, Cursor, Item};
+use crate::store::contacts::{Batch, Cursor, Item};
 
 /// Bytes that are read at once.
 const CHUNK: usize = 256 << 10;
-/// Bytes of records in one batch: less than a batch may have, since batches are read ahead.
-const BATCH_BYTES: usize = 4 << 20;
+/// Bytes of records in one batch. A record is at most 1 MiB.
+const BATCH_BYTES: usize = 1 << 20;
 
 /// A file that can be read: what it is written in, its columns, and where they go.
 #[derive(Debug)]
@@ -40,20 +40,13 @@ pub(super) struct Source {
     ended: bool,
 }
 
-/// What the thread says.
+/// What the thread found behind the last record.
 #[derive(Debug)]
-pub(super) enum Said {
-    /// Records.
-    Batch(Batch),
-    /// Nothing comes any more.
-    End {
-        /// Blank lines of the file.
-        blank_lines: u64,
-        /// SHA-256 of the whole file, when it was read from its start.
-        sha256: Option<String>,
-    },
-    /// The file cannot be read any further.
-    Failed(String),
+pub(super) struct End {
+    /// Blank lines of the file.
+    pub(super) blank_lines: u64,
+    /// SHA-256 of the whole file, when it was read from its start.
+    pub(super) sha256: Option<String>,
 }
 
 /// The sizes that hold for a system.
@@ -151,9 +144,9 @@ impl Source {
         Ok(())
     }
 
-    /// Batches of at most so many records.
+    /// Batches of at most so many records, and never of many.
     pub(super) fn in_batches_of(&mut self, records: usize) {
-        self.batch_records = records.clamp(1, BATCH_RECORDS_MAX);
+        self.batch_records = records.clamp(1, BATCH_RECORDS);
     }
 
     /// Does not hash what it reads: somebody has done so.
@@ -186,28 +179,18 @@ impl Source {
         }
     }
 
-    /// Reads to the end. Batches that were applied come back to be filled again.
-    pub(super) fn run(mut self, to: &mpsc::Sender<Said>, back: &mut mpsc::Receiver<Batch>) {
+    /// Reads to the end, or until nobody takes batches any more. Batches that were applied come back to be filled again.
+    pub(super) fn run(mut self, to: &mpsc::Sender<Batch>, back: &mut mpsc::Receiver<Batch>) -> std::io::Result<End> {
         let mut batch = Batch::default();
-        loop {
-            let more = match self.fill(&mut batch) {
-                Ok(more) => more,
-                Err(error) => {
-                    let _ = to.blocking_send(Said::Failed(error.to_string()));
-                    return;
-                }
-            };
-            // Sent before another is begun: one is filled, one waits, one is applied.
-            if batch.len > 0 && to.blocking_send(Said::Batch(std::mem::take(&mut batch))).is_err() {
-                return; // nobody applies them any more
-            }
-            if !more {
+        let mut more = true;
+        while more {
+            more = self.fill(&mut batch)?;
+            if batch.len > 0 && to.blocking_send(std::mem::take(&mut batch)).is_err() {
                 break;
             }
             batch = empty(back.try_recv().ok());
         }
-        let sha256 = self.hash.take().map(hex);
-        let _ = to.blocking_send(Said::End { blank_lines: self.framer.cursor().blank_lines, sha256 });
+        Ok(End { blank_lines: self.framer.cursor().blank_lines, sha256: self.hash.take().map(hex) })
     }
 
     /// One record more; false = the framer has none.

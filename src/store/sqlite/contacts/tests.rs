@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::contact::{Counts, MatchKey, OnMatch, Outcome, Phone, RecordReport};
 use crate::store::StoreErrorKind;
-use crate::store::contacts::{BUSY_RECORDS_MAX, Batch, Context, Item, Progress, Sink, new_list};
+use crate::store::contacts::{BUSY_RECORDS_MAX, Batch, Context, Feed, Item, Progress, Sink, new_list};
 use crate::store::sqlite::{Options, open};
 
 /// Keeps outcomes; refuses the seal when it is told so.
@@ -52,7 +52,14 @@ fn piece(context: &Context, ids: impl Iterator<Item = usize>, sink: Told) -> Pie
         })
         .collect();
     let batch = Batch { len: items.len(), items, raw: Vec::new() };
-    Piece { context: Arc::new(context.clone()), batch, next: 0, progress: Progress::default(), sink: Box::new(sink) }
+    Piece {
+        context: Arc::new(context.clone()),
+        batch,
+        next: 0,
+        feed: Feed::none(),
+        progress: Progress::default(),
+        sink: Box::new(sink),
+    }
 }
 
 fn ledger() -> (Ledger, Context) {
