@@ -53,8 +53,9 @@ use crate::store::contacts::{
 };
 use crate::store::{StoreError, StoreErrorKind};
 
-/// Records of a batch: four of them are in memory at a time, each record with its texts. A transaction takes several.
-const BATCH_RECORDS: usize = 1_000;
+/// Records of a batch: six of them are in memory at a time, each record with its texts, about 2 KiB. So many stay in
+/// the processor's cache. A transaction takes many batches.
+const BATCH_RECORDS: usize = 250;
 /// Contacts that one transaction of a clear or an undo looks at.
 const PIECE: usize = 500;
 

@@ -405,9 +405,9 @@ impl PassTask<'_> {
         state: JobState,
     ) -> Answer<(Piece, Ended, Option<String>)> {
         let before = piece.progress.counts.records();
-        // One is filled, two wait, and one is applied.
-        let (to, next) = mpsc::channel(2);
-        let (give_back, mut back) = mpsc::channel(4);
+        // One is filled, four wait, and one is applied.
+        let (to, next) = mpsc::channel(4);
+        let (give_back, mut back) = mpsc::channel(6);
         let most = self.service.inner.settings.batch_records.min(TRANSACTION_RECORDS_MAX);
         piece.feed = Feed { next, back: give_back, most };
         let reader = tokio::task::spawn_blocking(move || source.run(&to, &mut back));

@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use crate::cli::args::BenchImportArgs;
 use crate::cli::bench::import::peer::Shell;
 use crate::cli::bench::import::report::{At, Measure, Report};
-use crate::cli::bench::import::worker::Found;
+use crate::cli::bench::import::worker::{Found, Spent};
 use crate::cli::client::Ctx;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
@@ -80,8 +80,8 @@ const IMPORT: &str = "import";
 /// What the turns of one size gave.
 #[derive(Default)]
 struct Turns {
-    csv: Vec<f64>,
-    shell: Vec<f64>,
+    csv: Vec<Spent>,
+    shell: Vec<Spent>,
     read: Vec<Found>,
     dry_run: Vec<Found>,
     import: Vec<Found>,
@@ -107,7 +107,7 @@ impl Turns {
 
     fn at(&self, name: &str, rows: u64) -> At {
         let of = |found: &[Found]| found.iter().filter_map(|found| found.growth).max();
-        let seconds = |found: &[Found]| report::median(found.iter().map(|found| found.seconds));
+        let seconds = |found: &[Found]| report::median(found.iter().map(|found| found.spent.seconds));
         At {
             name: name.to_owned(),
             rows,
@@ -146,16 +146,16 @@ fn measure(args: &BenchImportArgs, folder: &Path, out: Output) -> Result<Report,
     check(&turns, args.rows)?;
     curve.push(turns.at("unique ids", args.rows));
     curve.push(equal.at("equal ids", args.rows));
-    let seconds = |found: &[Found]| found.iter().map(|found| found.seconds).collect::<Vec<_>>();
+    let spent = |found: &[Found]| found.iter().map(|found| found.spent).collect::<Vec<_>>();
     let csv = format!("csv crate {}", peer::CSV_VERSION);
     let sqlite =
         shell.as_ref().map_or_else(|| "sqlite3 shell".into(), |shell| format!("sqlite3 shell {}", shell.version));
-    let import = seconds(&turns.import);
+    let import = spent(&turns.import);
     let measures = vec![
-        Measure::new("parse, row rules, hash", args.rows, seconds(&turns.read), &csv, turns.csv.clone(), 0.5, 0.8),
-        Measure::new("dry run", args.rows, seconds(&turns.dry_run), &csv, turns.csv.clone(), 0.05, 0.1),
+        Measure::new("parse, row rules, hash", args.rows, spent(&turns.read), &csv, turns.csv.clone(), 0.5, 0.8),
+        Measure::new("dry run", args.rows, spent(&turns.dry_run), &csv, turns.csv.clone(), 0.05, 0.1),
         Measure::new("import", args.rows, import.clone(), &sqlite, turns.shell.clone(), 0.7, 1.5),
-        Measure::new("second run", args.rows, seconds(&turns.again), "the first", import, 1.0, 1.0),
+        Measure::new("second run", args.rows, spent(&turns.again), "the first", import, 1.0, 1.0),
     ];
     let sha256 = turns.read.first().and_then(|found| found.sha256.clone());
     Ok(Report::new(sizes::machine(), bytes, sha256, args.rounds, measures, curve))

@@ -4,8 +4,8 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
+use crate::cli::bench::import::worker::{Began, Spent};
 use crate::cli::exit::CliError;
 use crate::store::sqlite::pragmas;
 
@@ -14,17 +14,17 @@ pub(super) const CSV_VERSION: &str = "1.4.0";
 /// Tables that an import writes rows into.
 const TABLES: [&str; 5] = ["contacts", "calling_records", "contact_keys", "organisations", "before_images"];
 
-/// Seconds of the csv crate for every record of a file.
-pub(super) fn csv(path: &Path) -> Result<f64, CliError> {
+/// The csv crate over every record of a file.
+pub(super) fn csv(path: &Path) -> Result<Spent, CliError> {
     let wrong = |error: csv::Error| CliError::internal(format!("{}: {error}", path.display()));
-    let started = Instant::now();
+    let began = Began::now();
     let mut reader = csv::Reader::from_path(path).map_err(wrong)?;
     let (mut record, mut cells) = (csv::ByteRecord::new(), 0);
     while reader.read_byte_record(&mut record).map_err(wrong)? {
         cells += record.len();
     }
     std::hint::black_box(cells);
-    Ok(started.elapsed().as_secs_f64())
+    Ok(began.spent())
 }
 
 /// The sqlite3 shell.
@@ -97,8 +97,8 @@ impl Shell {
         Ok(Rows { folder: folder.to_owned(), schema, tables })
     }
 
-    /// Seconds of `.import` of all of them into a new database.
-    pub(super) fn import(&self, rows: &Rows) -> Result<f64, CliError> {
+    /// `.import` of all of them into a new database.
+    pub(super) fn import(&self, rows: &Rows) -> Result<Spent, CliError> {
         let database = rows.folder.join("peer.sqlite");
         for ending in ["", "-wal", "-shm"] {
             let _ = fs::remove_file(rows.folder.join(format!("peer.sqlite{ending}"))); // of the turn before, if any
@@ -108,9 +108,9 @@ impl Shell {
         self.ask(&[], &database, &format!("{journal}{}{}", rows.schema, import("calling_lists")))?;
         let mut script = pragmas();
         rows.tables.iter().for_each(|(table, _)| script.push_str(&import(table)));
-        let started = Instant::now();
+        let began = Began::now();
         self.ask(&[], &database, &script)?;
-        let took = started.elapsed().as_secs_f64();
+        let spent = began.spent();
         for (table, wanted) in &rows.tables {
             let found = self.ask(&["-readonly"], &database, &format!("SELECT count(*) FROM {table};\n"))?;
             if found.trim().parse() != Ok(*wanted) {
@@ -120,7 +120,7 @@ impl Shell {
                 )));
             }
         }
-        Ok(took)
+        Ok(spent)
     }
 }
 

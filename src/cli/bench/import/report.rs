@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::cli::bench::import::worker::Spent;
 use crate::store::sqlite::version as sqlite_version;
 
 /// By how much an import's memory may grow.
@@ -27,6 +28,8 @@ pub(super) struct Measure {
     peer_rows_per_second: Option<f64>,
     /// Our rate / the peer's: the median of neighbouring turns.
     ratio: Option<f64>,
+    /// The same of CPU times, which other work on the machine changes less.
+    cpu_ratio: Option<f64>,
     /// The ratio that must be reached.
     must: f64,
     /// The ratio that is aimed at.
@@ -37,25 +40,28 @@ impl Measure {
     pub(super) fn new(
         name: &'static str,
         rows: u64,
-        seconds: Vec<f64>,
+        ours: Vec<Spent>,
         peer: &str,
-        peer_seconds: Vec<f64>,
+        theirs: Vec<Spent>,
         must: f64,
         aim: f64,
     ) -> Self {
-        let rate = |seconds: &[f64]| rows as f64 / median(seconds.iter().copied());
-        let ratios = seconds.iter().zip(&peer_seconds).map(|(ours, peer)| peer / ours);
-        let is_there = !peer_seconds.is_empty();
+        let seconds = |spent: &[Spent]| spent.iter().map(|spent| spent.seconds).collect::<Vec<_>>();
+        let rate = |spent: &[Spent]| rows as f64 / median(seconds(spent));
+        let turns = || ours.iter().zip(&theirs);
+        let cpu: Option<Vec<f64>> = turns().map(|(ours, peer)| Some(peer.cpu? / ours.cpu?)).collect();
+        let is_there = !theirs.is_empty();
         Self {
             name,
             peer: peer.to_owned(),
-            rows_per_second: rate(&seconds),
-            peer_rows_per_second: is_there.then(|| rate(&peer_seconds)),
-            ratio: is_there.then(|| median(ratios)),
+            rows_per_second: rate(&ours),
+            peer_rows_per_second: is_there.then(|| rate(&theirs)),
+            ratio: is_there.then(|| median(turns().map(|(ours, peer)| peer.seconds / ours.seconds))),
+            cpu_ratio: cpu.filter(|_| is_there).map(median).filter(|ratio| ratio.is_finite()),
             must,
             aim,
-            seconds,
-            peer_seconds,
+            seconds: seconds(&ours),
+            peer_seconds: seconds(&theirs),
         }
     }
 }
@@ -143,9 +149,10 @@ impl Report {
         );
         for measure in &self.measures {
             let peer = measure.peer_rows_per_second.map_or_else(|| "not here".into(), |rate| format!("{rate:.0}/s"));
-            let ratio = measure.ratio.map_or_else(|| "-".into(), |ratio| format!("{ratio:.2}"));
+            let shown = |ratio: Option<f64>| ratio.map_or_else(|| "-".into(), |ratio| format!("{ratio:.2}"));
+            let (ratio, cpu) = (shown(measure.ratio), shown(measure.cpu_ratio));
             out.push_str(&format!(
-                "{:<22} {:>9.0}/s   {} {peer}: {ratio}   must >= {}, aim {}\n",
+                "{:<22} {:>9.0}/s   {} {peer}: {ratio} (CPU {cpu})   must >= {}, aim {}\n",
                 measure.name, measure.rows_per_second, measure.peer, measure.must, measure.aim
             ));
             let runs =
@@ -178,7 +185,8 @@ mod tests {
     }
 
     fn report(peer: Vec<f64>, growth: u64) -> Report {
-        let measure = Measure::new("import", 10, vec![2.0, 1.0, 4.0], "shell", peer, 0.7, 1.5);
+        let spent = |all: Vec<f64>| all.into_iter().map(|seconds| Spent { seconds, cpu: None }).collect();
+        let measure = Measure::new("import", 10, spent(vec![2.0, 1.0, 4.0]), "shell", spent(peer), 0.7, 1.5);
         Report::new(String::new(), 0, None, 3, vec![measure], vec![at(growth)])
     }
 

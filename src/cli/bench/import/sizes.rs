@@ -2,6 +2,9 @@
 
 use std::fs;
 
+/// Ticks of a second in `/proc`, the same on every Linux.
+const TICKS: f64 = 100.0;
+
 /// A field of `/proc/self/status`, bytes; `None` where there is none.
 fn status(field: &str) -> Option<u64> {
     let text = fs::read_to_string("/proc/self/status").ok()?;
@@ -17,6 +20,15 @@ pub(super) fn resident() -> Option<u64> {
 /// Resident memory at its peak.
 pub(super) fn peak() -> Option<u64> {
     status("VmHWM")
+}
+
+/// CPU seconds of this process and of the children that have ended; `None` where nobody tells.
+pub(super) fn cpu() -> Option<f64> {
+    let text = fs::read_to_string("/proc/self/stat").ok()?;
+    // The name in brackets may hold blanks; user and system time, and those of children, are fields 14 to 17.
+    let fields = text.rsplit(')').next()?.split_whitespace().skip(11).take(4);
+    let ticks: Option<Vec<u32>> = fields.map(|field| field.parse().ok()).collect();
+    Some(f64::from(ticks?.into_iter().sum::<u32>()) / TICKS)
 }
 
 /// Processors and system.

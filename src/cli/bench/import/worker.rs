@@ -23,13 +23,34 @@ use crate::store::sqlite::{Options, SqliteStore};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Found {
     /// Of the pass that the step is named after, to the store's closing.
-    pub(super) seconds: f64,
+    pub(super) spent: Spent,
     /// Of the pass in front of it.
     pub(super) validation: Option<f64>,
     /// By how much resident memory grew, from the start of the process to its peak; bytes.
     pub(super) growth: Option<u64>,
     pub(super) counts: Counts,
     pub(super) sha256: Option<String>,
+}
+
+/// Time of something.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Spent {
+    pub(super) seconds: f64,
+    pub(super) cpu: Option<f64>,
+}
+
+/// Where something began.
+pub(super) struct Began(Instant, Option<f64>);
+
+impl Began {
+    pub(super) fn now() -> Self {
+        Self(Instant::now(), sizes::cpu())
+    }
+
+    pub(super) fn spent(&self) -> Spent {
+        let cpu = sizes::cpu().zip(self.1).map(|(now, then)| now - then);
+        Spent { seconds: self.0.elapsed().as_secs_f64(), cpu }
+    }
 }
 
 /// The choices of the import: an id, a phone, and all defaults.
@@ -52,10 +73,10 @@ pub(super) async fn run(step: Step, folder: &Path) -> Result<Found, CliError> {
 }
 
 fn read(folder: &Path) -> Result<Found, CliError> {
-    let started = Instant::now();
+    let began = Began::now();
     let through = read_through(&folder.join("rows.csv"), &profile()?).map_err(import_error)?;
     Ok(Found {
-        seconds: started.elapsed().as_secs_f64(),
+        spent: began.spent(),
         validation: None,
         growth: None,
         // Nothing was stored; what was read is counted as what it would have become.
@@ -74,15 +95,15 @@ async fn load(step: Step, folder: &Path) -> Result<Found, CliError> {
     let report = |name: &str| Some(folder.join(name));
     new.reports = Reports::Files { outcome: report("outcome.csv"), reject: report("reject.csv") };
     new.auto_continue = false;
-    let mut started = Instant::now();
+    let mut began = Began::now();
     let (job, validation) = if step == Step::DryRun {
         let (told, _status) = tokio::sync::watch::channel(JobStatus::default());
         (imports.dry_run(new, &told).await.map_err(import_error)?, None)
     } else {
         let id = imports.create(new).await.map_err(import_error)?.id;
         imports.wait(&id).await.map_err(import_error)?;
-        let validation = started.elapsed().as_secs_f64();
-        started = Instant::now();
+        let validation = began.spent().seconds;
+        began = Began::now();
         imports.continue_job(&id, "bench").await.map_err(import_error)?;
         let job = imports.wait(&id).await.map_err(import_error)?;
         if job.state != JobState::Completed {
@@ -93,7 +114,7 @@ async fn load(step: Step, folder: &Path) -> Result<Found, CliError> {
     imports.stop().await;
     store.close().await.map_err(store_error)?;
     Ok(Found {
-        seconds: started.elapsed().as_secs_f64(),
+        spent: began.spent(),
         validation,
         growth: None,
         counts: *JobStatus::counts(&job.progress),
