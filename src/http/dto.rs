@@ -4,12 +4,19 @@
 mod access;
 mod dnc;
 mod imports;
+mod sequences;
+mod sim;
 
 pub use access::{AuditDto, AuditVerdictDto, KeyBody, KeyDto};
 pub use dnc::{DncDeliveryDto, DncEvidenceDto, DncExportDto, DncOcsDto, DncReportDto, DncVerdictDto, DncVerifyBody};
 pub use imports::{
     ClearedDto, CountsDto, CursorDto, ImportSettings, JobBody, JobDto, JobProgressDto, ListBody, ListDto,
     PhoneColumnDto, PreviewColumnDto, PreviewDto, ProfileBody, ProfileDto, UndoneDto, UploadDto,
+};
+pub use sequences::{FlawDto, SequenceDto, SequenceEntryDto, SequenceNewsDto, SequencePlanDto, SequenceStepDto};
+pub use sim::{
+    SimAnswerBody, SimCampaignDto, SimClockBody, SimClockDto, SimFaultBody, SimFaultDto, SimGroupDto, SimOcsDto,
+    SimStateDto, SimTriggerBody,
 };
 
 use serde::{Deserialize, Serialize};

@@ -9,6 +9,9 @@ mod imports;
 mod offline;
 mod profiles;
 mod run;
+mod scenario;
+mod sequence;
+mod sim;
 mod store;
 mod values;
 
@@ -21,7 +24,9 @@ use secrecy::SecretString;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use access::{AuditListArgs, AuditVerb, KeyCreateArgs, KeyRevokeArgs, KeyVerb, OfflineArgs};
-pub use bench::BenchVerb;
+pub use bench::{
+    ArrivalsWord, BenchControlArgs, BenchDncArgs, BenchFanoutArgs, BenchVerb, FailIfArgs, PaceArgs, TserverArgs,
+};
 pub use bench_import::{BenchImportArgs, BenchImportStep};
 pub use contacts::{
     BatchArgs, ContactsClearArgs, ContactsDeleteArgs, ContactsPushArgs, ContactsResumeArgs, ContactsVerb, MaxErrors,
@@ -38,6 +43,9 @@ pub use offline::{
 };
 pub use profiles::{ProfilesImportArgs, ProfilesVerb};
 pub use run::{DemoArgs, GatewayArgs, RunArgs, ServeArgs, SimArgs, SimRunArgs};
+pub use scenario::{LadderForm, PlayArgs, ResultsForm, ScenarioArgs, ScenariosVerb, SimRecordArgs, SimReplayArgs};
+pub use sequence::{SequenceFileArgs, SequenceIdArgs, SequenceListArgs, SequenceVerb};
+pub use sim::{SimClockArgs, SimFaultAddArgs, SimFaultRemoveArgs, SimFaultVerb, SimTriggerArgs};
 pub use store::{DataArgs, StoreBackupArgs, StoreRestoreArgs, StoreVerb};
 pub use values::{DbidList, Scope, Share, origin_list};
 use values::{duration, share};
@@ -58,9 +66,9 @@ pub struct Cli {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// The gateway's address
-    #[arg(long, global = true, env = "COMMDN_URL", default_value = "http://127.0.0.1:8080", value_name = "URL")]
-    pub url: String,
+    /// The gateway's address [default: http://127.0.0.1:8080]
+    #[arg(long, global = true, env = "COMMDN_URL", value_name = "URL")]
+    pub url: Option<String>,
     /// Key or token that the gateway asks for; @FILE reads it from a file, which other users of the machine do not see
     #[arg(long, global = true, env = "COMMDN_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub token: Option<SecretString>,
@@ -99,6 +107,17 @@ pub struct Global {
     pub color: ColorWhen,
 }
 
+/// Where a gateway listens when nothing else is said.
+const URL: &str = "http://127.0.0.1:8080";
+
+impl Global {
+    /// The gateway's address.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.url.as_deref().unwrap_or(URL)
+    }
+}
+
 /// When to print colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ColorWhen {
@@ -125,6 +144,9 @@ pub enum Verb {
     /// Campaigns on agent groups
     #[command(subcommand)]
     Campaign(CampaignVerb),
+    /// Campaigns one after the other
+    #[command(subcommand)]
+    Sequence(SequenceVerb),
     /// Do-not-call
     #[command(subcommand)]
     Dnc(DncVerb),
@@ -165,9 +187,9 @@ pub enum Verb {
     /// What outlives the process: read it through, copy it, put a copy back
     #[command(subcommand)]
     Store(StoreVerb),
-    /// Measure this program beside others that do the same
+    /// Put a stated load on a gateway or a T-Server, and say what came of it
     #[command(subcommand)]
-    Bench(BenchVerb),
+    Bench(Box<BenchVerb>),
     /// The configuration file
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -184,8 +206,18 @@ pub enum Verb {
 /// `sim`
 #[derive(Debug, Subcommand)]
 pub enum SimVerb {
-    /// Run the simulated T-Server and OCS on a port
+    /// Run the simulated T-Server and OCS on a port, or a scenario without one
     Run(SimRunArgs),
+    /// The scenarios that are shipped, and a look at yours
+    #[command(subcommand)]
+    Scenarios(ScenariosVerb),
+    /// Make a scenario of what passes a gateway, or of a printed log
+    Record(SimRecordArgs),
+    /// Ask a simulated site what was asked in a recording, and tell where its answers differ
+    Replay(SimReplayArgs),
+    /// What goes wrong in a running simulator, its clock and its state
+    #[command(subcommand)]
+    Fault(SimFaultVerb),
 }
 
 /// `campaign`

@@ -7,7 +7,10 @@
 //! application --Link--> frames --> TServer --> frames --Link--> Ocs --> dialing --> record changes
 //!             <--Link-- frames <-- TServer <-- frames <--Link-- Ocs
 //! ```
+//!
+//! With faults every frame goes through [`Lines`](crate::engine::fault::Lines) on its way to and from the T-Server.
 
+mod faults;
 mod operator;
 mod script;
 #[cfg(test)]
@@ -18,12 +21,13 @@ use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 pub use operator::Operator;
 pub use script::Script;
 pub use trace::TraceHash;
 
+use crate::engine::fault::{Client, Lines, Rule, RuleId, Way};
 use crate::engine::ocs::dialer::CampaignCounts;
 use crate::engine::ocs::{self, Internal, Ocs, Output, RecordChange};
 use crate::engine::topology::{CommDn, Topology};
@@ -33,6 +37,7 @@ use crate::engine::tserver::{
 use crate::message::AppDbid;
 use crate::message::CommDnMessage;
 use crate::message::Decoded;
+use crate::message::MessageType;
 use crate::protocol::link::{Link, LinkConfig, LinkInput, LinkOutput, Tag};
 use crate::protocol::profile::Profile;
 use crate::protocol::{Time, UtcSeconds, UtcTime};
@@ -54,13 +59,16 @@ pub struct WorldConfig {
     pub start: UtcSeconds,
     /// Bytes and charset.
     pub dialect: Dialect,
+    /// Idle time after which the ends of a link ask each other; zero = never, which is enough while nothing is lost.
+    pub heartbeat: Duration,
 }
 
 impl WorldConfig {
     /// A site as its file says.
     #[must_use]
     pub fn new(topology: Topology, start: UtcSeconds) -> Self {
-        Self { topology, profile: None, seed: None, start, dialect: Dialect::default() }
+        let (dialect, heartbeat) = (Dialect::default(), Duration::ZERO);
+        Self { topology, profile: None, seed: None, start, dialect, heartbeat }
     }
 }
 
@@ -128,6 +136,19 @@ pub enum Seen<'a> {
         /// Its words.
         text: &'a str,
     },
+    /// A fault struck.
+    Fault {
+        /// Its number.
+        id: RuleId,
+        /// What it says; absent when it was taken away meanwhile.
+        rule: Option<&'a Rule>,
+        /// On whose connection; empty for what concerns the site.
+        client: &'a str,
+        /// Which way.
+        way: Way,
+        /// The message that it struck.
+        message: Option<MessageType>,
+    },
 }
 
 enum Who {
@@ -137,10 +158,13 @@ enum Who {
 
 /// Somebody at the T-Server.
 struct Peer {
+    name: String,
     who: Who,
     link: Link,
     session: SessionId,
     heard: BytesMut,
+    /// Bytes for the T-Server that are no whole frame yet; faults can bring that about.
+    said: BytesMut,
     sends: u64,
     /// The deadline that stands in the world's table.
     due: Option<Time>,
@@ -162,6 +186,11 @@ pub struct World {
     trace: TraceHash,
     sessions: u64,
     events: u64,
+    heartbeat: Duration,
+    lines: Lines,
+    lines_due: Option<Time>,
+    /// Somebody further out is doing what the lines give.
+    performing: bool,
 }
 
 impl fmt::Debug for World {
@@ -184,7 +213,8 @@ impl World {
     /// # Errors
     /// [`WorldError`].
     pub fn new(config: WorldConfig) -> Result<Self, WorldError> {
-        let WorldConfig { topology, profile, seed, start, dialect } = config;
+        let WorldConfig { topology, profile, seed, start, dialect, heartbeat } = config;
+        let named = topology.ocs.iter().map(|entry| (entry.name.clone(), entry.dbid));
         let dns: Vec<DnConfig> = topology.comm_dns.iter().map(|dn| dn_config(dn).0).collect();
         let used: Vec<String> = used_dns(&dns).into_iter().map(|dn| dn.name.to_string()).collect();
         let tserver = TServer::new(TServerConfig { dialect, ..TServerConfig::new(dns) });
@@ -201,6 +231,10 @@ impl World {
             trace: TraceHash::default(),
             sessions: 0,
             events: 0,
+            heartbeat,
+            lines: Lines::new(dialect, seed.unwrap_or(0), named),
+            lines_due: None,
+            performing: false,
         };
         for entry in &topology.ocs {
             let config = topology.ocs_config(entry.dbid, dialect, profile.clone());
@@ -224,12 +258,12 @@ impl World {
     }
 
     fn join(&mut self, who: Who, config: LinkConfig) {
-        // Nothing is lost on the way, so nobody asks whether the other is still there.
-        let config =
-            LinkConfig { heartbeat: Duration::ZERO, remote_heartbeat: Duration::ZERO, dialect: self.dialect, ..config };
+        let (heartbeat, dialect) = (self.heartbeat, self.dialect);
+        let config = LinkConfig { heartbeat, remote_heartbeat: heartbeat, dialect, ..config };
         let peer = self.peers.len();
-        let link = Link::new(config);
-        self.peers.push(Peer { who, link, session: SessionId(0), heard: BytesMut::new(), sends: 0, due: None });
+        let (name, link) = (config.application_name.to_string(), Link::new(config));
+        let (heard, said) = (BytesMut::new(), BytesMut::new());
+        self.peers.push(Peer { name, who, link, session: SessionId(0), heard, said, sends: 0, due: None });
         self.peers[peer].link.handle(self.now, LinkInput::Start);
         self.woken.push_back(peer);
     }
@@ -285,10 +319,10 @@ impl World {
     /// When something is to be done next; `None` when nothing is left to do.
     #[must_use]
     pub fn next_due(&self) -> Option<Time> {
-        if !self.woken.is_empty() {
+        if !self.woken.is_empty() || self.lines.has_news() {
             return Some(self.now);
         }
-        self.due.first().map(|(at, _)| *at).into_iter().chain(self.server_due).min()
+        self.due.first().map(|(at, _)| *at).into_iter().chain(self.server_due).chain(self.lines_due).min()
     }
 
     /// Does everything that is due until this moment, and ends there.
@@ -307,8 +341,13 @@ impl World {
     /// Does what is due at one moment, which becomes the present.
     pub fn step(&mut self, due: Time, watch: &mut dyn FnMut(Time, Seen<'_>)) {
         self.now = self.now.max(due);
+        self.perform(watch);
         while let Some(peer) = self.woken.pop_front() {
             self.work(peer, watch);
+        }
+        if self.lines_due.is_some_and(|at| at <= self.now) {
+            self.lines.tick(self.now);
+            self.perform(watch);
         }
         if self.server_due.is_some_and(|at| at <= self.now) {
             self.at_server(TServerInput::Tick, watch);
@@ -335,6 +374,12 @@ impl World {
             ocs.handle(now, utc, ocs::Input::Internal(internal));
             self.woken.push_back(at);
         }
+    }
+
+    /// Somebody outside has given this application something to send.
+    pub fn wake(&mut self, application: &str) {
+        let is_it = |peer: &Peer| matches!(&peer.who, Who::App(app) if app.name() == application);
+        self.woken.extend(self.peers.iter().position(is_it));
     }
 
     fn tick(&mut self, peer: usize) {
@@ -424,12 +469,25 @@ impl World {
             }
             LinkOutput::Send { bytes, .. } => {
                 let session = self.peers[at].session;
-                self.at_server(TServerInput::Frames(session, bytes), watch);
-                self.at_server(TServerInput::Flushed(session), watch);
+                if self.lines.is_idle() {
+                    self.at_server(TServerInput::Frames(session, bytes), watch);
+                    self.at_server(TServerInput::Flushed(session), watch);
+                } else {
+                    let client = Client { session, name: &self.peers[at].name };
+                    self.lines.frames(now, client, Way::Up, bytes);
+                    self.perform(watch);
+                }
             }
             LinkOutput::Close => {
                 let session = self.peers[at].session;
-                self.at_server(TServerInput::Closed(session), watch);
+                // Of a connection that is open at one end only the other end hears nothing.
+                if !self.lines.is_dead(session) {
+                    self.lines.closed(session);
+                    self.at_server(TServerInput::Closed(session), watch);
+                }
+                self.peers[at].session = SessionId(0);
+                self.peers[at].heard.clear();
+                self.peers[at].said.clear();
             }
             LinkOutput::Up(_) => {
                 if let Who::App(app) = &mut self.peers[at].who {
@@ -460,9 +518,9 @@ impl World {
             match output {
                 TServerOutput::Send(session, outgoing) => self.deliver(session, &outgoing),
                 TServerOutput::Close(session, _) => {
-                    if let Some(at) = self.peers.iter().position(|peer| peer.session == session) {
-                        self.peers[at].link.handle(now, LinkInput::Closed);
-                        self.woken.push_back(at);
+                    if !self.lines.is_dead(session) {
+                        self.lines.closed(session);
+                        self.hang_up(session);
                     }
                 }
                 TServerOutput::Seen(seen) => {
@@ -472,16 +530,45 @@ impl World {
             }
         }
         self.server_due = self.tserver.next_deadline();
+        self.perform(watch);
     }
 
     fn deliver(&mut self, session: SessionId, outgoing: &Outgoing) {
-        let Some(at) = self.peers.iter().position(|peer| peer.session == session) else { return };
-        let peer = &mut self.peers[at];
-        peer.heard.extend_from_slice(&outgoing.head);
-        peer.heard.extend_from_slice(outgoing.tail.as_ref().map_or(&[], |tail| &tail[..]));
-        while let Ok(Some(frame)) = take_frame(&mut peer.heard, FRAME_BYTES_MAX, Reading::Tolerant) {
-            peer.link.handle(self.now, LinkInput::Frame(frame));
+        let Some(at) = self.of_session(session) else { return };
+        let tail = outgoing.tail.as_ref().map_or(&[][..], |tail| &tail[..]);
+        if self.lines.is_idle() {
+            return self.hear(at, &[&outgoing.head, tail]);
         }
+        let frames = Bytes::from([&outgoing.head[..], tail].concat());
+        let client = Client { session, name: &self.peers[at].name };
+        self.lines.frames(self.now, client, Way::Down, frames);
+    }
+
+    fn of_session(&self, session: SessionId) -> Option<usize> {
+        self.peers.iter().position(|peer| peer.session == session)
+    }
+
+    /// Bytes come to a client.
+    fn hear(&mut self, at: usize, parts: &[&[u8]]) {
+        let peer = &mut self.peers[at];
+        parts.iter().for_each(|part| peer.heard.extend_from_slice(part));
+        loop {
+            match take_frame(&mut peer.heard, FRAME_BYTES_MAX, Reading::Tolerant) {
+                Ok(Some(frame)) => peer.link.handle(self.now, LinkInput::Frame(frame)),
+                Ok(None) => break,
+                Err(error) => {
+                    peer.link.handle(self.now, LinkInput::Broken(error));
+                    break;
+                }
+            }
+        }
+        self.woken.push_back(at);
+    }
+
+    /// A client is told that its connection has ended.
+    fn hang_up(&mut self, session: SessionId) {
+        let Some(at) = self.of_session(session) else { return };
+        self.peers[at].link.handle(self.now, LinkInput::Closed);
         self.woken.push_back(at);
     }
 }

@@ -6,6 +6,7 @@ mod adjacent;
 mod backup;
 mod campaigns;
 mod dnc;
+mod external;
 mod forms;
 mod genesys_cloud;
 mod imports;
@@ -14,8 +15,10 @@ mod operations;
 pub(super) use operations::all_links;
 mod people;
 mod requests;
+mod sequences;
 pub(super) use requests::may_read;
 mod send;
+mod sim;
 mod ucs;
 
 use std::time::Duration;
@@ -48,12 +51,15 @@ pub(super) fn all() -> Routes {
         .merge(dnc::routes())
         .merge(imports::routes())
         .merge(requests::routes())
+        .merge(sequences::routes())
         .merge(send::routes())
         .merge(operations::routes())
         .merge(backup::routes())
         .merge(adjacent::routes())
         .merge(access::routes())
         .merge(genesys_cloud::routes())
+        .merge(external::routes())
+        .merge(sim::routes())
 }
 
 /// Entries of a page when a caller does not say.
@@ -100,7 +106,7 @@ impl From<OrderError> for Problem {
             OrderError::NoSuchRequest(_) => {
                 Self::new("request-not-found", 404, detail).hint("requests are listed at /v1/requests")
             }
-            OrderError::Stopping => Self::new("stopping", 503, detail).retry_after(5),
+            OrderError::Stopping | OrderError::TooLate => Self::new("stopping", 503, detail).retry_after(5),
         }
     }
 }

@@ -11,6 +11,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::cli::args::BenchImportArgs;
 use crate::cli::bench::import::peer::Shell;
 use crate::cli::bench::import::report::{At, Measure, Report};
@@ -20,7 +22,7 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 
 /// Runs the bench, or one step of it.
-pub(super) async fn run(args: BenchImportArgs, ctx: &Ctx) -> Result<Exit, CliError> {
+pub(super) async fn run(args: BenchImportArgs, ctx: &Ctx, stop: &CancellationToken) -> Result<Exit, CliError> {
     if let (Some(step), Some(dir)) = (args.step, &args.dir) {
         ctx.out.document(&worker::run(step, dir).await?)?;
         return Ok(Exit::Done);
@@ -28,7 +30,10 @@ pub(super) async fn run(args: BenchImportArgs, ctx: &Ctx) -> Result<Exit, CliErr
     let folder = Folder::make(args.dir.as_deref())?;
     let (place, out) = (folder.0.clone(), ctx.out);
     let work = tokio::task::spawn_blocking(move || measure(&args, &place, out));
-    let report = work.await.map_err(|error| CliError::internal(error.to_string()))??;
+    let report = tokio::select! {
+        report = work => report.map_err(|error| CliError::internal(error.to_string()))??,
+        () = stop.cancelled() => return Err(CliError::new(Exit::Interrupted, "interrupted")),
+    };
     drop(folder);
     ctx.out.either(&report, || report.words())?;
     match report.missed.as_slice() {
