@@ -112,6 +112,7 @@ fn create(
     }
     contact.customer_id.clear();
     (contact.number, contact.version, contact.job) = (0, 1, None);
+    (contact.created_at, contact.updated_at) = (0, 0);
     (contact.callable, contact.organisation) = (true, None);
     contact.external_ids.clear();
     unite(&mut contact.external_ids, &draft.external_ids);

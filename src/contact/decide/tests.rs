@@ -62,6 +62,24 @@ fn hits_come_in_the_order_of_keys_and_then_of_creation_each_once() {
 }
 
 #[test]
+fn what_a_spare_contact_held_is_not_seen_again() {
+    let mut spare = contact(9, &[("a", "1"), ("b", "2"), ("c", "3")], &[phone("p", "+1"), phone("q", "x")]);
+    (spare.list, spare.organisation, spare.job, spare.callable) = (Some(1), Some(3), Some("7".to_owned()), false);
+    (spare.phones[0].extension, spare.phones[0].callable) = (Some("12".to_owned()), false);
+    let profile = profile(OnMatch::CreateAlways);
+    let rules = Rules { profile: &profile, list: None, organisation: None };
+    for draft in [
+        draft(&[], &[]),
+        draft(&[("b", "x")], &[phone("r", "+2")]),
+        draft(&[("b", ""), ("d", "y")], &[phone("p", ""), phone("q", "z")]),
+        draft(&[("1", "1"), ("2", "2"), ("3", "3"), ("4", "4")], &[phone("1", "1"), phone("2", "2"), phone("3", "3")]),
+    ] {
+        let make = |spare: Option<Box<Contact>>| decide(&draft, &[], rules, &mut || "made".to_owned(), spare);
+        assert_eq!(make(Some(Box::new(spare.clone()))), make(None));
+    }
+}
+
+#[test]
 fn each_mode_does_what_the_table_says() {
     let (none, one, two) = (&[][..], [contact(1, &[], &[])], [contact(1, &[], &[]), contact(2, &[], &[])]);
     let draft = draft(&[("name", "x")], &[]);

@@ -93,6 +93,23 @@ fn a_transaction_ends_early_while_somebody_waits_and_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_transaction_takes_the_batches_that_are_there_up_to_its_limit() {
+    let (ledger, context) = ledger();
+    let (to, next) = mpsc::channel(8);
+    let (back, mut used) = mpsc::channel(8);
+    for from in [10, 20, 30] {
+        to.try_send(piece(&context, from..from + 10, Told::default()).batch).unwrap();
+    }
+    let mut work = piece(&context, 0..10, Told::default());
+    work.feed = Feed { next, back, most: 30 };
+    super::piece::live(&ledger, &mut work, 1, &|| false).unwrap();
+    assert!(work.is_done());
+    assert_eq!((work.progress.counts.created, count(&ledger, "contacts")), (30, 30));
+    assert!(used.try_recv().is_ok() && used.try_recv().is_ok() && used.try_recv().is_err(), "two came back");
+    assert_eq!(work.feed.next.try_recv().unwrap().len, 10, "and one is for the next transaction");
+}
+
+#[test]
 fn nothing_is_committed_when_outcomes_cannot_be_written() {
     let (ledger, context) = ledger();
     let mut work = piece(&context, 0..10, Told(Arc::default(), true));
