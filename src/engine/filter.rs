@@ -144,6 +144,9 @@ fn offset(text: &str, part: &str) -> usize {
 
 /// `*` stands for any text; ASCII case does not matter.
 fn matches(pattern: &str, value: &str) -> bool {
+    if !pattern.contains('*') {
+        return pattern.eq_ignore_ascii_case(value);
+    }
     let value = value.to_ascii_lowercase();
     let pattern = pattern.to_ascii_lowercase();
     let mut parts = pattern.split('*');
