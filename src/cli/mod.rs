@@ -2,6 +2,7 @@
 
 mod access;
 pub mod args;
+pub mod bench;
 mod campaign;
 mod check_config;
 pub mod client;
@@ -22,6 +23,7 @@ mod record;
 mod request;
 mod run;
 mod send;
+mod sequence;
 mod shell;
 mod sim;
 mod sim_fault;
@@ -86,9 +88,17 @@ fn run(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Demo(args) => runtime.block_on(run::demo(args, ctx)).map(|()| Exit::Done),
         Verb::Serve(args) => runtime.block_on(run::serve(args, ctx)).map(|()| Exit::Done),
         Verb::Sim(SimVerb::Run(args)) => runtime.block_on(run::sim_run(args, ctx)).map(|()| Exit::Done),
+        Verb::Sim(SimVerb::Record(args)) => runtime.block_on(sim::record::record(args, ctx)).map(|()| Exit::Done),
+        Verb::Sim(SimVerb::Replay(args)) => runtime.block_on(sim::record::replay(args, ctx)).map(|()| Exit::Done),
         Verb::Contacts(verb) => {
             log::start_brief(ctx);
             let exit = runtime.block_on(contacts::run(*verb, ctx));
+            runtime.shutdown_background();
+            exit
+        }
+        Verb::Bench(verb) => {
+            log::start_brief(ctx);
+            let exit = runtime.block_on(bench::run(*verb, ctx));
             runtime.shutdown_background();
             exit
         }
@@ -109,6 +119,7 @@ fn run(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
 async fn client_verb(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
     match verb {
         Verb::Campaign(verb) => campaign::run(verb, ctx).await,
+        Verb::Sequence(verb) => sequence::run(verb, ctx).await,
         Verb::Dnc(verb) => dnc::run(verb, ctx).await,
         Verb::Record(verb) => record::run(verb, ctx).await,
         Verb::Profiles(args::ProfilesVerb::Import(args)) => profiles::import(args, ctx).await,
@@ -131,7 +142,8 @@ async fn client_verb(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Store(verb) => store::run(verb, ctx).await,
         Verb::Sim(SimVerb::Fault(verb)) => sim_fault::run(verb, ctx).await,
         Verb::Version => version(ctx),
-        Verb::Demo(_) | Verb::Serve(_) | Verb::Sim(SimVerb::Run(_)) | Verb::Contacts(_) => {
+        Verb::Sim(SimVerb::Scenarios(verb)) => sim::scenario::run(verb, ctx),
+        Verb::Demo(_) | Verb::Serve(_) | Verb::Sim(_) | Verb::Contacts(_) | Verb::Bench(_) => {
             Err(CliError::internal("no verb of a client"))
         }
     }

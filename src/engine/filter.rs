@@ -111,12 +111,6 @@ impl Filter {
 }
 
 impl Filter {
-    /// Whether a text is what a pattern with `*` says.
-    #[must_use]
-    pub fn fits(pattern: &str, text: &str) -> bool {
-        matches(pattern, text)
-    }
-
     /// Whether a comparison looks at this field.
     #[must_use]
     pub fn names(&self, key: &str) -> bool {
@@ -143,7 +137,7 @@ fn offset(text: &str, part: &str) -> usize {
 }
 
 /// `*` stands for any text; ASCII case does not matter.
-fn matches(pattern: &str, value: &str) -> bool {
+pub(crate) fn matches(pattern: &str, value: &str) -> bool {
     if !pattern.contains('*') {
         return pattern.eq_ignore_ascii_case(value);
     }

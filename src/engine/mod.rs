@@ -3,10 +3,12 @@
 pub mod conversation;
 pub mod dnc;
 pub mod fault;
-mod filter;
+pub(crate) mod filter;
 mod journal;
 pub mod ocs;
 mod router;
+pub mod scenario;
+pub mod sequence;
 mod status;
 pub mod topology;
 pub mod tserver;

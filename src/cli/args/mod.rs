@@ -1,12 +1,15 @@
 //! The words of the command line: nouns then verbs, global flags.
 
 mod access;
+mod bench;
 mod contacts;
 mod dnc;
 mod imports;
 mod offline;
 mod profiles;
 mod run;
+mod scenario;
+mod sequence;
 mod sim;
 mod store;
 mod values;
@@ -20,6 +23,9 @@ use secrecy::SecretString;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use access::{AuditListArgs, AuditVerb, KeyCreateArgs, KeyRevokeArgs, KeyVerb, OfflineArgs};
+pub use bench::{
+    ArrivalsWord, BenchControlArgs, BenchDncArgs, BenchFanoutArgs, BenchVerb, FailIfArgs, PaceArgs, TserverArgs,
+};
 pub use contacts::{
     BatchArgs, ContactsClearArgs, ContactsDeleteArgs, ContactsPushArgs, ContactsResumeArgs, ContactsVerb, MaxErrors,
     OtherSystem, OtherSystemArgs, ProgressWhen, ReportArgs,
@@ -35,6 +41,8 @@ pub use offline::{
 };
 pub use profiles::{ProfilesImportArgs, ProfilesVerb};
 pub use run::{DemoArgs, GatewayArgs, RunArgs, ServeArgs, SimArgs, SimRunArgs};
+pub use scenario::{LadderForm, PlayArgs, ResultsForm, ScenarioArgs, ScenariosVerb, SimRecordArgs, SimReplayArgs};
+pub use sequence::{SequenceFileArgs, SequenceIdArgs, SequenceListArgs, SequenceVerb};
 pub use sim::{SimClockArgs, SimFaultAddArgs, SimFaultRemoveArgs, SimFaultVerb, SimTriggerArgs};
 pub use store::{DataArgs, StoreBackupArgs, StoreRestoreArgs, StoreVerb};
 pub use values::{DbidList, Scope, Share, origin_list};
@@ -56,9 +64,9 @@ pub struct Cli {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// The gateway's address
-    #[arg(long, global = true, env = "COMMDN_URL", default_value = "http://127.0.0.1:8080", value_name = "URL")]
-    pub url: String,
+    /// The gateway's address [default: http://127.0.0.1:8080]
+    #[arg(long, global = true, env = "COMMDN_URL", value_name = "URL")]
+    pub url: Option<String>,
     /// Key or token that the gateway asks for; @FILE reads it from a file, which other users of the machine do not see
     #[arg(long, global = true, env = "COMMDN_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub token: Option<SecretString>,
@@ -97,6 +105,17 @@ pub struct Global {
     pub color: ColorWhen,
 }
 
+/// Where a gateway listens when nothing else is said.
+const URL: &str = "http://127.0.0.1:8080";
+
+impl Global {
+    /// The gateway's address.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.url.as_deref().unwrap_or(URL)
+    }
+}
+
 /// When to print colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ColorWhen {
@@ -123,6 +142,9 @@ pub enum Verb {
     /// Campaigns on agent groups
     #[command(subcommand)]
     Campaign(CampaignVerb),
+    /// Campaigns one after the other
+    #[command(subcommand)]
+    Sequence(SequenceVerb),
     /// Do-not-call
     #[command(subcommand)]
     Dnc(DncVerb),
@@ -163,6 +185,9 @@ pub enum Verb {
     /// What outlives the process: read it through, copy it, put a copy back
     #[command(subcommand)]
     Store(StoreVerb),
+    /// Put a stated load on a gateway or a T-Server, and say what came of it
+    #[command(subcommand)]
+    Bench(Box<BenchVerb>),
     /// The configuration file
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -179,8 +204,15 @@ pub enum Verb {
 /// `sim`
 #[derive(Debug, Subcommand)]
 pub enum SimVerb {
-    /// Run the simulated T-Server and OCS on a port
+    /// Run the simulated T-Server and OCS on a port, or a scenario without one
     Run(SimRunArgs),
+    /// The scenarios that are shipped, and a look at yours
+    #[command(subcommand)]
+    Scenarios(ScenariosVerb),
+    /// Make a scenario of what passes a gateway, or of a printed log
+    Record(SimRecordArgs),
+    /// Ask a simulated site what was asked in a recording, and tell where its answers differ
+    Replay(SimReplayArgs),
     /// What goes wrong in a running simulator, its clock and its state
     #[command(subcommand)]
     Fault(SimFaultVerb),

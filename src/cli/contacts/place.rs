@@ -16,6 +16,7 @@ use crate::cli::contacts::spool::{Spooled, copy_stdin, private};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::store::error as store_error;
 use crate::contact::{CallingList, ImportProfile};
+use crate::engine::words::nearest;
 use crate::http::dto::{
     ClearedDto, ImportSettings, JobBody, JobDto, JobProgressDto, ListBody, ListDto, Page, ProfileBody, ProfileDto,
     UploadDto,
@@ -120,9 +121,12 @@ impl Place {
     }
 
     pub(super) async fn list(&self, name: &str) -> Result<ListDto, CliError> {
-        let found = self.lists().await?.into_iter().find(|list| list.name == name);
+        let mut lists = self.lists().await?;
+        let found = lists.iter().position(|list| list.name == name).map(|at| lists.swap_remove(at));
         found.ok_or_else(|| {
-            CliError::new(Exit::NotFound, format!("there is no list {name:?}"))
+            let near = nearest(name, lists.iter().map(|list| list.name.as_str()));
+            let near = near.map(|near| format!(", did you mean {near:?}?")).unwrap_or_default();
+            CliError::new(Exit::NotFound, format!("there is no list {name:?}{near}"))
                 .hint("`commdn contacts lists` shows those that there are; import makes one with --create")
         })
     }
@@ -151,8 +155,8 @@ impl Place {
     pub(super) async fn clear(&self, list: &ListDto, backup: Option<&Path>) -> Result<ClearedDto, CliError> {
         match self {
             Self::Here(here) => {
-                let cleared = here.imports.clear(list.number, backup).await.map_err(error)?;
-                Ok(shown::cleared(&list.name, &cleared))
+                let job = here.imports.clear_as_job(OFFLINE, list.number, backup).await.map_err(error)?;
+                Ok(shown::cleared_by(&list.name, &job))
             }
             Self::There(client) => {
                 if let Some(path) = backup {
@@ -439,7 +443,7 @@ impl Place {
                 let found = all.into_iter().find(|it| it.name == name || it.id == name);
                 let found =
                     found.ok_or_else(|| CliError::new(Exit::NotFound, format!("there is no profile {name:?}")))?;
-                Some(shown::profile(found.settings, Some(ImportProfile::default())).map_err(CliError::internal)?)
+                Some(shown::profile(found.settings, None).map_err(CliError::internal)?)
             }
         };
         shown::profile(settings, base).map_err(CliError::usage)

@@ -8,7 +8,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::args::ProgressWhen;
 use crate::cli::output::Output;
-use crate::service::push::{Phase, Seen, Sums, Watch};
+use crate::contact::Counts;
+use crate::service::push::{Phase, Seen, Watch};
 
 /// Time between two plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -98,9 +99,9 @@ fn phase(phase: Phase) -> &'static str {
     }
 }
 
-fn counts(sums: &Sums, seconds: f64) -> String {
-    let rate = if seconds > 0.0 { sums.records as f64 / seconds } else { 0.0 };
-    let mut text = format!("{} records, {rate:.0}/s", sums.records);
+fn counts(sums: &Counts, seconds: f64) -> String {
+    let rate = if seconds > 0.0 { sums.records() as f64 / seconds } else { 0.0 };
+    let mut text = format!("{} records, {rate:.0}/s", sums.records());
     for (count, word) in [
         (sums.created, "created"),
         (sums.updated, "updated"),

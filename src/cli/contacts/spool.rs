@@ -1,4 +1,4 @@
-//! What comes from stdin, on the disk: two passes need it twice.
+//! What comes from stdin or goes to stdout, on the disk: two passes need the one twice, and the other may be cut.
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -14,9 +14,14 @@ pub(super) struct Spooled {
 impl Spooled {
     /// All of stdin.
     pub(super) fn stdin() -> Result<Self, CliError> {
-        let path = std::env::temp_dir().join(format!("commdn-{}.csv", job_id()?));
-        copy_stdin(&path)?;
-        Ok(Self { path })
+        let spooled = Self::named()?;
+        copy_stdin(&spooled.path)?;
+        Ok(spooled)
+    }
+
+    /// A name for a file that is not there yet.
+    pub(super) fn named() -> Result<Self, CliError> {
+        Ok(Self { path: std::env::temp_dir().join(format!("commdn-{}.csv", job_id()?)) })
     }
 }
 

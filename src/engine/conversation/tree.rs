@@ -50,7 +50,7 @@ pub(super) fn build(
 }
 
 /// Puts one `path=value` into a list.
-fn insert(tree: &mut TkvList, word: &str) -> Result<(), StepError> {
+pub(super) fn insert(tree: &mut TkvList, word: &str) -> Result<(), StepError> {
     let (path, value) = word.split_once('=').ok_or_else(|| expected("key=value", word))?;
     let mut list = tree;
     let mut table = TOP;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Answer, Moment, Peer, Rule, Spoiled, Way, What};
-use crate::engine::filter::{Filter, Filtered};
+use crate::engine::filter::{Filtered, matches};
 use crate::engine::ocs::dialer::random::Random;
 use crate::message::AppDbid;
 use crate::message::CommDnMessage;
@@ -244,7 +244,7 @@ pub(super) fn is_meant(peer: Option<&Peer>, client: &str, dbids: &[AppDbid]) -> 
     match peer {
         None => true,
         Some(Peer::Ocs(dbid) | Peer::App(dbid)) => dbids.contains(dbid),
-        Some(Peer::Client(name)) => Filter::fits(name, client),
+        Some(Peer::Client(name)) => matches(name, client),
     }
 }
 

@@ -376,6 +376,12 @@ impl World {
         }
     }
 
+    /// Somebody outside has given this application something to send.
+    pub fn wake(&mut self, application: &str) {
+        let is_it = |peer: &Peer| matches!(&peer.who, Who::App(app) if app.name() == application);
+        self.woken.extend(self.peers.iter().position(is_it));
+    }
+
     fn tick(&mut self, peer: usize) {
         let (now, utc) = (self.now, self.utc());
         let Peer { who, link, .. } = &mut self.peers[peer];

@@ -85,15 +85,15 @@ impl ImportService {
     /// # Errors
     /// The folder.
     pub fn export_path(&self, id: Uuid) -> Answer<PathBuf> {
-        let folder = self.inner.settings.folder.join("exports");
+        let folder = self.exports_folder();
         std::fs::create_dir_all(&folder).map_err(|error| ImportError::Io(format!("{}: {error}", folder.display())))?;
         Ok(folder.join(format!("{id}.csv")))
     }
 
-    /// Removes exports that nobody can fetch any more: those of another process.
-    pub fn sweep_exports(&self) {
-        // Often there never were any.
-        let _ = std::fs::remove_dir_all(self.inner.settings.folder.join("exports"));
+    /// The folder of files that are fetched later; often there never was one.
+    #[must_use]
+    pub fn exports_folder(&self) -> PathBuf {
+        self.inner.settings.folder.join("exports")
     }
 
     /// The next rows of an export, the header in front of the first; `None` = that was all.

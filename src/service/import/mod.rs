@@ -8,6 +8,7 @@
 //! ```
 
 mod calls;
+mod clear;
 mod error;
 mod export;
 mod lists;
@@ -39,11 +40,12 @@ pub use open::open_imports;
 pub use preview::{ColumnType, Preview};
 pub use saved::NewUpload;
 pub use search::{Clause, Comparison, Found, Join, Predicate, Search, Sort};
-pub use status::JobStatus;
+pub use status::{JobStatus, failure_of};
 
 pub use crate::store::contacts::new_list;
 
 use crate::contact::ImportProfile;
+use crate::contact::SourceKind;
 use crate::contact::phone::PhoneLibrary;
 use crate::service::wall;
 use crate::store::contacts::{
@@ -71,6 +73,8 @@ pub struct ImportSettings {
     pub zones: Vec<(String, i32)>,
     /// Records that are read before they are applied; fewer = smaller transactions.
     pub batch_records: usize,
+    /// Country of national phones where a profile names none, ISO 3166.
+    pub default_country: String,
     /// Reads phones.
     pub phones: Arc<dyn PhoneLibrary>,
 }
@@ -86,6 +90,7 @@ impl ImportSettings {
             jobs_waiting: 100,
             zones: Vec::new(),
             batch_records: BATCH_RECORDS,
+            default_country: String::new(),
             phones,
         }
     }
@@ -231,10 +236,7 @@ impl ImportService {
     /// # Errors
     /// [`ImportError`]
     pub async fn create(&self, new: NewJob) -> Answer<ImportJob> {
-        let waiting = self.running().len().saturating_sub(self.inner.settings.jobs_at_once);
-        if waiting >= self.inner.settings.jobs_waiting {
-            return Err(ImportError::Busy(waiting));
-        }
+        self.check_room()?;
         let idempotency = new.idempotency.clone();
         let job = self.prepare(new).await?;
         let id = job.id.clone();
@@ -251,8 +253,14 @@ impl ImportService {
         Ok(job)
     }
 
+    /// Whether one more job may wait.
+    fn check_room(&self) -> Answer<()> {
+        let waiting = self.running().len().saturating_sub(self.inner.settings.jobs_at_once);
+        if waiting >= self.inner.settings.jobs_waiting { Err(ImportError::Busy(waiting)) } else { Ok(()) }
+    }
+
     /// Everything of a job but its number.
-    async fn prepare(&self, new: NewJob) -> Answer<ImportJob> {
+    async fn prepare(&self, mut new: NewJob) -> Answer<ImportJob> {
         if !matches!(new.kind, JobKind::Import | JobKind::Delete) {
             return Err(ImportError::Settings(format!("a job of kind {} reads no file", new.kind.slug())));
         }
@@ -269,6 +277,12 @@ impl ImportService {
                 (self.upload_path(&id)?, upload.file_name, Some(id))
             }
         };
+        if matches!(new.profile.source, SourceKind::Native | SourceKind::External)
+            && new.profile.default_country.is_empty()
+        {
+            new.profile.default_country.clone_from(&self.inner.settings.default_country);
+        }
+        new.profile = self.fitted(file.clone(), new.profile).await?;
         let list = self.target(&new.list, &file, &new.profile).await?;
         self.inspect(file.clone(), new.profile.clone(), list.clone()).await?;
         let id = Uuid::new_v4().to_string();
@@ -489,7 +503,9 @@ impl ImportService {
         let mut resumed = 0;
         for job in open.into_iter().rev() {
             // Those that wait for somebody go on waiting, and so do those of another kind.
-            if matches!(job.kind, JobKind::Import | JobKind::Delete) && self.resume(&job.id).await.is_ok() {
+            if matches!(job.kind, JobKind::Import | JobKind::Delete | JobKind::Clear)
+                && self.resume(&job.id).await.is_ok()
+            {
                 resumed += 1;
             }
         }

@@ -135,6 +135,7 @@ impl ImportService {
                 self.shift(id, JobEvent::Continue, "go on", begin).await?;
                 Ok(true)
             }
+            JobState::Importing if job.kind == JobKind::Clear => self.clear_on(&job, cancel, told).await,
             JobState::Importing => {
                 if self.import(&mut job, cancel, told, *seen).await? == Ended::Interrupted {
                     return Ok(false);

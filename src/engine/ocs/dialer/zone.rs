@@ -32,6 +32,12 @@ impl Zone {
         self.span(utc).0
     }
 
+    /// The first moment after this one at which the clocks change.
+    #[must_use]
+    pub fn next_change(&self, utc: i64) -> i64 {
+        self.span(utc).1
+    }
+
     /// The offset at a moment and the moment when it ends.
     fn span(&self, utc: i64) -> (i32, i64) {
         let n = self.changes.partition_point(|(at, _)| *at <= utc);

@@ -19,7 +19,7 @@ use crate::contact::csv::Limits;
 use crate::http::Door;
 use crate::http::access::{Caller, Routes};
 use crate::http::dto::{ImportSettings, PreviewDto, ProblemDto, UploadDto};
-use crate::http::extract::{Asked, Place};
+use crate::http::extract::{Asked, Place, not_longer};
 use crate::http::problem::Problem;
 use crate::http::serve::BODY;
 use crate::http::shown;
@@ -70,6 +70,7 @@ async fn upload(
             }
         }
         "text/csv" | "application/octet-stream" | "application/csv" | "text/tab-separated-values" => {
+            not_longer(request.body(), Limits::NATIVE.file)?;
             let bytes = request.into_body().into_data_stream().map(|bytes| bytes.map_err(|_| ()));
             receive(&door, &caller, query.name.unwrap_or_default(), bytes).await?
         }

@@ -1,10 +1,14 @@
 mod crash;
+mod dnc_wins;
+mod hostile;
+mod outcomes;
 mod rules;
 mod systems;
 
 use std::path::Path;
 
 use super::*;
+use crate::contact::CallingList;
 use crate::contact::phone::NumberingPlans;
 use crate::contact::{Counts, Draft, EmptyPolicy, MatchKey, MatchScope, OnMatch, Outcome, Phone, PhoneColumn};
 use crate::contact::{PhonePolicy, SourceKind};

@@ -277,16 +277,17 @@ impl<'a> Applier<'a> {
         let before = hits.iter().find(|hit| hit.number == contact.number);
         let before = before.ok_or_else(|| StoreError::new(StoreErrorKind::Internal, "an update of no hit"))?;
         report.contact_id.push_str(&contact.id);
-        let verdict = self.verdict(&contact)?;
+        let away: Vec<&Contact> = hits.iter().filter(|hit| away.contains(&hit.number)).collect();
+        self.inherit_customer(&away, &mut contact)?;
+        let mut verdict = self.verdict(&contact)?;
         if let Some(outcome) = self.forbidden(&verdict, &contact, report, counts) {
             return Ok(Applied { outcome, contact: Some(contact.number) });
         }
+        self.inherit_phones(&away, &contact, &mut verdict)?;
         self.put_organisation(organisation.0, organisation.1)?;
-        for number in away {
-            if let Some(away) = hits.iter().find(|hit| hit.number == *number) {
-                self.take_away(away)?;
-                counts.merged_away = counts.merged_away.saturating_add(1);
-            }
+        for contact in away {
+            self.take_away(contact)?;
+            counts.merged_away = counts.merged_away.saturating_add(1);
         }
         self.image("changed", contact.number)?;
         contact.version = before.version + 1;
@@ -294,6 +295,31 @@ impl<'a> Applier<'a> {
         self.change_contact(before, &contact)?;
         self.rewrite_chain(draft, Some(before), &contact, &verdict)?;
         Ok(Applied { outcome: Outcome::Updated, contact: Some(contact.number) })
+    }
+
+    /// Who said do-not-call as a customer has said so for all that they become: the survivor takes that name.
+    fn inherit_customer(&mut self, away: &[&Contact], contact: &mut Contact) -> Done {
+        if away.is_empty() || self.dnc.has_customer(&contact.customer_id)? {
+            return Ok(());
+        }
+        for other in away {
+            if !other.customer_id.is_empty() && self.dnc.has_customer(&other.customer_id)? {
+                contact.customer_id.clone_from(&other.customer_id);
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// A phone that was taken out of dialing for do-not-call stays so in another's chain.
+    fn inherit_phones(&mut self, away: &[&Contact], contact: &Contact, verdict: &mut DncVerdict) -> Done {
+        for other in away {
+            let records = self.records(other)?;
+            for (phone, listed) in contact.phones.iter().zip(&mut verdict.phones) {
+                *listed |= records.iter().any(|record| record.is_out_for(phone.contact_info()));
+            }
+        }
+        Ok(())
     }
 
     /// A contact that was named to be deleted.

@@ -59,7 +59,7 @@ impl SqliteStore {
     }
 
     /// Does something in a transaction of its own.
-    fn transact<T: Send + 'static>(
+    pub(in crate::store::sqlite) fn transact<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Ledger) -> Result<T, StoreError> + Send + 'static,
     ) -> Pending<T> {
@@ -187,7 +187,11 @@ impl ContactStore for SqliteStore {
                     cleared.in_use.push((number, id));
                 }
             }
-            cleared.cancellations = applier.finish()?.cancellations;
+            let finished = applier.finish()?;
+            cleared.cancellations = finished.cancellations;
+            if let Some(job) = job {
+                jobs::keep_cleared(&ledger.db, job, &cleared, finished.images)?;
+            }
             Ok(cleared)
         })
     }
