@@ -260,7 +260,11 @@ fn counts_and_chance_choose_which() {
     let many = |fault: &str| many_of(&[fault]);
     let without = |gone: &[u64]| (1..=20).filter(|n| !gone.contains(n)).collect::<Vec<_>>();
     assert_eq!(many("drop ocs 301 up nth 3"), without(&[3]));
-    assert_eq!(many_of(&["drop ocs 301 up nth 1", "drop ocs 301 up nth 2"]), without(&[1, 2]), "each counts for itself");
+    assert_eq!(
+        many_of(&["drop ocs 301 up nth 1", "drop ocs 301 up nth 2"]),
+        without(&[1, 2]),
+        "each counts for itself"
+    );
     assert_eq!(many("drop ocs 301 up first 4"), without(&[1, 2, 3, 4]));
     assert_eq!(many("drop ocs 301 up every 7"), without(&[7, 14]));
     assert_eq!(many("drop ocs 301 up every 7 first 1"), without(&[7]));
