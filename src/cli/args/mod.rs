@@ -38,7 +38,9 @@ pub use offline::{
 };
 pub use profiles::{ProfilesImportArgs, ProfilesVerb};
 pub use run::{DemoArgs, GatewayArgs, RunArgs, ServeArgs, SimArgs, SimRunArgs};
-pub use scenario::{LadderForm, PlayArgs, ResultsForm, ScenarioArgs, ScenariosVerb, SimRecordArgs, SimReplayArgs};
+pub use scenario::{
+    LadderArgs, LadderForm, PlayArgs, ResultsForm, ScenarioArgs, ScenariosVerb, SimRecordArgs, SimReplayArgs,
+};
 pub use sim::{SimClockArgs, SimFaultAddArgs, SimFaultRemoveArgs, SimFaultVerb, SimTriggerArgs};
 pub use store::{DataArgs, StoreBackupArgs, StoreRestoreArgs, StoreVerb};
 pub use values::{DbidList, Scope, Share, origin_list};
@@ -157,6 +159,8 @@ pub enum Verb {
     Events(StreamArgs),
     /// Follow every UserEvent that passes, one line each
     Tap(TapArgs),
+    /// Draw who said what to whom, from a file of tap lines
+    Ladder(LadderArgs),
     /// Measure the way to the gateway, and to OCS and back
     Ping(PingArgs),
     /// Find the usual mistakes and say what to change

@@ -44,6 +44,17 @@ pub enum LadderForm {
     Mermaid,
 }
 
+/// `ladder`
+#[derive(Clone, Debug, Args)]
+pub struct LadderArgs {
+    /// Lines of `tap`, a recording or a conversation; - is stdin
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// How it is drawn
+    #[arg(long = "as", value_name = "FORM", value_enum, default_value = "text")]
+    pub form: LadderForm,
+}
+
 /// `sim scenarios`
 #[derive(Debug, Subcommand)]
 pub enum ScenariosVerb {

@@ -9,8 +9,9 @@ use tokio_util::sync::CancellationToken;
 use super::scenario::{draw, write};
 use crate::cli::args::{SimRecordArgs, SimReplayArgs};
 use crate::cli::client::{Client, Ctx};
-use crate::cli::config::{read_bytes, read_text};
+use crate::cli::config::read_bytes;
 use crate::cli::exit::{CliError, Exit};
+use crate::cli::ladder;
 use crate::cli::log;
 use crate::cli::run::interrupted;
 use crate::cli::sse::SseParser;
@@ -119,7 +120,7 @@ async fn tap(args: &SimRecordArgs, ctx: &Ctx) -> Result<Import, CliError> {
 /// A file that cannot be used; exit 10 when the site goes another way.
 pub(crate) async fn replay(args: SimReplayArgs, ctx: &Ctx) -> Result<(), CliError> {
     log::start_brief(ctx);
-    let (file, text) = (args.file.display().to_string(), read_text(&args.file)?);
+    let (file, text) = (args.file.display().to_string(), ladder::read_lines(&args.file)?);
     let parsed = parse(&text);
     let (mut site, findings) = check(&parsed, &text);
     if let Some(error) = findings.iter().find(|finding| finding.severity == Severity::Error) {
