@@ -2,7 +2,9 @@
 
 #![cfg(feature = "app")]
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Child, Stdio};
 
 use assert_cmd::Command;
 use serde_json::{Value, json};
@@ -146,4 +148,54 @@ fn a_printed_log_becomes_a_scenario_that_replays_and_is_drawn() {
     std::fs::write(folder.path().join("empty.log"), "nothing\n").unwrap();
     let (code, _, stderr) = run(folder.path(), &["sim", "record", "--from-log", "empty.log"]);
     assert!(code == 2 && stderr.contains("there is no message of the CommDN in it"), "{stderr}");
+}
+
+/// Starts the program and reads a line that it prints first.
+fn child(words: &[&str], stderr: bool) -> (Child, String) {
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("commdn"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("COMMDN_")) {
+        command.env_remove(name);
+    }
+    command.args(words).stdout(Stdio::piped()).stderr(if stderr { Stdio::piped() } else { Stdio::null() });
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    match stderr {
+        true => BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut line).unwrap(),
+        false => BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap(),
+    };
+    (child, line)
+}
+
+#[test]
+fn what_passes_a_gateway_and_a_t_server_is_recorded_and_replays() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = ["demo", "--http", "127.0.0.1:0", "--tserver", "127.0.0.1:0", "--json"];
+    let (mut demo, listening) = child(&words, false);
+    let told = document(&listening);
+    let (http, tserver) = (told["http"].as_str().unwrap(), told["tserver"].as_str().unwrap());
+    let url = format!("http://{http}");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (by_tap, by_server) = (path("tap.scn"), path("server.scn"));
+    // Four messages of ours; the gateway's own look at the states may pass, too.
+    let (mut tap, note) = child(&["sim", "record", "--url", &url, "-o", &by_tap, "--count", "4"], true);
+    assert!(note.contains("recording"), "{note}");
+    let (mut server, note) = child(&["sim", "record", "--tserver", tserver, "-o", &by_server, "--count", "4"], true);
+    assert!(note.contains("recording CommDN_1"), "{note}");
+    for words in
+        [["campaign", "load", "101", "732", "--url", &url], ["campaign", "status", "101", "732", "--url", &url]]
+    {
+        let (code, stdout, stderr) = run(folder.path(), &words);
+        assert_eq!(code, 0, "{stdout} {stderr}");
+    }
+    for recorder in [&mut tap, &mut server] {
+        assert!(recorder.wait().unwrap().success());
+    }
+    demo.kill().unwrap();
+    demo.wait().unwrap();
+    for file in [by_tap, by_server] {
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains(" -> 301 CM_ReqLoadCampaign campaign=101 group=732"), "{text}");
+        let (code, stdout, stderr) = run(folder.path(), &["sim", "replay", &file]);
+        assert!(code == 0 && stdout == "same: 2 requests, 2 events\n", "{stdout} {stderr} {text}");
+    }
 }

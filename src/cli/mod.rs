@@ -24,6 +24,7 @@ mod record;
 mod request;
 mod run;
 mod send;
+mod sequence;
 mod shell;
 mod sim;
 mod sim_fault;
@@ -119,6 +120,7 @@ fn run(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
 async fn client_verb(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
     match verb {
         Verb::Campaign(verb) => campaign::run(verb, ctx).await,
+        Verb::Sequence(verb) => sequence::run(verb, ctx).await,
         Verb::Dnc(verb) => dnc::run(verb, ctx).await,
         Verb::Record(verb) => record::run(verb, ctx).await,
         Verb::Profiles(args::ProfilesVerb::Import(args)) => profiles::import(args, ctx).await,

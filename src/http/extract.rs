@@ -33,11 +33,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         let (parts, body) = request.into_parts();
         let bytes = timeout(BODY, whole(body, BODY_BYTES_MAX)).await.map_err(|_| too_slow())??;
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { need_json(&parts.headers).map(|()| &*bytes)? };
-        serde_json::from_slice(bytes).map(Self).map_err(|error| {
+        let is_object = bytes.trim_ascii_start().starts_with(b"{");
+        let read = serde_json::from_slice(bytes).map_err(|error| {
             let slug = if error.is_data() { "invalid-parameter" } else { "invalid-json" };
             let status = if error.is_data() { 422 } else { 400 };
             Problem::new(slug, status, format!("body: {}", without_values(&error.to_string())))
-        })
+        })?;
+        // Members without names would be taken in their order.
+        let wrong = || Problem::new("invalid-parameter", 422, "body: expected an object, found an array");
+        if is_object { Ok(Self(read)) } else { Err(wrong()) }
     }
 }
 

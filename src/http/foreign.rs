@@ -126,7 +126,7 @@ pub(super) async fn translate(State(bases): State<Arc<Bases>>, request: Request,
     let speak: fn(u16, &str, String) -> Response = match (below(&bases.ucs), below(&bases.jtel)) {
         (true, _) => as_fault,
         (false, true) => as_refusal,
-        (false, false) if CLOUD.iter().any(|base| below(base)) => as_cloud,
+        (false, false) if CLOUD.into_iter().any(below) => as_cloud,
         (false, false) => return next.run(request).await,
     };
     let mut response = next.run(request).await;

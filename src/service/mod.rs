@@ -19,6 +19,8 @@ pub mod metrics;
 pub mod port;
 mod pseudonym;
 pub mod push;
+pub mod sequence_file;
+pub mod sequencer;
 pub mod signed;
 pub mod sim_clock;
 pub mod simulator;

@@ -9,6 +9,7 @@ mod offline;
 mod profiles;
 mod run;
 mod scenario;
+mod sequence;
 mod sim;
 mod store;
 mod values;
@@ -22,7 +23,9 @@ use secrecy::SecretString;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use access::{AuditListArgs, AuditVerb, KeyCreateArgs, KeyRevokeArgs, KeyVerb, OfflineArgs};
-pub use bench::{ArrivalsWord, BenchDncArgs, BenchVerb, FailIfArgs, PaceArgs};
+pub use bench::{
+    ArrivalsWord, BenchControlArgs, BenchDncArgs, BenchFanoutArgs, BenchVerb, FailIfArgs, PaceArgs, TserverArgs,
+};
 pub use contacts::{
     BatchArgs, ContactsClearArgs, ContactsDeleteArgs, ContactsPushArgs, ContactsResumeArgs, ContactsVerb, MaxErrors,
     OtherSystem, OtherSystemArgs, ProgressWhen, ReportArgs,
@@ -41,6 +44,7 @@ pub use run::{DemoArgs, GatewayArgs, RunArgs, ServeArgs, SimArgs, SimRunArgs};
 pub use scenario::{
     LadderArgs, LadderForm, PlayArgs, ResultsForm, ScenarioArgs, ScenariosVerb, SimRecordArgs, SimReplayArgs,
 };
+pub use sequence::{SequenceFileArgs, SequenceIdArgs, SequenceListArgs, SequenceVerb};
 pub use sim::{SimClockArgs, SimFaultAddArgs, SimFaultRemoveArgs, SimFaultVerb, SimTriggerArgs};
 pub use store::{DataArgs, StoreBackupArgs, StoreRestoreArgs, StoreVerb};
 pub use values::{DbidList, Scope, Share, origin_list};
@@ -140,6 +144,9 @@ pub enum Verb {
     /// Campaigns on agent groups
     #[command(subcommand)]
     Campaign(CampaignVerb),
+    /// Campaigns one after the other
+    #[command(subcommand)]
+    Sequence(SequenceVerb),
     /// Do-not-call
     #[command(subcommand)]
     Dnc(DncVerb),

@@ -14,7 +14,7 @@ use crate::contact::external::{classic_profile, with_equal_names};
 use crate::contact::genesys_cloud::write_time;
 use crate::contact::{ImportProfile, SourceKind};
 use crate::service::contact_lists::{Answer, Refusal};
-use crate::service::import::{FileSource, ImportError, ListTarget, NewJob};
+use crate::service::import::{FileSource, ImportError, ListTarget, NewJob, failure_of};
 use crate::service::signed::Denied;
 use crate::store::contacts::{ImportJob, JobState, SavedProfile, Step, StoredUpload};
 
@@ -320,8 +320,8 @@ impl External {
         if !marks.division.is_null() {
             shown.insert("division".into(), marks.division.clone());
         }
-        if let Some(failure) = &job.progress.failure {
-            shown.insert("statusDetails".into(), failure.clone().into());
+        if let Some(failure) = failure_of(job) {
+            shown.insert("statusDetails".into(), failure.into());
         }
         shown.insert("dateCreated".into(), write_time(job.created_at).into());
         shown.insert("selfUri".into(), format!("{IMPORT}/jobs/{}", job.id).into());

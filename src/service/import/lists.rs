@@ -147,7 +147,11 @@ fn list_of(name: &str, header: &Header, profile: &ImportProfile) -> CallingList 
         if own || ignored || rejects || (profile.only_mapped && mapped.is_none()) {
             continue;
         }
-        columns.push(mapped.unwrap_or(column).clone());
+        let target = mapped.unwrap_or(column);
+        let apart = ["external_id:", "organisation."].iter().any(|start| target.starts_with(start));
+        if target != "external_id" && !apart {
+            columns.push(target.clone());
+        }
     }
     CallingList {
         columns,

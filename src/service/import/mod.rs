@@ -40,7 +40,7 @@ pub use open::open_imports;
 pub use preview::{ColumnType, Preview};
 pub use saved::NewUpload;
 pub use search::{Clause, Comparison, Found, Join, Predicate, Search, Sort};
-pub use status::JobStatus;
+pub use status::{JobStatus, failure_of};
 
 pub use crate::store::contacts::new_list;
 

@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_store.sql"),
     include_str!("../migrations/0002_alarms.sql"),
     include_str!("../migrations/0003_contacts.sql"),
+    include_str!("../migrations/0004_sequences.sql"),
 ];
 /// The version of the tables that this program writes.
 pub const SCHEMA: u32 = MIGRATIONS.len() as u32;
