@@ -113,6 +113,11 @@ impl Lines {
 
     /// An OCS is known by the name under which it logs in.
     pub fn name(&mut self, name: String, ocs: AppDbid) {
+        // It may have logged in before it was named.
+        for known in self.clients.values_mut().filter(|known| known.name == name) {
+            known.is_ocs = true;
+            known.dbids.push(ocs);
+        }
         self.ocss.insert(name, ocs);
     }
 
