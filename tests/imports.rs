@@ -530,3 +530,19 @@ fn a_file_that_has_changed_is_not_gone_on_with() {
     }
     panic!("it was never killed while it imported");
 }
+
+#[test]
+fn reports_never_follow_a_link_that_stands_in_their_place_unless_it_was_named() {
+    for world in worlds() {
+        let file = world.file("a.csv", hundred());
+        world.file("victim", "as it was");
+        std::os::unix::fs::symlink(world.path("victim"), world.path("a.csv.reject.csv")).unwrap();
+        let words = [&["import", &file, "--list", "N", "--create"][..], &MAPPED].concat();
+        let ran = world.run(&words).with(2);
+        assert!(ran.stderr.contains("symbolic link"), "{}", ran.stderr);
+        assert_eq!(world.text("victim"), "as it was");
+        let link = world.path("a.csv.reject.csv").display().to_string();
+        world.run(&[&words[..], &["--reject", &link]].concat()).with(6);
+        assert_eq!(world.text("victim").lines().count(), 4);
+    }
+}
