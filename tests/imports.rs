@@ -549,3 +549,19 @@ fn a_bench_of_imports_says_what_it_measured() {
     assert_eq!(ran.code == 10, !told["missed"].as_array().unwrap().is_empty(), "{told}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "its files are gone");
 }
+
+#[test]
+fn reports_never_follow_a_link_that_stands_in_their_place_unless_it_was_named() {
+    for world in worlds() {
+        let file = world.file("a.csv", hundred());
+        world.file("victim", "as it was");
+        std::os::unix::fs::symlink(world.path("victim"), world.path("a.csv.reject.csv")).unwrap();
+        let words = [&["import", &file, "--list", "N", "--create"][..], &MAPPED].concat();
+        let ran = world.run(&words).with(2);
+        assert!(ran.stderr.contains("symbolic link"), "{}", ran.stderr);
+        assert_eq!(world.text("victim"), "as it was");
+        let link = world.path("a.csv.reject.csv").display().to_string();
+        world.run(&[&words[..], &["--reject", &link]].concat()).with(6);
+        assert_eq!(world.text("victim").lines().count(), 4);
+    }
+}

@@ -16,6 +16,7 @@ mod hub;
 pub mod import;
 mod loaded;
 pub mod metrics;
+mod own_file;
 pub mod port;
 mod pseudonym;
 pub mod push;
@@ -35,6 +36,7 @@ pub use config_contacts::{ContactListsSection, ImportSection, JtelSection, UcsSe
 pub use health::Health;
 pub use hub::{Hub, Numbered, Subscription, Told};
 pub use loaded::LoadedLists;
+pub use own_file::own_file;
 pub use pseudonym::{Pseudonyms, without_numbers};
 pub use site::config_of_site;
 pub use zones::{ZoneError, fill_zones};

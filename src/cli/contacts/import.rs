@@ -114,8 +114,18 @@ fn beside(file: &Path, report: &ReportArgs, ctx: &Ctx) -> Result<(PathBuf, PathB
         name.push(ending);
         PathBuf::from(name)
     };
-    let mut outcome = report.outcome.clone().unwrap_or_else(|| name(".outcome.csv"));
-    let mut reject = report.reject.clone().unwrap_or_else(|| name(".reject.csv"));
+    // A link that was named is meant; one that stands where nothing was named is somebody else's.
+    let place = |given: &Option<PathBuf>, ending| match given {
+        None => Some(name(ending)).filter(|path| !path.is_symlink()).ok_or_else(|| {
+            CliError::usage(format!("{}: a symbolic link stands in the place of a report", name(ending).display()))
+                .hint("name another place with --outcome and --reject")
+        }),
+        Some(path) => {
+            Ok(std::fs::canonicalize(path).ok().filter(|real| real.is_file()).unwrap_or_else(|| path.clone()))
+        }
+    };
+    let mut outcome = place(&report.outcome, ".outcome.csv")?;
+    let mut reject = place(&report.reject, ".reject.csv")?;
     let named = [Some(&outcome), Some(&reject), report.summary.as_ref()];
     let to_stdout = named.into_iter().flatten().filter(|path| is_stdout(path)).count();
     if to_stdout + usize::from(ctx.out.json) > 1 {

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::client::{Client, Ctx};
-use crate::cli::contacts::spool::{Spooled, copy_stdin, private};
+use crate::cli::contacts::spool::{Spooled, copy_stdin};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::store::error as store_error;
 use crate::contact::{CallingList, ImportProfile};
@@ -26,6 +26,7 @@ use crate::service::Config;
 use crate::service::import::{
     Export, FileSource, ImportError, ImportService, JobStatus, ListTarget, NewJob, NewUpload, Reports, open_imports,
 };
+use crate::service::own_file;
 use crate::store::Store;
 use crate::store::contacts::{ImportJob, JobKind, JobState, SavedProfile};
 use crate::store::sqlite::{Options, SqliteStore};
@@ -170,7 +171,7 @@ impl Place {
     /// A list as CSV into a new file for its owner only; its bytes.
     pub(super) async fn export_to(&self, list: &ListDto, raw: bool, path: &Path) -> Result<u64, CliError> {
         let wrong = |error: std::io::Error| CliError::usage(format!("{}: {error}", path.display()));
-        let mut file = private(path, File::options().create_new(true)).map_err(wrong)?;
+        let mut file = own_file(path, File::options().create_new(true)).map_err(wrong)?;
         let mut written = 0;
         let written_to = &mut written;
         let write = |bytes: &[u8]| {
@@ -409,7 +410,7 @@ impl Place {
             Err(error) if error.exit == Exit::NotFound => return Ok(()),
             other => other?,
         };
-        let mut file = private(to, File::options().create(true).truncate(true)).map_err(wrong)?;
+        let mut file = own_file(to, File::options().create(true).truncate(true)).map_err(wrong)?;
         while let Some(part) = client.part(&mut response).await? {
             file.write_all(&part).map_err(wrong)?;
         }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{Bulk, ContactLists, Exported, Work};
 use crate::service::import::ImportService;
+use crate::service::own_file;
 use crate::service::wall;
 
 /// How long a file can be fetched.
@@ -106,14 +107,7 @@ impl ContactLists {
 fn write(folder: &Path, kept: &Kept) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
     let beside = folder.join("kept.json.new");
-    let mut options = std::fs::OpenOptions::new();
-    options.create(true).truncate(true).write(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    let mut file = options.open(&beside)?;
+    let mut file = own_file(&beside, std::fs::File::options().create(true).truncate(true))?;
     file.write_all(&serde_json::to_vec(kept)?)?;
     file.sync_data()?;
     std::fs::rename(beside, folder.join(NOTE))

@@ -1,6 +1,6 @@
 //! A file that somebody sends, on its way to the disk.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::{Answer, Refusal};
 use crate::contact::genesys_cloud::ErrorCode;
 use crate::service::import::{ImportError, ImportService};
+use crate::service::own_file;
 use crate::store::contacts::StoredUpload;
 
 /// How long the next part of a file may take.
@@ -80,14 +81,7 @@ pub async fn take_file(imports: &ImportService, upload: &StoredUpload, most: u64
 }
 
 fn new_file(path: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.create_new(true).write(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options.open(path)
+    own_file(path, File::options().create_new(true))
 }
 
 /// What there is of a file that did not come whole, also when its sender has gone: it is of no use.

@@ -10,6 +10,7 @@ use crate::contact::Counts;
 use crate::contact::PhonePolicy;
 use crate::contact::csv::Cursor;
 use crate::contact::genesys_cloud::{ListLimits, ParameterError, Parameters, PhoneColumnParameter};
+use crate::service::own_file;
 use crate::service::push::error::PushError;
 
 /// What is done.
@@ -322,23 +323,11 @@ impl Ledger for FileLedger {
         let mut beside = self.path.clone().into_os_string();
         beside.push(".new");
         let beside = PathBuf::from(beside);
-        let mut file = private(&beside, true)?;
+        let mut file = own_file(&beside, fs::File::options().create(true).truncate(true))?;
         file.write_all(&bytes)?;
         file.sync_data()?;
         fs::rename(&beside, &self.path)
     }
-}
-
-/// A file that only its owner reads.
-pub(super) fn private(path: &Path, empty: bool) -> std::io::Result<fs::File> {
-    let mut options = fs::OpenOptions::new();
-    options.create(true).truncate(empty).write(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options.open(path)
 }
 
 /// Keeps nothing: dry runs, clears, and files that are gone afterwards.

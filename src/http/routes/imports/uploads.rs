@@ -25,6 +25,7 @@ use crate::http::serve::BODY;
 use crate::http::shown;
 use crate::service::access::Verb;
 use crate::service::import::{ImportError, NewUpload};
+use crate::service::own_file;
 use crate::store::contacts::StoredUpload;
 
 pub(super) fn routes() -> Routes {
@@ -143,14 +144,7 @@ async fn write(mut bytes: impl Stream<Item = Result<Bytes, ()>> + Send + Unpin, 
 }
 
 fn new_file(path: &Path) -> std::io::Result<std::fs::File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.create_new(true).write(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options.open(path)
+    own_file(path, std::fs::File::options().create_new(true))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {

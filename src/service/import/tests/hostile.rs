@@ -195,7 +195,8 @@ async fn each_system_reads_what_its_documents_say_and_nothing_else() {
         (SourceKind::Native, wide, loaded(1, &[])),
     ];
     for (source, bytes, wanted) in table {
-        let profile = ImportProfile { id_column: Some("id".into()), ..crate::contact::preset::rules_of(source) };
+        let rules = crate::contact::preset::rules_of(source);
+        let profile = ImportProfile { id_column: Some("id".into()), phone_required: false, ..rules };
         assert_eq!(world.fed(&bytes, profile, &wanted).await, wanted, "{source:?}");
     }
 }
