@@ -57,7 +57,8 @@ fn a_scenario_that_fails_ends_with_10_and_says_why_in_every_form() {
     let (code, stdout, _) = run(folder.path(), &[&["sim", "run", "--scenario", "my.scn"][..], &results].concat());
     assert_eq!(code, 10);
     assert!(
-        stdout.contains("my.scn:4: unexpected after 0:00:00.000") && stdout.contains("status: wanted 5, came 4"),
+        stdout.contains("my.scn:4: unexpected after 0:00:00.000")
+            && stdout.contains("status: wanted 5 (running), came 4 (active)"),
         "{stdout}"
     );
     assert!(stdout.contains("    a201->>o301: CM_ReqLoadCampaign 101-732"), "{stdout}");
