@@ -180,11 +180,11 @@ impl<'g> Reader<'g> {
                 if name.is_empty() {
                     text.push('$');
                 } else if let Some(variable) = self.variables.iter_mut().find(|variable| variable.name == name) {
+                    variable.used = true;
                     if variable.value.contains(' ') && !variable.value.starts_with('"') {
                         let message = format!("expected ${name} alone, because it stands for several words");
                         return Err(Wrong::new(message, name));
                     }
-                    variable.used = true;
                     text.push_str(&variable.value);
                 } else {
                     let names = self.variables.iter().map(|variable| variable.name.as_str());
