@@ -39,7 +39,7 @@ fn an_evening_is_played_twice_with_the_same_trace_and_adds_up() {
     for campaign in campaigns {
         let count = |name: &str| campaign[name].as_u64().unwrap();
         assert_eq!(count("records"), count("final") + count("open"));
-        assert!(count("final") > 1_000, "{campaign}");
+        assert!(count("final") > 500, "{campaign}");
     }
     let (code, stdout, _) = run(folder.path(), &["sim", "run", "--scenario", "evening", "--seed", "8"]);
     assert_eq!(code, 0, "a virtual clock is what a scenario runs on");
@@ -57,7 +57,8 @@ fn a_scenario_that_fails_ends_with_10_and_says_why_in_every_form() {
     let (code, stdout, _) = run(folder.path(), &[&["sim", "run", "--scenario", "my.scn"][..], &results].concat());
     assert_eq!(code, 10);
     assert!(
-        stdout.contains("my.scn:4: unexpected after 0:00:00.000") && stdout.contains("status: wanted 5, came 4"),
+        stdout.contains("my.scn:4: unexpected after 0:00:00.000")
+            && stdout.contains("status: wanted 5 (running), came 4 (active)"),
         "{stdout}"
     );
     assert!(stdout.contains("    a201->>o301: CM_ReqLoadCampaign 101-732"), "{stdout}");

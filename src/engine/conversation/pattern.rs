@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::attributes::TOP;
+use super::attributes::{TOP, words as table};
 use super::tree::{contains, insert, print_list, tree_of};
 use super::{Mask, MessageStep, StepError, expected, print_step, read_int, read_kind, read_message};
 use crate::engine::filter::matches;
@@ -269,10 +269,16 @@ impl fmt::Display for Pattern {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { what, wanted, came } = self;
+        let named = |value: &str| {
+            let number: Option<i32> = value.parse().ok();
+            let word = table(what).into_iter().find(|(it, _)| Some(*it) == number);
+            word.map_or_else(|| value.to_owned(), |(_, word)| format!("{value} ({word})"))
+        };
+        let (wanted, came) = (wanted.as_deref().map(named), came.as_deref().map(named));
         match (wanted, came) {
             (Some(wanted), Some(came)) => write!(f, "{what}: wanted {wanted}, came {came}"),
             (Some(wanted), None) => write!(f, "{what}: wanted {wanted}, came without"),
-            (None, came) => write!(f, "{what}: wanted none, came {}", came.as_deref().unwrap_or_default()),
+            (None, came) => write!(f, "{what}: wanted none, came {}", came.unwrap_or_default()),
         }
     }
 }
@@ -328,7 +334,14 @@ mod tests {
         let wanted = pattern("ocs 301 -> 201 CM_EvDialingStarted campaign=101 group=732 status=5 error=0");
         let near = message("ocs 301 -> 201 CM_EvDialingStarted campaign=101 group=732 status=4 goal=80");
         let told: Vec<String> = wanted.differences(&near).iter().map(ToString::to_string).collect();
-        assert_eq!(told, ["status: wanted 5, came 4", "error: wanted 0, came without", "goal: wanted none, came 80"]);
+        assert_eq!(
+            told,
+            [
+                "status: wanted 5 (running), came 4 (active)",
+                "error: wanted 0 (no_error), came without",
+                "goal: wanted none, came 80"
+            ]
+        );
         let far = message("ocs 302 -> 201 CM_EvError campaign=101 group=732 error=7");
         assert!(wanted.distance(&near) < wanted.distance(&far));
     }

@@ -41,7 +41,7 @@ struct Checker<'a> {
 impl Checker<'_> {
     fn tell(&mut self, line: usize, found: &str, severity: Severity, message: &str) {
         let content = line.checked_sub(1).and_then(|at| self.text.get(at)).copied().unwrap_or_default();
-        let column = super::parse::column(content, found);
+        let column = super::finding::column(content, found);
         self.findings.push(Finding { line, column, severity, message: message.to_owned() });
     }
 

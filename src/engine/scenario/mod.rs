@@ -2,9 +2,9 @@
 //! faults, counts; the grammar is in `docs/scenarios.md`.
 //!
 //! ```text
-//! parse.rs   text -> Scenario, every mistake with line, column and nearest word
+//! parse.rs   text -> Scenario, every mistake (finding.rs) with line, column and nearest word
 //! check.rs   Scenario and its site -> what can never come, what is not used
-//! play.rs    the machine: events and time in, requests and verdicts out
+//! play.rs    the machine: events and time in, requests and verdicts out; task.rs what it does beside each other
 //! stage.rs   the machine in a World: one application for every sender
 //! report.rs  what came out: words, JUnit XML; ladder.rs the arrows
 //! record.rs  messages of a tap or a log -> text; replay.rs the same requests in a simulated site
@@ -12,6 +12,7 @@
 
 mod check;
 mod count;
+mod finding;
 mod ladder;
 mod moment;
 mod parse;
@@ -22,8 +23,10 @@ mod report;
 mod shipped;
 mod site;
 mod stage;
+mod task;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,16 +34,17 @@ use std::time::Duration;
 
 pub use check::check;
 pub use count::{Check, CountError};
+pub use finding::{Finding, Severity};
 pub use ladder::{Arrow, Ladder};
 pub use moment::{Moment, print_span, print_utc, read_utc};
-pub use parse::{Finding, Given, Parsed, Severity, parse, parse_with};
-pub use play::{Failure, FailureKind, Passed};
+pub use parse::{Given, Parsed, parse, parse_with};
 pub use record::{Import, Recorded, import_log, read_lines, write_scenario};
 pub use replay::{Divergence, Replay};
 pub use report::{ActReport, Coverage, Report};
 pub use shipped::{SHIPPED, Shipped};
 pub use site::{Base, Site};
 pub use stage::{Setting, Stage, perform};
+pub use verdict::{Failure, FailureKind, Passed};
 
 use crate::engine::conversation::{MessageStep, Pattern, Step as Talk};
 use crate::engine::fault::Rule;

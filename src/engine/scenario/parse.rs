@@ -1,13 +1,13 @@
 //! Text to scenario. Every mistake of the file is told, each with line, column and the nearest word.
 
-use std::fmt;
 use std::time::Duration;
 
+use super::finding::{Finding, Severity, Wrong, column};
 use super::{Base, Check, Expectation, Line, Moment, START, Scenario, Step, read_utc};
-use crate::engine::conversation::{Pattern, Step as Talk, StepError, step_of_words};
-use crate::engine::fault::{self, FaultError};
+use crate::engine::conversation::{Pattern, Step as Talk, step_of_words};
+use crate::engine::fault;
 use crate::engine::ocs::dialer::millis_from_word;
-use crate::engine::words::{nearest, split, unquote};
+use crate::engine::words::{split, unquote};
 use crate::protocol::UtcSeconds;
 use crate::protocol::profile::PROFILES;
 
@@ -55,28 +55,6 @@ const LINES_MAX: usize = 100_000;
 /// Most mistakes that are told.
 const FINDINGS_MAX: usize = 100;
 
-/// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
-    /// The file cannot be used.
-    Error,
-    /// It can, but hardly as it was meant.
-    Warning,
-}
-
-/// Something about a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// Line of the file, from 1.
-    pub line: usize,
-    /// Column, in letters from 1.
-    pub column: usize,
-    /// How bad it is.
-    pub severity: Severity,
-    /// What was found and what was wanted.
-    pub message: String,
-}
-
 /// A scenario with everything that is to be said about its text.
 #[derive(Clone, Debug)]
 pub struct Parsed {
@@ -105,16 +83,6 @@ impl Parsed {
     }
 }
 
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = match self.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
-        write!(f, "{}:{}: {severity}: {}", self.line, self.column, self.message)
-    }
-}
-
 /// Reads a file.
 #[must_use]
 pub fn parse(text: &str) -> Parsed {
@@ -133,49 +101,6 @@ pub fn parse_with(text: &str, given: &Given) -> Parsed {
         reader.line(line, content);
     }
     reader.finish()
-}
-
-/// Why a line cannot be read, and the word that is to blame.
-struct Wrong {
-    message: String,
-    found: String,
-}
-
-impl Wrong {
-    fn new(message: impl Into<String>, found: &str) -> Self {
-        Self { message: message.into(), found: found.to_owned() }
-    }
-
-    fn expected(wanted: &str, found: &str) -> Self {
-        Self::new(format!("expected {wanted}, found '{found}'"), found)
-    }
-
-    fn near<'a>(wanted: &str, found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Self {
-        let hint = nearest(found, candidates).map(|near| format!(", did you mean '{near}'")).unwrap_or_default();
-        Self::new(format!("expected {wanted}, found '{found}'{hint}"), found)
-    }
-}
-
-impl From<StepError> for Wrong {
-    fn from(error: StepError) -> Self {
-        let found = match &error {
-            StepError::Expected { found, .. } => found.clone(),
-            StepError::NotOfMessage { attribute, .. } => attribute.clone(),
-            StepError::Words(_) | StepError::Message(_) | StepError::Encode(_) => String::new(),
-        };
-        Self { message: error.to_string(), found }
-    }
-}
-
-impl From<FaultError> for Wrong {
-    fn from(error: FaultError) -> Self {
-        let found = match &error {
-            FaultError::Expected { found, .. } => found.clone(),
-            FaultError::Filter { error, .. } => error.term.clone(),
-            _ => String::new(),
-        };
-        Self { message: error.to_string(), found }
-    }
 }
 
 struct Variable {
@@ -255,11 +180,11 @@ impl<'g> Reader<'g> {
                 if name.is_empty() {
                     text.push('$');
                 } else if let Some(variable) = self.variables.iter_mut().find(|variable| variable.name == name) {
+                    variable.used = true;
                     if variable.value.contains(' ') && !variable.value.starts_with('"') {
                         let message = format!("expected ${name} alone, because it stands for several words");
                         return Err(Wrong::new(message, name));
                     }
-                    variable.used = true;
                     text.push_str(&variable.value);
                 } else {
                     let names = self.variables.iter().map(|variable| variable.name.as_str());
@@ -336,7 +261,7 @@ impl<'g> Reader<'g> {
         let scenario = &mut self.scenario;
         match (word, rest) {
             ("scenario", [title]) => {
-                scenario.title = unquote(title).map_err(|error| Wrong::new(error.to_string(), title))?
+                scenario.title = unquote(title).map_err(|error| Wrong::new(error.to_string(), title))?;
             }
             ("scenario", words) if !words.is_empty() => scenario.title = words.join(" "),
             ("site", [name]) => {
@@ -557,15 +482,4 @@ fn profile(word: &str) -> Result<String, Wrong> {
         true => Ok(name),
         false => Err(Wrong::near("the name of a shipped profile", &name, names)),
     }
-}
-
-/// Where a word stands, in letters from 1: by preference as a whole word, a key or a value.
-pub(super) fn column(content: &str, found: &str) -> usize {
-    let edge = |c: Option<char>| c.is_none_or(|c| c.is_whitespace() || "=.,@$'\"".contains(c));
-    let begin = content.len() - content.trim_start().len();
-    let hits = content.match_indices(found).map(|(at, _)| at).filter(|_| !found.is_empty());
-    let whole =
-        |at: &usize| edge(content[..*at].chars().next_back()) && edge(content[*at + found.len()..].chars().next());
-    let at = hits.clone().find(whole).or_else(|| hits.clone().next()).unwrap_or(begin);
-    content[..at].chars().count() + 1
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::report::{near_events, near_lines};
-use super::{Expectation, Line, Moment, Step, Steps, WITHIN, print_span};
+use super::task::{Ban, Every, State, Task, Watch};
+use super::{Failure, FailureKind, Line, Moment, Passed, Step, Steps, WITHIN, print_span};
 use crate::engine::conversation::{Mask, Pattern, print_step};
 use crate::engine::fault::Rule;
 use crate::engine::ocs::Internal;
@@ -20,67 +21,6 @@ use crate::protocol::{Time, UtcSeconds};
 const HEARD_MAX: usize = 512;
 /// Most tasks at a time.
 const TASKS_MAX: usize = 10_000;
-
-/// Something that went as it should.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Passed {
-    /// Line of the file.
-    pub line: usize,
-    /// When.
-    pub at: Time,
-    /// The line.
-    pub text: String,
-}
-
-/// Why a run ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// Line of the file.
-    pub line: usize,
-    /// When.
-    pub at: Time,
-    /// What kind of failure it is.
-    pub kind: FailureKind,
-    /// What happened, and what should have.
-    pub text: String,
-    /// The nearest candidates, and in what they differ.
-    pub details: Vec<String>,
-}
-
-/// What kind of failure it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FailureKind {
-    /// Something did not come in time.
-    Missed,
-    /// Something came for which no line waits.
-    Unexpected,
-    /// Something came before what has to come first.
-    OutOfOrder,
-    /// Something came that must not.
-    Never,
-    /// Something that is counted is not as it has to be.
-    Check,
-    /// A line was reached too late, or not at all.
-    Late,
-    /// Records or calls got lost in the site.
-    Lost,
-}
-
-impl FailureKind {
-    /// Its word in results.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Missed => "missed",
-            Self::Unexpected => "unexpected",
-            Self::OutOfOrder => "out of order",
-            Self::Never => "never",
-            Self::Check => "check",
-            Self::Late => "late",
-            Self::Lost => "lost",
-        }
-    }
-}
 
 /// What is to be done.
 #[derive(Clone, Debug)]
@@ -103,87 +43,6 @@ pub(super) struct Frame {
     pub(super) within: Option<Duration>,
     /// Events for these are allowed when no line waits for them: somebody else asked.
     pub(super) others: Vec<i32>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum State {
-    /// The step is not begun.
-    Ready,
-    /// Waits for a moment.
-    Until(Time),
-    /// Waits for events.
-    Waiting { since: Time, deadline: Time },
-    /// Nothing is left.
-    Done,
-}
-
-#[derive(Clone, Debug)]
-struct Task {
-    steps: Steps,
-    at: usize,
-    state: State,
-    /// The step before was a request: another one may follow at once.
-    has_sent: bool,
-    /// Events of the run of expectations that have come: step and place in it.
-    met: BTreeSet<(usize, usize)>,
-}
-
-impl Task {
-    fn new(steps: Steps) -> Self {
-        Self { steps, at: 0, state: State::Ready, has_sent: false, met: BTreeSet::new() }
-    }
-
-    /// The expectations that an event may meet now: those in turn and, behind them or behind a wait, the next ones.
-    fn run(&self) -> Vec<(usize, &Expectation)> {
-        let waits = matches!(self.state, State::Until(_));
-        let steps = self.steps.iter().enumerate().skip(self.at + usize::from(waits));
-        let mut run = Vec::new();
-        for (at, line) in steps {
-            match &line.step {
-                Step::Expect(expectation) => run.push((at, expectation)),
-                Step::Optional(_) | Step::Never { .. } | Step::When { .. } | Step::Every { .. } => {}
-                _ => break,
-            }
-        }
-        run
-    }
-
-    /// What is still open in the run: step, place, line, pattern, and whether it is in turn.
-    fn open(&self) -> Vec<(usize, usize, usize, &Pattern, bool)> {
-        let mut open = Vec::new();
-        let mut turn = None;
-        for (at, expectation) in self.run() {
-            for (place, (line, pattern)) in expectation.patterns.iter().enumerate() {
-                if !self.met.contains(&(at, place)) {
-                    let in_turn = *turn.get_or_insert(at) == at;
-                    open.push((at, place, *line, pattern, in_turn));
-                }
-            }
-        }
-        open
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Every {
-    next: Time,
-    period: Duration,
-    until: Option<Time>,
-    steps: Steps,
-}
-
-#[derive(Clone, Debug)]
-struct Watch {
-    pattern: Pattern,
-    once: bool,
-    steps: Steps,
-}
-
-#[derive(Clone, Debug)]
-struct Ban {
-    line: usize,
-    pattern: Pattern,
-    until: Option<Time>,
 }
 
 /// The machine.

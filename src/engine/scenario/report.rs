@@ -243,5 +243,10 @@ pub(super) fn near_events(pattern: &Pattern, heard: &VecDeque<(Time, CommDnMessa
 }
 
 fn differing(pattern: &Pattern, event: &CommDnMessage) -> String {
-    pattern.differences(event).iter().map(|difference| format!("\n  {difference}")).collect()
+    let differences = pattern.differences(event);
+    let mut text: String = differences.iter().map(|difference| format!("\n  {difference}")).collect();
+    if !differences.is_empty() && differences.iter().all(|it| it.wanted.is_none()) {
+        text.push_str("\n  if other attributes do not matter, end the line with ...");
+    }
+    text
 }

@@ -30,6 +30,10 @@ fn mistakes_are_told_with_line_column_and_the_nearest_word() {
             "profile strickt",
             "1:9: error: expected the name of a shipped profile, found 'strickt', did you mean 'strict'",
         ),
+        (
+            "app 201 -> 301 CM_ReqStopDialing campaign=101 group=732\nocs 301 -> 201 CM_EvDialingStopped campaign=101 group=732 status=runing ...",
+            "2:66: error: expected a number or its word, found 'runing', did you mean 'running'",
+        ),
         ("let a = 1\nlet a = $a", "2:5: error: a: expected once, found twice"),
         (
             "app 201 -> 301 CM_ReqLoadCampagn campaign=101 group=732",
@@ -167,7 +171,7 @@ fn what_did_not_come_is_told_with_the_nearest_that_came() {
     assert_eq!((told.kind, told.line, told.at), (FailureKind::Missed, 3, crate::protocol::Time::from_secs(2)));
     assert!(told.text.starts_with("did not come within 2s: ocs 301 -> 201 CM_EvCampaignLoaded"), "{}", told.text);
     assert!(told.details[0].starts_with("nearest, at 0:00:00.000: ocs 301 -> 201 CM_EvCampaignLoaded"), "{told:?}");
-    assert!(told.details[0].contains("status: wanted 5, came 4"), "{told:?}");
+    assert!(told.details[0].contains("status: wanted 5 (running), came 4 (active)"), "{told:?}");
 }
 
 #[test]
