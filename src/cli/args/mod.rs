@@ -209,6 +209,7 @@ pub enum Verb {
 
 /// `sim`
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "one value a run")]
 pub enum SimVerb {
     /// Run the simulated T-Server and OCS on a port, or a scenario without one
     Run(SimRunArgs),

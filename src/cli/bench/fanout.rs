@@ -4,7 +4,7 @@
 //! campaign is the number of the send, its group is the run.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::args::BenchFanoutArgs;
 use crate::cli::bench::load::{LATE, LEAD, Latencies, Tally, bar, keep_time};
-use crate::cli::bench::own::{Own, site};
+use crate::cli::bench::own::{COMM_DN, FAN_DN, Own, site};
 use crate::cli::bench::report::{Deliveries, Report, Target};
 use crate::cli::bench::schedule::Schedule;
 use crate::cli::bench::session::{Place, link, meant_for};
@@ -51,7 +51,7 @@ pub(super) async fn run(args: &BenchFanoutArgs, ctx: &Ctx, stop: &CancellationTo
         return Err(CliError::internal("a T-Server without a session"));
     };
     let run = run_number();
-    let start = Arc::new(std::sync::OnceLock::new());
+    let start = Arc::new(OnceLock::new());
     let hall = Arc::new(Hall::new(Arc::clone(&schedule), run, Arc::clone(&start)));
     let mut global = ctx.global.clone();
     global.url = url;
@@ -83,7 +83,6 @@ pub(super) async fn run(args: &BenchFanoutArgs, ctx: &Ctx, stop: &CancellationTo
 
 /// Whose site it is, where its T-Server is, and the URL of its gateway.
 async fn target(args: &BenchFanoutArgs, ctx: &Ctx) -> Result<(Option<Own>, Place, Option<String>), CliError> {
-    let is_given = matches!(args.tserver.tserver, Some(Some(_)));
     if let Some(Some(addr)) = &args.tserver.tserver {
         let place = Place::given(addr, &args.tserver)?;
         return match (&ctx.global.url, args.sse) {
@@ -91,14 +90,15 @@ async fn target(args: &BenchFanoutArgs, ctx: &Ctx) -> Result<(Option<Own>, Place
             (url, _) => Ok((None, place, url.clone())),
         };
     }
-    if args.sse && ctx.global.url.is_some() && !is_given {
-        return Err(CliError::usage("--sse with --url: no T-Server to send on, --tserver ADDR is missing"));
+    if let (None, Some(url)) = (&args.tserver.tserver, &ctx.global.url) {
+        return Err(CliError::usage(format!("{url}: no T-Server to send on, --tserver ADDR is missing"))
+            .hint("--tserver without ADDR starts a site of its own"));
     }
     let own = Own::start(site(1, 1)?, ctx).await?;
     let mut place = Place::own(&own, 1);
     // A CommDN that the gateway hears, or one that nobody hears but the listeners.
     for (dn, _) in &mut place.sessions {
-        *dn = if args.sse { super::own::COMM_DN.into() } else { super::own::FAN_DN.into() };
+        *dn = if args.sse { COMM_DN.into() } else { FAN_DN.into() };
     }
     let url = format!("http://{}", own.at.http);
     Ok((Some(own), place, Some(url)))
@@ -135,7 +135,7 @@ fn run_number() -> i32 {
 struct Hall {
     schedule: Arc<Schedule>,
     run: i32,
-    start: Arc<std::sync::OnceLock<Instant>>,
+    start: Arc<OnceLock<Instant>>,
     shards: Vec<Mutex<Vec<Latencies>>>,
     /// Everything that was heard, warming up or not.
     heard: AtomicU64,
@@ -144,7 +144,7 @@ struct Hall {
 }
 
 impl Hall {
-    fn new(schedule: Arc<Schedule>, run: i32, start: Arc<std::sync::OnceLock<Instant>>) -> Self {
+    fn new(schedule: Arc<Schedule>, run: i32, start: Arc<OnceLock<Instant>>) -> Self {
         let shard = || Mutex::new(vec![Latencies::default(); schedule.phases.len()]);
         let shards = (0..SHARDS).map(|_| shard()).collect();
         Self { schedule, run, start, shards, heard: AtomicU64::new(0), last: AtomicU64::new(0) }
@@ -228,7 +228,7 @@ impl Sender {
     async fn send_all(
         self,
         schedule: &Arc<Schedule>,
-        start: &std::sync::OnceLock<Instant>,
+        start: &OnceLock<Instant>,
         mut events: mpsc::Receiver<LinkEvent>,
         bar: &indicatif::ProgressBar,
         stop: &CancellationToken,
