@@ -29,6 +29,7 @@ mod profiles;
 mod program;
 mod requests;
 mod restarts;
+mod sequences;
 mod sight;
 mod silence;
 mod streams;
