@@ -761,3 +761,45 @@ fn a_run_says_in_words_what_came_out_and_what_it_wants_to_know() {
     let (code, _, stderr) = run(&["sim", "run", "--for", "8"]);
     assert!(code == 2 && stderr.contains("expected a duration"), "{code} {stderr}");
 }
+
+#[test]
+fn a_plan_is_a_timeline_and_what_is_odd_has_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("evening.toml");
+    std::fs::write(&file, "name = \"evening\"\n").unwrap();
+    let name = file.display().to_string();
+    let step = json!({
+        "step": 1, "campaign": 101, "campaign_name": "Renewals", "group": 732, "group_name": "Team A", "ocs": 301,
+        "mode": null, "mode_id": null, "by": "gateway", "why": "a schedule knows no conditions",
+        "ends": "when no record is left", "begins_from": "2026-12-01T16:00:00Z", "begins_until": null,
+        "ends_from": "2026-12-01T16:00:00Z", "ends_until": null, "skipped": false, "begun_at": null, "dialing_at": null,
+        "ended_at": null, "result": null, "detail": null, "failures": 0,
+    });
+    let flaw = |severity: &str| {
+        json!([{ "severity": severity, "line": 7, "column": 1, "path": "step[0].mode", "message": "expected a mode",
+            "hint": "a hint" }])
+    };
+    let plan = |ok: bool, flaws: Value| {
+        json!({ "schema": "commdn.sequence.plan.v1", "name": "evening", "ok": ok, "native": false, "steps": [step],
+            "flaws": flaws })
+    };
+    let server = canned(vec![good(200, &plan(true, flaw("warning")))]);
+    let (code, stdout, stderr) = against(&server, &["sequence", "plan", &name]);
+    assert_eq!((code, stdout.lines().count()), (0, 3), "{stdout}");
+    assert!(stdout.contains("101 Renewals") && stdout.contains("gateway: a schedule knows no conditions"), "{stdout}");
+    assert_eq!(stderr, format!("warning: {name}:7: step[0].mode: expected a mode\nhint: a hint\n"));
+    let asked = server.asked.recv().unwrap();
+    assert_eq!(
+        (asked.line.as_str(), asked.body.as_str()),
+        ("POST /v1/sequences/plan HTTP/1.1", "name = \"evening\"\n")
+    );
+    assert!(asked.headers.to_ascii_lowercase().contains("content-type: application/toml"), "{}", asked.headers);
+    // What cannot be run is not even handed over.
+    let server = canned(vec![good(200, &plan(false, flaw("error")))]);
+    let (code, stdout, stderr) = against(&server, &["sequence", "run", &name]);
+    assert_eq!((code, stdout.as_str()), (2, ""));
+    assert_eq!(stderr, format!("error: {name}:7: step[0].mode: expected a mode\nhint: a hint\n"));
+    let server = canned(vec![good(200, &plan(true, json!([])))]);
+    let (code, stdout, _) = against(&server, &["sequence", "plan", &name, "--json"]);
+    assert_eq!((code, serde_json::from_str::<Value>(&stdout).unwrap()["ok"].clone()), (0, json!(true)));
+}

@@ -219,7 +219,8 @@ fn show_text(sequence: &SequenceDto, ctx: &Ctx) -> String {
             entry.detail.clone(),
         ];
         let words: Vec<String> = words.into_iter().flatten().collect();
-        text.push_str(&format!("\n{}  step {}  {}", entry.at, entry.step, words.join(" ")));
+        let step = if entry.what == "ended" { String::new() } else { format!("step {}  ", entry.step) };
+        text.push_str(&format!("\n{}  {step}{}", entry.at, words.join(" ")));
     }
     text
 }

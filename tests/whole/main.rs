@@ -32,6 +32,7 @@ mod profiles;
 mod program;
 mod requests;
 mod restarts;
+mod sequences;
 mod sight;
 mod silence;
 mod sim_faults;

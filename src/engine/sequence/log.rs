@@ -69,6 +69,8 @@ pub enum ActOutcome {
     Refused(Option<ErrorCode>),
     /// It did not go out, and never will.
     NotSent,
+    /// It may have gone out, has had no effect, and the time in which it could have one is over.
+    NoEffect,
     /// Nobody can say.
     Unknown,
 }
@@ -147,6 +149,7 @@ impl ActOutcome {
             Self::Done => "done",
             Self::Refused(_) => "refused",
             Self::NotSent => "not_sent",
+            Self::NoEffect => "no_effect",
             Self::Unknown => "unknown",
         }
     }
@@ -158,6 +161,7 @@ impl ActOutcome {
             "done" => Some(Self::Done),
             "refused" => Some(Self::Refused(code)),
             "not_sent" => Some(Self::NotSent),
+            "no_effect" => Some(Self::NoEffect),
             "unknown" => Some(Self::Unknown),
             _ => None,
         }

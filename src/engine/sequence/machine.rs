@@ -28,6 +28,8 @@ use crate::message::Pair;
 const AGAIN_MS: i64 = 2_000;
 /// Pause before a stop without effect is said again.
 const STOP_AGAIN_MS: i64 = 5_000;
+/// How long OCS has to tell whether a campaign dials that may have been started before a crash.
+const TELL_MS: i64 = 15_000;
 /// How long a campaign dials before OCS is asked whether it still does: events can be lost.
 const LOOK_MS: i64 = 60_000;
 /// How long a campaign that OCS has stopped by itself has to unload by itself.
@@ -111,6 +113,8 @@ enum Why {
     Resume(Act, u32),
     /// What has this request brought about?
     Verify(Act),
+    /// The same, and if it is nothing it may be begun again.
+    Again(Act),
     /// Does it still dial?
     Dialing,
 }
@@ -138,8 +142,10 @@ pub struct Machine {
     not_before_ms: Option<i64>,
     attempts: BTreeMap<Act, u32>,
     failures: u32,
-    /// When its start was asked for.
+    /// Since when it dials, or may do so: when it was known to, or, after a crash, when its start was asked for.
     started_ms: Option<i64>,
+    /// When the state was asked for that tells whether it was started.
+    resumed_ms: Option<i64>,
     /// Why it stops or unloads.
     then: Option<StepResult>,
     detail: Option<String>,
@@ -163,6 +169,7 @@ impl Machine {
             attempts: BTreeMap::new(),
             failures: 0,
             started_ms: None,
+            resumed_ms: None,
             then: None,
             detail: None,
             bad: false,
@@ -191,9 +198,13 @@ impl Machine {
                 }
                 self.phase = Phase::AskLater(entry.at_ms, Why::Resume(act, attempt));
             }
-            What::Outcome { act, outcome, .. } => {
+            What::Outcome { act, outcome, request, .. } => {
+                if act == Act::Start && outcome == ActOutcome::Done && request.is_some() {
+                    self.started_ms = Some(entry.at_ms);
+                }
                 let why = match (act, outcome) {
                     (Act::Start, ActOutcome::Done) => Why::Dialing,
+                    (_, ActOutcome::NoEffect) => Why::Again(act),
                     _ => Why::Verify(act),
                 };
                 self.phase = match outcome {
@@ -259,7 +270,10 @@ impl Machine {
         match self.phase {
             Phase::Dialing | Phase::Acting(Act::Start, _) => true,
             Phase::Asking(why) | Phase::AskLater(_, why) => {
-                matches!(why, Why::Dialing | Why::Verify(Act::Start) | Why::Resume(Act::Start, _))
+                matches!(
+                    why,
+                    Why::Dialing | Why::Verify(Act::Start) | Why::Again(Act::Start) | Why::Resume(Act::Start, _)
+                )
             }
             Phase::Acting(..) | Phase::ActLater(..) | Phase::Settling(_) | Phase::Waiting | Phase::Over => false,
         }
@@ -325,6 +339,14 @@ impl Machine {
     fn end_ms(&self) -> Option<i64> {
         let (step, started) = (self.step()?, self.started_ms);
         let after = step.end.after_ms.zip(started).map(|(after, started)| started.saturating_add(after));
+        let after = match self.phase {
+            // Nobody knows whether it was started: OCS has a while to tell, and then it is stopped in any case.
+            Phase::Asking(Why::Resume(Act::Start, _)) | Phase::AskLater(_, Why::Resume(Act::Start, _)) => {
+                let told = self.resumed_ms.map(|at| at.saturating_add(TELL_MS));
+                after.zip(told).map(|(after, told)| after.max(told))
+            }
+            _ => after,
+        };
         let closes = step.window.as_ref().zip(started).and_then(|(window, started)| window.closes(started));
         [step.end.at_ms, after, closes].into_iter().flatten().min()
     }
@@ -343,7 +365,12 @@ impl Machine {
         }
         match self.phase {
             Phase::Waiting => self.try_begin(now_ms),
-            Phase::AskLater(at, why) if at <= now_ms => self.ask(why),
+            Phase::AskLater(at, why) if at <= now_ms => {
+                if matches!(why, Why::Resume(..)) {
+                    self.resumed_ms.get_or_insert(now_ms);
+                }
+                self.ask(why);
+            }
             Phase::ActLater(at, act) if at <= now_ms => self.act_again(now_ms, act),
             Phase::Dialing if self.look_ms <= now_ms => self.ask(Why::Dialing),
             Phase::Settling(at) if at <= now_ms => self.ask(Why::Dialing),
@@ -415,6 +442,12 @@ impl Machine {
             (Why::Begin, 1 | 2) => self.begin_later(now_ms),
             (Why::Begin, _) => self.failed(now_ms, "the campaign is loaded already, by somebody else".into()),
             (Why::Resume(act, attempt), status) => self.resumed(now_ms, act, attempt, status),
+            (Why::Again(Act::Load), 0) | (Why::Again(Act::Start), 3 | 4) if self.may_try(why) => {
+                if let Why::Again(act) = why {
+                    self.act_again(now_ms, act);
+                }
+            }
+            (Why::Again(act), _) => self.asked(now_ms, Why::Verify(act), Some(GroupCampStatus(status))),
             (Why::Verify(Act::Load), 3..=5) => self.loaded(now_ms),
             (Why::Verify(Act::Load), 0) => self.failed(now_ms, "the load has had no effect".into()),
             (Why::Verify(Act::Start), 5) => self.dial(now_ms),
@@ -471,6 +504,9 @@ impl Machine {
                 self.act(now_ms, Act::Unload);
             }
             (Act::Load | Act::Start | Act::Stop | Act::Unload, _) => {
+                if act == Act::Start {
+                    self.started_ms = Some(now_ms);
+                }
                 self.phase = Phase::Acting(act, attempt);
                 self.out.push_back(Output::Submit { step: self.at, act, attempt });
             }
@@ -544,7 +580,10 @@ impl Machine {
         let refused = |what: &str| format!("{what}: {}", detail.as_deref().unwrap_or("OCS said no"));
         match (act, outcome) {
             (Act::Load, ActOutcome::Done) => self.done(now_ms, act, 4),
-            (Act::Start, ActOutcome::Done) => self.done(now_ms, act, 5),
+            (Act::Start, ActOutcome::Done) => {
+                self.started_ms = Some(now_ms);
+                self.done(now_ms, act, 5);
+            }
             (Act::Stop, ActOutcome::Done) => self.done(now_ms, act, 4),
             (Act::Unload, ActOutcome::Done) => self.ended(now_ms),
             // Somebody else has started what we have loaded: it is ours to stop.
@@ -554,8 +593,15 @@ impl Machine {
             (Act::Load, ActOutcome::Refused(_)) => self.failed(now_ms, refused("the load is refused")),
             (Act::Start, ActOutcome::Refused(_)) => self.unload_failed(now_ms, &refused("the start is refused")),
             (_, ActOutcome::NotSent) => self.phase = Phase::ActLater(now_ms.saturating_add(AGAIN_MS), act),
+            (_, ActOutcome::NoEffect) => self.ask(Why::Again(act)),
             (_, ActOutcome::Unknown) | (Act::Stop | Act::Unload, ActOutcome::Refused(_)) => self.ask(Why::Verify(act)),
         }
+    }
+
+    /// What had no effect so often has none.
+    fn may_try(&self, why: Why) -> bool {
+        let Why::Again(act) = why else { return false };
+        self.attempts.get(&act).is_none_or(|attempt| *attempt < RETRIES)
     }
 
     fn runs_already(&self, code: ErrorCode) -> bool {
@@ -646,7 +692,7 @@ impl Machine {
     }
 
     fn fresh(&mut self) {
-        (self.phase, self.started_ms, self.then) = (Phase::Waiting, None, None);
+        (self.phase, self.started_ms, self.resumed_ms, self.then) = (Phase::Waiting, None, None, None);
     }
 
     fn end(&mut self, now_ms: i64, result: SequenceResult) {

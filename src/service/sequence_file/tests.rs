@@ -216,3 +216,11 @@ fn what_is_odd_is_told_with_its_line() {
     assert_eq!(odd("optimize = { overdial_rate = 3 }"), Vec::<String>::new());
     assert!(flaws("name = \"x\"\n")[0].contains("at least one step"));
 }
+
+#[test]
+fn the_file_of_the_manual_is_read_and_nothing_is_odd_about_it() {
+    let manual = include_str!("../../../docs/sequences.md");
+    let file = manual.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    assert_eq!(flaws(file), Vec::<String>::new());
+    assert_eq!(read_toml(file).unwrap().sequence.steps.len(), 2);
+}

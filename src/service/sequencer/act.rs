@@ -99,6 +99,8 @@ fn outcome_of(record: &RequestRecord) -> Option<(ActOutcome, Option<String>)> {
     let ended = record.ended.as_ref()?;
     let outcome = match ended.result {
         RequestResult::Answered | RequestResult::Partial | RequestResult::Mixed => ActOutcome::Done,
+        // Settled by the state once no answer could come any more (rule 10).
+        RequestResult::Unknown if ended.reason.as_deref() == Some("not_in_effect") => ActOutcome::NoEffect,
         RequestResult::Unknown => ActOutcome::Unknown,
         RequestResult::Refused => match ended.reason.as_deref() {
             Some("ocs_error") => ActOutcome::Refused(ended.answers.iter().find_map(|answer| answer.code)),

@@ -1,6 +1,6 @@
 //! The one task that runs sequences: it owns lease and machines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ use crate::store::{StoreError, StoreErrorKind};
 const LEASE: &str = "sequencer";
 /// How often another node's news are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// The same where there is no other node, in case the store could not be read.
+const LOOK_ALONE: Duration = Duration::from_secs(60);
 /// A wait that is longer is looked at again now and then: the wall clock may be set.
 const WALL_LOOK: Duration = Duration::from_secs(60);
 /// Open sequences that are taken up.
@@ -54,8 +56,12 @@ pub(super) struct Task {
     keeper: Keeper,
     terms: Terms,
     begun: Instant,
+    /// There is something to run: without it nobody needs the lease.
+    wanted: bool,
     fence: Option<Fence>,
     runs: BTreeMap<i64, Run>,
+    /// Open sequences that cannot be read.
+    broken: BTreeSet<i64>,
     /// Goes up whenever the runs are dropped: what was asked for earlier ones counts no more.
     term: u64,
     under_way: FuturesUnordered<BoxFuture<'static, Done>>,
@@ -69,8 +75,10 @@ impl Task {
             keeper: Keeper::new(terms),
             terms,
             begun: Instant::now(),
+            wanted: false,
             fence: None,
             runs: BTreeMap::new(),
+            broken: BTreeSet::new(),
             term: 0,
             under_way: FuturesUnordered::new(),
         }
@@ -78,8 +86,12 @@ impl Task {
 
     pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Command>, stop: CancellationToken) {
         let mut events = self.shared.gateway.events().subscribe(None).live;
-        let mut look = tokio::time::interval(LOOK_EVERY);
+        let every = if self.shared.store.is_sole() { LOOK_ALONE } else { LOOK_EVERY };
+        let mut look = tokio::time::interval(every); // which is due at once
         loop {
+            if self.fence.is_some() && self.runs.is_empty() {
+                self.look().await;
+            }
             self.keep_lease();
             let due = self.next_due();
             tokio::select! {
@@ -93,10 +105,7 @@ impl Task {
                 _ = look.tick() => self.look().await,
             }
         }
-        if let Some(fence) = self.fence.take() {
-            // A lease that is not given back ends by itself.
-            let _ = self.shared.store.release_lease(fence).await;
-        }
+        self.give_back().await;
     }
 
     fn now(&self) -> Time {
@@ -105,7 +114,18 @@ impl Task {
 
     // --- the lease
 
+    async fn give_back(&mut self) {
+        let Some(fence) = self.fence.clone() else { return };
+        self.lose("it is given back");
+        // One that is not given back ends by itself.
+        let _ = self.shared.store.release_lease(fence).await;
+        self.keeper = Keeper::new(self.terms);
+    }
+
     fn keep_lease(&mut self) {
+        if !self.wanted {
+            return;
+        }
         let now = self.now();
         let output = self.keeper.tick(now);
         if self.fence.is_some() && self.keeper.epoch(now).is_none() {
@@ -149,7 +169,11 @@ impl Task {
     /// Nothing more is done for any sequence; the store knows where each stands.
     fn lose(&mut self, why: &str) {
         if self.fence.take().is_some() {
-            tracing::warn!(why, sequences = self.runs.len(), "the lease of sequences is lost");
+            if self.runs.is_empty() {
+                tracing::debug!(why, "the lease of sequences is gone");
+            } else {
+                tracing::warn!(why, sequences = self.runs.len(), "the lease of sequences is gone");
+            }
         }
         for number in std::mem::take(&mut self.runs).into_keys() {
             self.shared.set_live(number, None);
@@ -164,7 +188,7 @@ impl Task {
         let wait = |due: i64| Duration::from_millis(u64::try_from(due.saturating_sub(now_ms)).unwrap_or(0));
         let machines = self.runs.values().filter_map(|run| run.machine.next_due()).map(wait).min();
         let machines = machines.map(|wait| Instant::now() + wait.min(WALL_LOOK));
-        let lease = self.keeper.next_due().map(|due| self.begun + due.0);
+        let lease = self.keeper.next_due().filter(|_| self.wanted).map(|due| self.begun + due.0);
         machines.into_iter().chain(lease).min().unwrap_or_else(|| Instant::now() + WALL_LOOK)
     }
 
@@ -181,13 +205,17 @@ impl Task {
 
     /// Takes up what is open, and what is to stop.
     async fn look(&mut self) {
+        let open = match self.shared.store.sequences(None, OPEN_MAX, true).await {
+            Ok(open) => open.into_iter().filter(|stored| !self.broken.contains(&stored.number)).collect::<Vec<_>>(),
+            Err(error) => return tracing::error!(%error, "sequences are not read"),
+        };
+        self.wanted = !open.is_empty();
         if self.fence.is_none() {
             return;
         }
-        let open = match self.shared.store.sequences(None, OPEN_MAX, true).await {
-            Ok(open) => open,
-            Err(error) => return tracing::error!(%error, "sequences are not read"),
-        };
+        if !self.wanted {
+            return self.give_back().await;
+        }
         for stored in open.into_iter().rev() {
             let number = stored.number;
             match self.runs.get(&number) {
@@ -212,7 +240,10 @@ impl Task {
         };
         let sequence = match decoded(&stored) {
             Ok(sequence) => runnable(&sequence, &stored),
-            Err(error) => return tracing::error!(%error, sequence = number, "cannot be run"),
+            Err(error) => {
+                self.broken.insert(number);
+                return tracing::error!(%error, sequence = number, "cannot be run");
+            }
         };
         if !log.is_empty() {
             tracing::info!(sequence = number, entries = log.len(), "taken up again");

@@ -197,16 +197,42 @@ fn a_request_that_had_reached_nobody_is_handed_over_again_as_the_same_one() {
 }
 
 #[test]
-fn after_its_end_nothing_is_started_that_a_crash_left_open() {
-    let mut desk = Desk::new(timed());
-    desk.status(NOT_LOADED);
+fn a_start_that_a_crash_left_open_is_handed_over_again_or_stopped_when_its_time_is_over() {
+    let begun = || {
+        let mut desk = Desk::new(timed());
+        desk.status(NOT_LOADED);
+        desk.outcome(DONE);
+        assert_eq!(desk.submitted.last(), Some(&(0, Act::Start, 1)));
+        desk.now += 61_000;
+        desk.crash();
+        desk
+    };
+    // It had not reached OCS: its time begins when it does.
+    let mut desk = begun();
+    desk.status(ACTIVE);
+    assert_eq!(desk.submitted, [(0, Act::Start, 1)]);
     desk.outcome(DONE);
-    assert_eq!(desk.submitted.last(), Some(&(0, Act::Start, 1)));
-    desk.now += 61_000;
-    desk.crash();
-    assert_eq!(desk.submitted, [(0, Act::Stop, 1)], "said even before anybody answers");
+    desk.wait(59_999);
+    assert_eq!(desk.submitted.len(), 1);
+    desk.wait(1);
+    assert_eq!(desk.submitted.last(), Some(&(0, Act::Stop, 1)));
+    // It dials, perhaps since then.
+    let mut desk = begun();
+    desk.status(RUNNING);
+    assert_eq!(desk.submitted, [(0, Act::Stop, 1)]);
+    // Nobody tells.
+    let mut desk = begun();
+    desk.wait(15_000);
+    assert_eq!(desk.submitted, [(0, Act::Stop, 1)]);
     desk.outcome(ActOutcome::Refused(Some(ErrorCode::CAMPAIGN_NOT_STARTED)));
     assert_eq!(desk.submitted.last(), Some(&(0, Act::Unload, 1)));
+    // A moment of the clock holds whatever is known.
+    let mut desk = Desk::new(steps(|step| step.end.at_ms = Some(1_030_000)));
+    desk.status(NOT_LOADED);
+    desk.outcome(DONE);
+    desk.now += 31_000;
+    desk.crash();
+    assert_eq!(desk.submitted, [(0, Act::Stop, 1)], "said even before anybody answers");
 }
 
 #[test]
@@ -355,4 +381,32 @@ fn hours_end_a_step_and_it_does_not_begin_outside_of_them() {
         desk.wait(60_000);
     }
     assert_eq!(desk.submitted.last().map(|it| it.1), Some(Act::Stop));
+}
+
+#[test]
+fn what_has_had_no_effect_and_can_have_none_is_begun_again_three_times_in_all() {
+    let mut desk = Desk::new(timed());
+    desk.status(NOT_LOADED);
+    for attempt in 1..=2 {
+        assert_eq!(desk.submitted.last(), Some(&(0, Act::Load, attempt)));
+        desk.outcome(ActOutcome::NoEffect);
+        desk.status(NOT_LOADED);
+    }
+    desk.outcome(ActOutcome::NoEffect);
+    desk.status(NOT_LOADED);
+    assert_eq!(desk.results(), [StepResult::Failed]);
+    // An outcome that nobody knows is another matter: it may still come to something.
+    let mut desk = Desk::new(timed());
+    desk.status(NOT_LOADED);
+    desk.outcome(DONE);
+    desk.outcome(ActOutcome::Unknown);
+    desk.status(ACTIVE);
+    assert_eq!(desk.submitted.last(), Some(&(0, Act::Unload, 1)));
+    // And one that has had an effect after all is done.
+    let mut desk = Desk::new(timed());
+    desk.status(NOT_LOADED);
+    desk.outcome(DONE);
+    desk.outcome(ActOutcome::NoEffect);
+    desk.status(RUNNING);
+    assert_eq!(desk.machine.standing().phase, "dialing");
 }
