@@ -100,13 +100,13 @@ impl<T: Into<Refusal>> From<T> for JtelRefusal {
     }
 }
 
-/// Puts addresses of A and B right that clients have put together of parts: `//api/v2/...`, and a slash at the end.
+/// Puts addresses of A and B right that clients have put together of parts: `//api/v2/...`, and one slash at the end.
 pub(super) fn straighten(uri: &mut Uri) {
     let path = uri.path();
     if !path.starts_with("//") && !path.ends_with('/') {
         return;
     }
-    let plain = format!("/{}", path.trim_matches('/'));
+    let plain = format!("/{}", path.strip_suffix('/').unwrap_or(path).trim_start_matches('/'));
     let is_ours = |base: &str| plain.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     if !CLOUD.into_iter().chain(["/oauth"]).any(is_ours) {
         return;
@@ -197,7 +197,7 @@ mod tests {
         for (given, wanted) in [
             ("/api/v2/outbound/contactlists/", "/api/v2/outbound/contactlists"),
             ("//api/v2/outbound/contactlists?name=a%2F", "/api/v2/outbound/contactlists?name=a%2F"),
-            ("/api/v2/externalcontacts/import/settings//?after=x", "/api/v2/externalcontacts/import/settings?after=x"),
+            ("/api/v2/externalcontacts/import/settings/?after=x", "/api/v2/externalcontacts/import/settings?after=x"),
             ("/oauth/token/", "/oauth/token"),
             ("/uploads/v2/contactlist/1/?expires=2", "/uploads/v2/contactlist/1?expires=2"),
             ("http://host:80//oauth/token", "http://host:80/oauth/token"),
