@@ -269,7 +269,8 @@ fn show(progress: &Progress, at: &JobProgressDto) {
         None => "waiting",
     };
     progress.show(phase, at.bytes, at.size, |_| {
-        format!("{} records, {:.0}/s: {}", at.counts.records, at.rate, counts(&at.counts))
+        let rate = if at.rate > 0.0 { format!(", {:.0}/s", at.rate) } else { String::new() };
+        format!("{} records{rate}: {}", at.counts.records, counts(&at.counts))
     });
 }
 

@@ -65,10 +65,13 @@ impl Progress {
         }
         let seconds = shown.started.elapsed().as_secs_f64();
         if let Some(bar) = &self.bar {
-            bar.set_length(total);
-            bar.set_position(bytes);
-            bar.set_prefix(phase);
-            bar.set_message(counts(seconds));
+            // Of a file whose size nobody has told yet there is nothing to see.
+            if total > 0 {
+                bar.set_prefix(phase);
+                bar.set_message(counts(seconds));
+                bar.set_length(total);
+                bar.set_position(bytes);
+            }
         } else if shown.line.elapsed() >= LINE_EVERY {
             shown.line = Instant::now();
             let percent = bytes.saturating_mul(100).checked_div(total).unwrap_or(100);

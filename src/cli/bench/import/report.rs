@@ -49,7 +49,9 @@ impl Measure {
         let seconds = |spent: &[Spent]| spent.iter().map(|spent| spent.seconds).collect::<Vec<_>>();
         let rate = |spent: &[Spent]| rows as f64 / median(seconds(spent));
         let turns = || ours.iter().zip(&theirs);
-        let cpu: Option<Vec<f64>> = turns().map(|(ours, peer)| Some(peer.cpu? / ours.cpu?)).collect();
+        // Nothing that is shorter than a tick of that clock is compared.
+        let ticks = |spent: &Spent| spent.cpu.filter(|cpu| *cpu > 0.0);
+        let cpu: Option<Vec<f64>> = turns().map(|(ours, peer)| Some(ticks(peer)? / ticks(ours)?)).collect();
         let is_there = !theirs.is_empty();
         Self {
             name,
@@ -57,7 +59,7 @@ impl Measure {
             rows_per_second: rate(&ours),
             peer_rows_per_second: is_there.then(|| rate(&theirs)),
             ratio: is_there.then(|| median(turns().map(|(ours, peer)| peer.seconds / ours.seconds))),
-            cpu_ratio: cpu.filter(|_| is_there).map(median).filter(|ratio| ratio.is_finite()),
+            cpu_ratio: cpu.filter(|_| is_there).map(median),
             must,
             aim,
             seconds: seconds(&ours),
