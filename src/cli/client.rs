@@ -221,6 +221,33 @@ impl Client {
         if response.status().is_success() { Ok(response) } else { Err(self.refused(response).await) }
     }
 
+    /// Sends a text of that kind.
+    ///
+    /// # Errors
+    /// As [`Client::ask`].
+    pub async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        kind: &str,
+        text: String,
+    ) -> Result<T, CliError> {
+        let request = self.request(method, self.address(path, query)?).timeout(self.global.timeout + GRACE);
+        let response = request.header("content-type", kind).body(text).send().await;
+        self.body(response.map_err(|error| self.unreachable(&error, true))?, true).await
+    }
+
+    /// Removes or ends something that answers with what it was.
+    ///
+    /// # Errors
+    /// As [`Client::ask`].
+    pub async fn delete<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, &str)]) -> Result<T, CliError> {
+        let request = self.request(Method::DELETE, self.address(path, query)?).timeout(self.global.timeout + GRACE);
+        let response = request.send().await.map_err(|error| self.unreachable(&error, true))?;
+        self.body(response, true).await
+    }
+
     /// Removes something that answers with nothing.
     ///
     /// # Errors

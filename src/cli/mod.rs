@@ -14,6 +14,7 @@ mod dnc;
 mod doctor;
 pub mod exit;
 mod expiry;
+mod ladder;
 pub mod log;
 mod notify;
 pub mod output;
@@ -23,6 +24,7 @@ mod record;
 mod request;
 mod run;
 mod send;
+mod sequence;
 mod shell;
 mod sim;
 mod sim_fault;
@@ -87,6 +89,8 @@ fn run(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Demo(args) => runtime.block_on(run::demo(args, ctx)).map(|()| Exit::Done),
         Verb::Serve(args) => runtime.block_on(run::serve(args, ctx)).map(|()| Exit::Done),
         Verb::Sim(SimVerb::Run(args)) => runtime.block_on(run::sim_run(args, ctx)).map(|()| Exit::Done),
+        Verb::Sim(SimVerb::Record(args)) => runtime.block_on(sim::record::record(args, ctx)).map(|()| Exit::Done),
+        Verb::Sim(SimVerb::Replay(args)) => runtime.block_on(sim::record::replay(args, ctx)).map(|()| Exit::Done),
         Verb::Contacts(verb) => {
             log::start_brief(ctx);
             let exit = runtime.block_on(contacts::run(*verb, ctx));
@@ -116,6 +120,7 @@ fn run(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
 async fn client_verb(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
     match verb {
         Verb::Campaign(verb) => campaign::run(verb, ctx).await,
+        Verb::Sequence(verb) => sequence::run(verb, ctx).await,
         Verb::Dnc(verb) => dnc::run(verb, ctx).await,
         Verb::Record(verb) => record::run(verb, ctx).await,
         Verb::Profiles(args::ProfilesVerb::Import(args)) => profiles::import(args, ctx).await,
@@ -126,6 +131,7 @@ async fn client_verb(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Encode(args) => text::encode(&args, ctx),
         Verb::Decode(args) => decode::run(&args, ctx),
         Verb::Kvcheck(args) => text::kvcheck(&args, ctx),
+        Verb::Ladder(args) => ladder::run(&args, ctx),
         Verb::Ping(args) => ping::run(args, ctx).await,
         Verb::Doctor(args) => doctor::run(args, ctx).await,
         Verb::Key(verb) => access::key(verb, ctx).await,
@@ -138,7 +144,8 @@ async fn client_verb(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Store(verb) => store::run(verb, ctx).await,
         Verb::Sim(SimVerb::Fault(verb)) => sim_fault::run(verb, ctx).await,
         Verb::Version => version(ctx),
-        Verb::Demo(_) | Verb::Serve(_) | Verb::Sim(SimVerb::Run(_)) | Verb::Contacts(_) | Verb::Bench(_) => {
+        Verb::Sim(SimVerb::Scenarios(verb)) => sim::scenario::run(verb, ctx),
+        Verb::Demo(_) | Verb::Serve(_) | Verb::Sim(_) | Verb::Contacts(_) | Verb::Bench(_) => {
             Err(CliError::internal("no verb of a client"))
         }
     }

@@ -129,6 +129,7 @@ pub(super) fn error(error: StoreError) -> CliError {
         StoreErrorKind::Missing => Exit::NotFound,
         StoreErrorKind::Damaged => Exit::Missed,
         StoreErrorKind::Newer | StoreErrorKind::Refused | StoreErrorKind::KeyUsed => Exit::Usage,
+        StoreErrorKind::Fenced => Exit::Conflict,
         StoreErrorKind::Full | StoreErrorKind::Io | StoreErrorKind::Closed | StoreErrorKind::Internal => Exit::Internal,
     };
     let told = CliError::new(exit, error.what);

@@ -41,8 +41,9 @@ const TEXTS: &[(&str, u32)] = &[
     ("address.countryCode", 25),
 ];
 
-/// Texts of an organisation and their characters; its name is no attribute.
+/// Texts of an organisation and their characters.
 const ORGANISATION_TEXTS: &[(&str, u32)] = &[
+    ("name", 1000),
     ("address.address1", 200),
     ("address.address2", 200),
     ("address.city", 100),
@@ -50,6 +51,9 @@ const ORGANISATION_TEXTS: &[(&str, u32)] = &[
     ("address.postalCode", 25),
     ("address.countryCode", 25),
 ];
+
+/// The country in which the national phones of a row are read; one column says it for all of them.
+const PHONE_COUNTRY: &str = ".normalizationCountryCode";
 
 /// Address of a contact in another system.
 const URL: &str = "externalSystemUrl";
@@ -120,7 +124,7 @@ pub fn target(path: &str) -> Result<String, UnknownTarget> {
         return Err(unknown());
     }
     // `externalIds[0].externalId.value`: there is one, in the source that the settings choose.
-    let is_id = field == "id" || field.split(['.', '[']).next().is_some_and(|it| is_external_id(it));
+    let is_id = field == "id" || field.split(['.', '[']).next().is_some_and(is_external_id);
     match object {
         "contact" | "externalContact" if is_id => Ok(EXTERNAL_ID.to_owned()),
         "contact" | "externalContact" if field == "workEmail.address" => Ok("workEmail".to_owned()),
@@ -219,10 +223,13 @@ pub fn profile(
         settings.import_fields.iter().filter(|field| !field.included).map(|field| name_of(&field.name)).collect();
     let mut mapping = Vec::new();
     let mut ignored = Vec::new();
+    let mut country_column = None;
     for FieldMapping { source_field, target_field } in mappings.unwrap_or_default() {
         let target = target(target_field)?;
         if excluded.contains(&target) {
             ignored.push(source_field.clone());
+        } else if target.ends_with(PHONE_COUNTRY) {
+            country_column.get_or_insert_with(|| source_field.clone());
         } else {
             mapping.push((source_field.clone(), target));
         }
@@ -235,6 +242,7 @@ pub fn profile(
         mapping,
         ignored,
         only_mapped: mappings.is_some(),
+        country_column,
         match_keys: [external].into_iter().chain(settings.matching_criteria.iter().map(key)).collect(),
         on_match: if settings.merge_contacts { OnMatch::MergeAll } else { OnMatch::UpdateFirst },
         ..base(SourceKind::External, external_source)
@@ -365,11 +373,13 @@ mod tests {
             import_fields: vec![ImportField { name: "$.contact.title".to_owned(), included: false }],
             ..Settings::default()
         };
-        let mappings = [("Mail", "$.contact.workEmail"), ("Title", "$.contact.title")]
+        let country = ("Country", "$.contact.workPhone.normalizationCountryCode");
+        let mappings = [("Mail", "$.contact.workEmail"), country, ("Title", "$.contact.title")]
             .map(|(from, to)| FieldMapping { source_field: from.to_owned(), target_field: to.to_owned() });
         let found = profile(&settings, Some(&mappings), "crm").unwrap();
         assert_eq!(found.match_keys, [MatchKey::ExternalId("crm".to_owned()), MatchKey::Phone, MatchKey::Email]);
         assert_eq!((found.on_match, found.only_mapped), (OnMatch::MergeAll, true));
+        assert_eq!(found.country_column.as_deref(), Some("Country"));
         assert_eq!(
             (found.mapping, found.ignored),
             (vec![("Mail".to_owned(), "workEmail".to_owned())], vec!["Title".to_owned()])

@@ -78,6 +78,7 @@ pub struct Mapping {
     attributes: Vec<(String, Option<FieldRule>)>,
     phones: Vec<Phone>,
     organisation_attributes: Vec<(String, Option<FieldRule>)>,
+    organisation_name: Option<FieldRule>,
     organisation_source: Option<String>,
     contact_columns: bool,
     callable_column: bool,
@@ -123,6 +124,7 @@ impl Mapping {
             attributes: Vec::new(),
             phones: Vec::new(),
             organisation_attributes: Vec::new(),
+            organisation_name: None,
             organisation_source: None,
             contact_columns: false,
             callable_column: profile.callable_column.is_some(),
@@ -362,7 +364,10 @@ impl Mapping {
                 set(&mut organisation.external_id.value, value);
                 check_length(column, value, ID_CHARS, &mut draft.remarks);
             }
-            Target::OrganisationName => set(&mut organisation.name, value),
+            Target::OrganisationName => {
+                set(&mut organisation.name, value);
+                self.check_value(self.organisation_name.as_ref(), column, value, &mut draft.remarks);
+            }
             Target::OrganisationAttribute(n) => {
                 if let Some((_, text)) = organisation.attributes.get_mut(*n) {
                     set(text, value);
@@ -514,6 +519,9 @@ impl Builder<'_> {
                 "name" => Target::OrganisationName,
                 _ => Target::OrganisationAttribute(n),
             };
+            if place == Target::OrganisationName {
+                self.mapping.organisation_name = self.rule(target);
+            }
             if place == Target::OrganisationAttribute(n) {
                 self.mapping.organisation_attributes.push((part.to_owned(), self.rule(target)));
             }

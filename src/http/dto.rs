@@ -4,6 +4,7 @@
 mod access;
 mod dnc;
 mod imports;
+mod sequences;
 mod sim;
 
 pub use access::{AuditDto, AuditVerdictDto, KeyBody, KeyDto};
@@ -12,6 +13,7 @@ pub use imports::{
     ClearedDto, CountsDto, CursorDto, ImportSettings, JobBody, JobDto, JobProgressDto, ListBody, ListDto,
     PhoneColumnDto, PreviewColumnDto, PreviewDto, ProfileBody, ProfileDto, UndoneDto, UploadDto,
 };
+pub use sequences::{FlawDto, SequenceDto, SequenceEntryDto, SequenceNewsDto, SequencePlanDto, SequenceStepDto};
 pub use sim::{
     SimAnswerBody, SimCampaignDto, SimClockBody, SimClockDto, SimFaultBody, SimFaultDto, SimGroupDto, SimOcsDto,
     SimStateDto, SimTriggerBody,

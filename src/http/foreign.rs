@@ -36,11 +36,6 @@ const CLOUD: [&str; 4] = ["/api/v2/outbound", "/api/v2/downloads", "/api/v2/exte
 /// After so many seconds another try makes sense, where too much waits.
 const BUSY_SECONDS: &str = "10";
 
-/// Whether an address is one of A or B.
-pub(super) fn is_cloud(path: &str) -> bool {
-    CLOUD.iter().any(|base| path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
-}
-
 /// An error in the words of A and B.
 #[derive(Debug)]
 pub(super) struct CloudError(pub contact_lists::Refusal);
@@ -131,7 +126,7 @@ pub(super) async fn translate(State(bases): State<Arc<Bases>>, request: Request,
     let speak: fn(u16, &str, String) -> Response = match (below(&bases.ucs), below(&bases.jtel)) {
         (true, _) => as_fault,
         (false, true) => as_refusal,
-        (false, false) if is_cloud(path) => as_cloud,
+        (false, false) if CLOUD.into_iter().any(below) => as_cloud,
         (false, false) => return next.run(request).await,
     };
     let mut response = next.run(request).await;

@@ -12,6 +12,7 @@ mod problem;
 mod routes;
 mod serve;
 pub(crate) mod shown;
+mod shown_sequences;
 mod stream;
 mod trace;
 
@@ -26,6 +27,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
+use crate::engine::sequence::Terms;
 use crate::net::tls::TlsServer;
 use crate::service::access::Access;
 use crate::service::backup;
@@ -34,6 +36,7 @@ use crate::service::dialler::Dialler;
 use crate::service::external::External;
 use crate::service::gateway::Gateway;
 use crate::service::import::{ImportError, ImportService, open_imports};
+use crate::service::sequencer::{Sequencer, start_sequencer, terms};
 use crate::service::simulator::SimControl;
 use crate::service::ucs::Ucs;
 use crate::service::{Config, ContactListsSection, JtelSection, LoadedLists, UcsSection};
@@ -60,6 +63,7 @@ struct Behind {
     external: External,
     has_tls: bool,
     imports: ImportService,
+    sequencer: Sequencer,
     stop: CancellationToken,
     backups: Backups,
     loaded: LoadedLists,
@@ -115,6 +119,8 @@ pub struct DoorConfig {
     pub connections_per_peer: usize,
     /// Contacts and imports.
     pub imports: ImportService,
+    /// Who may run sequences, and for how long.
+    pub sequencer: Terms,
     /// The interface of contact lists.
     pub contact_lists: ContactListsSection,
     /// The interface of UCS profiles.
@@ -135,6 +141,7 @@ impl DoorConfig {
     pub fn new(config: &Config, access: Access, tls: Option<TlsServer>) -> Self {
         Self {
             imports: open_imports(config, access.store().contacts()),
+            sequencer: terms(config),
             contact_lists: config.contact_lists.clone(),
             ucs: config.ucs.clone(),
             jtel: config.jtel.clone(),
@@ -163,6 +170,7 @@ impl DoorConfig {
     tags(
         (name = "campaigns", description = "Load, start, stop, unload, dial mode, state"),
         (name = "people", description = "Do-not-call and cancel-record"),
+        (name = "sequences", description = "Campaigns one after the other"),
         (name = "requests", description = "What was asked and what became of it"),
         (name = "streams", description = "Server-sent events"),
         (name = "adjacent", description = "What OCS itself posts"),
@@ -220,6 +228,7 @@ pub async fn serve(
     let contact_lists = ContactLists::new(imports.clone(), &config.contact_lists, &config.default_country);
     tokio::spawn(take_up(imports.clone(), ucs.clone()));
     tokio::spawn(sweep(imports.clone(), contact_lists.clone(), stop.clone()));
+    let (sequencer, sequences) = start_sequencer(&gateway, config.sequencer, &stop);
     if let Some(folder) = &config.data {
         backup::sweep(folder);
     }
@@ -233,6 +242,7 @@ pub async fn serve(
         external: External::new(imports.clone(), &config.default_country),
         has_tls: config.tls.is_some(),
         imports: imports.clone(),
+        sequencer,
         stop: stop.clone(),
         backups: Backups { folder, turn: Arc::new(Semaphore::new(1)) },
         loaded: config.loaded,
@@ -250,11 +260,12 @@ pub async fn serve(
         .layer(middleware::from_fn_with_state(Arc::new(bases), foreign::translate))
         .layer(middleware::from_fn(guard::harden))
         .layer(middleware::from_fn_with_state(tracer, trace::trace));
-    // Outside of it, since a path that was changed inside would not be looked up again.
-    let app = Router::new().fallback_service(app).layer(middleware::map_request(without_last_slash));
     let most = Most { all: config.connections_max, per_peer: config.connections_per_peer };
     let ended = serve::run(listener, config.tls, app, most, stop).await;
     imports.stop().await;
+    if let Err(error) = sequences.await {
+        tracing::error!(%error, "the sequencer failed");
+    }
     ended
 }
 
@@ -287,21 +298,6 @@ async fn sweep(imports: ImportService, contact_lists: ContactLists, stop: Cancel
             Err(error) => tracing::warn!(%error, "abandoned uploads are not removed"),
         }
     }
-}
-
-/// An address of A that ends with a slash is the one without; clients of Genesys Cloud are used to that.
-async fn without_last_slash(mut request: axum::extract::Request) -> axum::extract::Request {
-    let uri = request.uri();
-    let trimmed = uri.path().strip_suffix('/').filter(|path| foreign::is_cloud(path) || *path == "/oauth/token");
-    if let Some(path) = trimmed {
-        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-        let mut parts = uri.clone().into_parts();
-        parts.path_and_query = format!("{path}{query}").parse().ok();
-        if let Ok(uri) = axum::http::Uri::from_parts(parts) {
-            *request.uri_mut() = uri;
-        }
-    }
-    request
 }
 
 fn panicked(_: Box<dyn Any + Send>) -> axum::response::Response {
@@ -404,6 +400,9 @@ mod tests {
             "/v1/dnc/verify",
             "/v1/records/cancel",
             "/v1/requests",
+            "/v1/sequences",
+            "/v1/sequences/plan",
+            "/v1/sequences/{id}",
             "/v1/requests/{id}",
             "/v1/requests/{id}/explain",
             "/v1/events",

@@ -27,10 +27,11 @@ use crate::engine::conversation::Mask;
 use crate::http::Door;
 use crate::http::access::{Caller, Routes};
 use crate::http::convert;
-use crate::http::dto::{AlarmDto, LinkDto, RequestDto, SnapshotDto, StateDto, TapDto};
+use crate::http::dto::{AlarmDto, LinkDto, RequestDto, SequenceNewsDto, SnapshotDto, StateDto, TapDto};
 use crate::http::extract::Asked;
 use crate::http::problem::Problem;
 use crate::http::routes::{all_links, may_read};
+use crate::http::shown_sequences;
 use crate::message::Pair;
 use crate::service::Numbered;
 use crate::service::Subscription;
@@ -67,7 +68,7 @@ fn filter(text: &str) -> Result<Filter, Problem> {
     Filter::parse(text).map_err(|error| Problem::new("invalid-parameter", 422, error.to_string()))
 }
 
-/// A snapshot, then what changes: `state`, `request`, `dnc`, `link`, `alarm`. `Last-Event-ID` goes on where one was.
+/// A snapshot, then what changes: `state`, `request`, `dnc`, `link`, `alarm`, `sequence`. `Last-Event-ID` goes on where one was.
 #[utoipa::path(get, path = "/v1/events", tag = "streams", params(StreamQuery),
     responses((status = 200, content_type = "text/event-stream", body = SnapshotDto)))]
 async fn events(
@@ -123,6 +124,16 @@ fn sees_links(caller: &Caller) -> bool {
     caller.may(Verb::CampaignRead, Object::default())
 }
 
+/// Every campaign of a sequence must be the caller's to see.
+fn may_read_sequence(caller: &Caller, pair: Pair) -> bool {
+    let object = if pair.campaign.is_sequence() {
+        Object { group: Some(pair.group.0), ..Object::default() }
+    } else {
+        Object::pair(pair.campaign.0, pair.group.0)
+    };
+    caller.may(Verb::SequenceRead, object)
+}
+
 async fn snapshot(door: &Door, caller: &Caller, last: u64, filter: &Filter) -> Bytes {
     let router = door.gateway.router();
     let mut states = door.gateway.states().await;
@@ -145,6 +156,7 @@ enum Shown {
     Dnc(RequestDto),
     Link(LinkDto),
     Alarm(AlarmDto),
+    Sequence(SequenceNewsDto),
 }
 
 impl Shown {
@@ -156,6 +168,7 @@ impl Shown {
             GatewayEvent::Dnc(record) => Self::Dnc(convert::request(router, record)),
             GatewayEvent::Link(name) => Self::Link(convert::link_event(&door.gateway, name)),
             GatewayEvent::Alarm(alarm) => Self::Alarm(convert::alarm(alarm)),
+            GatewayEvent::Sequence(news) => Self::Sequence(shown_sequences::news(news)),
         }
     }
 
@@ -165,6 +178,7 @@ impl Shown {
             Self::Request(request) | Self::Dnc(request) => filter.passes(request),
             Self::Link(link) => filter.passes(link),
             Self::Alarm(alarm) => filter.passes(alarm),
+            Self::Sequence(news) => filter.passes(news),
         }
     }
 
@@ -175,6 +189,7 @@ impl Shown {
             Self::Dnc(request) => sse("dnc", number, request),
             Self::Link(link) => sse("link", number, link),
             Self::Alarm(alarm) => sse("alarm", number, alarm),
+            Self::Sequence(news) => sse("sequence", number, news),
         }
     }
 }
@@ -185,6 +200,7 @@ fn delta(door: &Door, caller: &Caller, filter: &Filter, (number, event): &Number
         GatewayEvent::Request(record) | GatewayEvent::Dnc(record) => may_read(caller, record.pair),
         GatewayEvent::Alarm(alarm) => may_read(caller, alarm.pair),
         GatewayEvent::Link(_) => sees_links(caller),
+        GatewayEvent::Sequence(news) => news.pairs.iter().all(|pair| may_read_sequence(caller, *pair)),
     };
     let passes = seen && (filter.is_open() || Shown::of(door, event).passes(filter));
     passes.then(|| event.text(|event| Shown::of(door, event).text(*number)))

@@ -20,6 +20,8 @@ mod own_file;
 pub mod port;
 mod pseudonym;
 pub mod push;
+pub mod sequence_file;
+pub mod sequencer;
 pub mod signed;
 pub mod sim_clock;
 pub mod simulator;

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::engine::scenario::Stage;
 use crate::engine::world::World;
 use crate::protocol::{Time, UtcSeconds};
 
@@ -120,13 +121,69 @@ impl SimClock {
     }
 }
 
+/// What runs on such a clock.
+pub trait Runs {
+    /// Its time.
+    fn now(&self) -> Time;
+    /// Its calendar.
+    fn utc(&self) -> UtcSeconds;
+    /// When something is to be done next.
+    fn next_due(&self) -> Option<Time>;
+    /// Does everything that is due until this moment, and ends there.
+    fn run_until(&mut self, until: Time);
+    /// Nothing is left to do.
+    fn is_over(&self) -> bool {
+        false
+    }
+}
+
+impl Runs for World {
+    fn now(&self) -> Time {
+        World::now(self)
+    }
+
+    fn utc(&self) -> UtcSeconds {
+        World::utc(self)
+    }
+
+    fn next_due(&self) -> Option<Time> {
+        World::next_due(self)
+    }
+
+    fn run_until(&mut self, until: Time) {
+        World::run_until(self, until);
+    }
+}
+
+impl Runs for Stage {
+    fn now(&self) -> Time {
+        self.world().now()
+    }
+
+    fn utc(&self) -> UtcSeconds {
+        self.world().utc()
+    }
+
+    fn next_due(&self) -> Option<Time> {
+        Stage::next_due(self)
+    }
+
+    fn run_until(&mut self, until: Time) {
+        Stage::run_until(self, until);
+    }
+
+    fn is_over(&self) -> bool {
+        Stage::is_over(self)
+    }
+}
+
 /// Runs a world until that time of its own, or until it is told to stop.
-pub async fn run_world(world: &mut World, until: Time, speed: Speed, stop: &CancellationToken) {
+pub async fn run_world(world: &mut impl Runs, until: Time, speed: Speed, stop: &CancellationToken) {
     let clock = match speed {
         Speed::Virtual => None,
         Speed::Times(times) => Some(SimClock::start(world.utc(), times)),
     };
-    while world.now() < until && !stop.is_cancelled() {
+    while world.now() < until && !world.is_over() && !stop.is_cancelled() {
         let Some(clock) = &clock else {
             world.run_until(until.min(world.now() + SLICE));
             tokio::task::yield_now().await;

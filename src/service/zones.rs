@@ -34,7 +34,7 @@ pub fn fill_zones(topology: &mut Topology, start: UtcSeconds) -> Result<(), Zone
     Ok(())
 }
 
-fn read_zone(name: &str, start: UtcSeconds) -> Option<Zone> {
+pub(super) fn read_zone(name: &str, start: UtcSeconds) -> Option<Zone> {
     let zone = TimeZoneDatabase::bundled().get(name).ok()?;
     let moment = |years: i64| Timestamp::from_second(start.0.saturating_add(years * YEAR_SECONDS)).ok();
     let (first, last) = (moment(-1)?, moment(YEARS)?);

@@ -35,6 +35,8 @@ pub enum StoreErrorKind {
     Refused,
     /// The subject has used this idempotency key before.
     KeyUsed,
+    /// Whoever writes has lost the lease that the write needs.
+    Fenced,
     /// A mistake of this program.
     Internal,
 }
@@ -53,6 +55,7 @@ impl StoreErrorKind {
             Self::Closed => "closed",
             Self::Refused => "refused",
             Self::KeyUsed => "key_used",
+            Self::Fenced => "fenced",
             Self::Internal => "internal",
         }
     }
@@ -60,7 +63,7 @@ impl StoreErrorKind {
     /// True for what these writes alone have brought about: the store itself is well.
     #[must_use]
     pub fn is_of_the_writes(self) -> bool {
-        matches!(self, Self::Refused | Self::KeyUsed)
+        matches!(self, Self::Refused | Self::KeyUsed | Self::Fenced)
     }
 }
 
@@ -78,6 +81,7 @@ impl StoreError {
             | StoreErrorKind::Closed
             | StoreErrorKind::Refused
             | StoreErrorKind::KeyUsed
+            | StoreErrorKind::Fenced
             | StoreErrorKind::Internal => "",
         };
         Self { kind, what: what.to_string(), remedy }

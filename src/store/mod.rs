@@ -14,6 +14,7 @@ mod conformance;
 pub mod contacts;
 mod error;
 mod read;
+pub mod sequences;
 pub mod sqlite;
 mod write;
 
@@ -56,6 +57,8 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// The same store, for contacts and imports.
     fn contacts(&self) -> Arc<dyn contacts::ContactStore>;
+    /// The same store, for sequences and leases.
+    fn sequences(&self) -> Arc<dyn sequences::SequenceStore>;
 
     /// What was given out last, so that numbers go on from there.
     fn last_numbers(&self) -> Pending<LastNumbers>;

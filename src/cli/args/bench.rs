@@ -5,14 +5,22 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::cli::args::{BenchImportArgs, DbidList, origin_list};
 use crate::cli::bench::Threshold;
 use crate::engine::ocs::dialer::millis_from_word;
+use crate::message::Pair;
 
 /// `bench`
 #[derive(Debug, Subcommand)]
 pub enum BenchVerb {
-    /// Distinct do-not-calls at a stated rate
+    /// Requests about campaigns: status reads, or load, start, stop and unload in turn
+    Control(BenchControlArgs),
+    /// Distinct do-not-calls; with --no-wait to their durable acceptance, else to their answer
     Dnc(BenchDncArgs),
+    /// One sender and many who hear it
+    Fanout(BenchFanoutArgs),
+    /// An import of made-up contacts, beside the csv crate and the sqlite3 shell
+    Import(BenchImportArgs),
 }
 
 /// What ends a bench with exit code 10.
@@ -58,15 +66,105 @@ pub struct PaceArgs {
     pub in_flight: NonZeroUsize,
 }
 
+/// A T-Server's port instead of a gateway's HTTP door.
+#[derive(Clone, Debug, Args)]
+pub struct TserverArgs {
+    /// Straight to the T-Server-style port at ADDR; without ADDR to that of a site of its own
+    #[arg(long, value_name = "ADDR", num_args = 0..=1)]
+    pub tserver: Option<Option<String>>,
+    /// The CommDN there
+    #[arg(long, value_name = "NAME", default_value = "CommDN_1")]
+    pub dn: String,
+    /// DBID of the OCS that is asked there
+    #[arg(long, value_name = "DBID")]
+    pub ocs: Option<i32>,
+    /// Application DBIDs, one for each session there: 209-216 or 209,211
+    #[arg(long, value_name = "LIST", value_parser = origin_list)]
+    pub origin: Option<DbidList>,
+    /// Dial ADDR though it is not on this machine and the way is not encrypted
+    #[arg(long)]
+    pub tserver_plaintext: bool,
+    /// Sessions at the T-Server of a site of its own
+    #[arg(long, value_name = "N", default_value = "8", value_parser = sessions)]
+    pub sessions: NonZeroUsize,
+}
+
+/// `bench control`
+#[derive(Clone, Debug, Args)]
+pub struct BenchControlArgs {
+    /// When what is sent.
+    #[command(flatten)]
+    pub pace: PaceArgs,
+    /// Where to.
+    #[command(flatten)]
+    pub tserver: TserverArgs,
+    /// Load, start, stop and unload each campaign in turn, instead of asking for its status
+    #[arg(long)]
+    pub cycle: bool,
+    /// A campaign on a group, CAMPAIGN-GROUP by DBID; may be given again [default: every pair of the gateway]
+    #[arg(long, value_name = "PAIR", value_parser = pair)]
+    pub pair: Vec<Pair>,
+    /// Campaigns of a site of its own
+    #[arg(long, value_name = "N", default_value = "32", value_parser = pairs)]
+    pub pairs: NonZeroUsize,
+    /// What ends it with exit code 10.
+    #[command(flatten)]
+    pub fail: FailIfArgs,
+}
+
+/// `bench fanout`
+#[derive(Clone, Debug, Args)]
+pub struct BenchFanoutArgs {
+    /// When what is sent.
+    #[command(flatten)]
+    pub pace: PaceArgs,
+    /// Where to.
+    #[command(flatten)]
+    pub tserver: TserverArgs,
+    /// How many listen
+    #[arg(long, value_name = "N", default_value = "100")]
+    pub listeners: NonZeroUsize,
+    /// They read the gateway's tap (server-sent events at --url) instead of listening at the T-Server
+    #[arg(long)]
+    pub sse: bool,
+    /// What ends it with exit code 10.
+    #[command(flatten)]
+    pub fail: FailIfArgs,
+}
+
 /// `bench dnc`
 #[derive(Clone, Debug, Args)]
 pub struct BenchDncArgs {
     /// When what is sent.
     #[command(flatten)]
     pub pace: PaceArgs,
+    /// Where to.
+    #[command(flatten)]
+    pub tserver: TserverArgs,
     /// What ends it with exit code 10.
     #[command(flatten)]
     pub fail: FailIfArgs,
+}
+
+fn sessions(word: &str) -> Result<NonZeroUsize, String> {
+    most(word, 256)
+}
+
+fn pairs(word: &str) -> Result<NonZeroUsize, String> {
+    most(word, 10_000)
+}
+
+fn most(word: &str, most: usize) -> Result<NonZeroUsize, String> {
+    let number = word.parse::<NonZeroUsize>().ok().filter(|number| number.get() <= most);
+    number.ok_or_else(|| format!("expected 1 to {most}, found '{word}'"))
+}
+
+fn pair(word: &str) -> Result<Pair, String> {
+    let numbers = word.split_once('-').and_then(|(campaign, group)| {
+        let number = |word: &str| word.parse::<i32>().ok().filter(|dbid| *dbid > 0);
+        Some(Pair::new(number(campaign)?, number(group)?))
+    });
+    numbers.ok_or_else(|| format!("expected CAMPAIGN-GROUP like 101-732, found '{word}'"))
 }
 
 /// Requests a second that one process is asked for at most.
@@ -90,4 +188,27 @@ fn span_or_none(word: &str) -> Result<Duration, String> {
     let millis = if word == "0" { Some(0) } else { millis_from_word(word) };
     let wanted = || format!("expected a duration such as 500ms, 10s or 2m, found '{word}'");
     millis.map(Duration::from_millis).ok_or_else(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_read_with_their_bounds() {
+        assert_eq!((rate("200"), rate("0.5/s")), (Ok(200.0), Ok(0.5)));
+        assert_eq!((span("500ms"), span("2m")), (Ok(Duration::from_millis(500)), Ok(Duration::from_secs(120))));
+        assert_eq!(span_or_none("0"), Ok(Duration::ZERO));
+        assert_eq!(pair("101-732"), Ok(Pair::new(101, 732)));
+        for bad in ["0", "-1", "NaN", "inf", "many", "1000001"] {
+            assert!(rate(bad).is_err(), "{bad}");
+        }
+        for bad in ["0", "0s", "5", "soon", "-1s"] {
+            assert!(span(bad).is_err(), "{bad}");
+        }
+        for bad in ["101", "101-", "0-1", "a-b", "1-2-3"] {
+            assert!(pair(bad).is_err(), "{bad}");
+        }
+        assert!(sessions("257").is_err() && sessions("0").is_err() && sessions("256").is_ok());
+    }
 }

@@ -2,12 +2,15 @@
 
 mod access;
 mod bench;
+mod bench_import;
 mod contacts;
 mod dnc;
 mod imports;
 mod offline;
 mod profiles;
 mod run;
+mod scenario;
+mod sequence;
 mod sim;
 mod store;
 mod values;
@@ -21,7 +24,10 @@ use secrecy::SecretString;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use access::{AuditListArgs, AuditVerb, KeyCreateArgs, KeyRevokeArgs, KeyVerb, OfflineArgs};
-pub use bench::{ArrivalsWord, BenchDncArgs, BenchVerb, FailIfArgs, PaceArgs};
+pub use bench::{
+    ArrivalsWord, BenchControlArgs, BenchDncArgs, BenchFanoutArgs, BenchVerb, FailIfArgs, PaceArgs, TserverArgs,
+};
+pub use bench_import::{BenchImportArgs, BenchImportStep};
 pub use contacts::{
     BatchArgs, ContactsClearArgs, ContactsDeleteArgs, ContactsPushArgs, ContactsResumeArgs, ContactsVerb, MaxErrors,
     OtherSystem, OtherSystemArgs, ProgressWhen, ReportArgs,
@@ -37,6 +43,10 @@ pub use offline::{
 };
 pub use profiles::{ProfilesImportArgs, ProfilesVerb};
 pub use run::{DemoArgs, GatewayArgs, RunArgs, ServeArgs, SimArgs, SimRunArgs};
+pub use scenario::{
+    LadderArgs, LadderForm, PlayArgs, ResultsForm, ScenarioArgs, ScenariosVerb, SimRecordArgs, SimReplayArgs,
+};
+pub use sequence::{SequenceFileArgs, SequenceIdArgs, SequenceListArgs, SequenceVerb};
 pub use sim::{SimClockArgs, SimFaultAddArgs, SimFaultRemoveArgs, SimFaultVerb, SimTriggerArgs};
 pub use store::{DataArgs, StoreBackupArgs, StoreRestoreArgs, StoreVerb};
 pub use values::{DbidList, Scope, Share, origin_list};
@@ -136,6 +146,9 @@ pub enum Verb {
     /// Campaigns on agent groups
     #[command(subcommand)]
     Campaign(CampaignVerb),
+    /// Campaigns one after the other
+    #[command(subcommand)]
+    Sequence(SequenceVerb),
     /// Do-not-call
     #[command(subcommand)]
     Dnc(DncVerb),
@@ -155,6 +168,8 @@ pub enum Verb {
     Events(StreamArgs),
     /// Follow every UserEvent that passes, one line each
     Tap(TapArgs),
+    /// Draw who said what to whom, from a file of tap lines
+    Ladder(LadderArgs),
     /// Measure the way to the gateway, and to OCS and back
     Ping(PingArgs),
     /// Find the usual mistakes and say what to change
@@ -195,8 +210,15 @@ pub enum Verb {
 /// `sim`
 #[derive(Debug, Subcommand)]
 pub enum SimVerb {
-    /// Run the simulated T-Server and OCS on a port
+    /// Run the simulated T-Server and OCS on a port, or a scenario without one
     Run(SimRunArgs),
+    /// The scenarios that are shipped, and a look at yours
+    #[command(subcommand)]
+    Scenarios(ScenariosVerb),
+    /// Make a scenario of what passes a gateway, or of a printed log
+    Record(SimRecordArgs),
+    /// Ask a simulated site what was asked in a recording, and tell where its answers differ
+    Replay(SimReplayArgs),
     /// What goes wrong in a running simulator, its clock and its state
     #[command(subcommand)]
     Fault(SimFaultVerb),

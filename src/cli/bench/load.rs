@@ -10,18 +10,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cli::bench::schedule::Schedule;
+use crate::cli::output::Output;
 
 /// A send that leaves so much later than it should, with a place free for it, is the load generator's own delay.
 pub(super) const LATE: Duration = Duration::from_millis(1);
 /// Time between the start and the first request.
-const LEAD: Duration = Duration::from_millis(20);
+pub(super) const LEAD: Duration = Duration::from_millis(20);
 /// How long an interrupted run waits for the answers that are still out.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// The thread that keeps the time looks up so often.
@@ -90,6 +91,8 @@ pub(super) struct Tally {
     pub(super) errors: BTreeMap<String, u64>,
     /// How many were sent.
     pub(super) sent: u64,
+    /// How many came to what was wanted.
+    pub(super) answered: u64,
     /// How late each was sent.
     pub(super) lag: Latencies,
     /// How many were late though they had a place.
@@ -112,6 +115,12 @@ impl Tally {
             *self.errors.entry(code.to_owned()).or_default() += count;
         }
     }
+}
+
+/// How far the schedule is, on a terminal.
+pub(super) fn bar(out: &Output, schedule: &Schedule) -> ProgressBar {
+    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} {per_sec} {eta}");
+    out.bar(schedule.times().len()).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// One request that is to leave.
@@ -166,7 +175,7 @@ pub(super) async fn drive<W: Work>(
     }
     let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner).clone();
     tally.interrupted = stop.is_cancelled();
-    let unanswered = tally.sent - tally.failed() - tally.latency.count();
+    let unanswered = tally.sent - tally.failed() - tally.answered;
     tally.fail("not_waited_for", unanswered);
     tally.took = tally.took.saturating_sub(schedule.counted_from());
     if !tally.interrupted {
@@ -195,6 +204,7 @@ async fn send<W: Work>(departure: &Departure, work: &W, tally: &Mutex<Tally>, st
     tally.took = tally.took.max(now.saturating_duration_since(start));
     match came {
         Ok(()) => {
+            tally.answered += 1;
             tally.latency.record(took);
             tally.phases[phase].record(took);
         }

@@ -44,7 +44,7 @@ pub(super) struct Report {
     latency_ms: Option<LatencyMs>,
     steps: Vec<Step>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) deliveries: Option<Deliveries>,
+    deliveries: Option<Deliveries>,
     generator: Generator,
     interrupted: bool,
     thresholds: Vec<Verdict>,
@@ -147,7 +147,7 @@ impl Report {
         tally: &Tally,
     ) -> Self {
         let seconds = tally.took.as_secs_f64();
-        let answered = tally.latency.count();
+        let answered = tally.answered;
         let lag = |micros: Option<f64>| micros.unwrap_or(0.0) / 1e3;
         let late_percent = percent(tally.late, tally.sent);
         let steps = schedule.phases.iter().zip(&tally.phases).map(|(phase, latency)| Step {
@@ -199,6 +199,12 @@ impl Report {
             interrupted: tally.interrupted,
             thresholds: Vec::new(),
         }
+    }
+
+    /// What was sent was for many: errors and rate are those of the deliveries.
+    pub(super) fn deliver(&mut self, deliveries: Deliveries) {
+        self.errors.percent = percent(self.errors.count, deliveries.expected);
+        self.deliveries = Some(deliveries);
     }
 
     /// Prints everything; the exit code.

@@ -35,3 +35,40 @@ pub(super) fn came(request: &RequestDto, waited: bool) -> Result<(), String> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_went_wrong_is_counted_under_the_name_that_tells_most() {
+        let problem = |status, problem_type: &str, code, name: Option<&str>| {
+            let (problem_type, name) = (problem_type.to_owned(), name.map(str::to_owned));
+            code_of(ProblemDto { status, problem_type, code, name, ..ProblemDto::default() })
+        };
+        let started = Some("CM_ERROR_CAMPAIGN_ALREADY_STARTED");
+        assert_eq!(problem(409, "/problems/x", Some(7), started), "CM_ERROR_CAMPAIGN_ALREADY_STARTED (7)");
+        assert_eq!(problem(502, "/problems/ocs-error", Some(99), None), "OCS error 99");
+        assert_eq!(problem(429, "/problems/overloaded", None, None), "http 429 overloaded");
+        assert_eq!(problem(502, "about:blank", None, None), "http 502");
+        assert_eq!(code(&CliError::new(Exit::Unreachable, "gone")), "unreachable");
+        assert_eq!(code(&CliError::new(Exit::Unknown, "late")), "no_answer");
+    }
+
+    fn code_of(problem: ProblemDto) -> String {
+        code(&CliError::from_problem(problem))
+    }
+
+    #[test]
+    fn a_request_that_is_open_is_enough_only_for_who_does_not_wait() {
+        let request = |outcome: &str, reason: Option<&str>| RequestDto {
+            outcome: outcome.into(),
+            reason: reason.map(str::to_owned),
+            ..RequestDto::default()
+        };
+        assert_eq!(came(&request("answered", None), true), Ok(()));
+        assert_eq!(came(&request("pending", None), false), Ok(()));
+        assert_eq!(came(&request("pending", None), true), Err("pending".into()));
+        assert_eq!(came(&request("unknown", Some("silent")), true), Err("unknown (silent)".into()));
+    }
+}

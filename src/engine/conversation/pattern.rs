@@ -96,6 +96,21 @@ impl Pattern {
         Self(Shape::One(Box::new(MessageStep { time: None, dn: None, message, open: false })))
     }
 
+    /// What a line says of one message.
+    #[must_use]
+    pub fn of_step(step: MessageStep) -> Self {
+        Self(Shape::One(Box::new(step)))
+    }
+
+    /// What the line says, when it is of one message.
+    #[must_use]
+    pub fn step(&self) -> Option<&MessageStep> {
+        match &self.0 {
+            Shape::One(step) => Some(step),
+            Shape::Any { .. } => None,
+        }
+    }
+
     /// Whether an event is one of those.
     #[must_use]
     pub fn fits(&self, found: &CommDnMessage) -> bool {

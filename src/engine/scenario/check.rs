@@ -123,7 +123,12 @@ impl Checker<'_> {
         {
             self.no_ocs(line, ocs, Severity::Warning);
         }
-        if !self.topology.origins.iter().any(|(known, _)| known.dbid == origin) {
+        let mut silence = false; // whoever writes that nothing may come knows it
+        each(&self.scenario.steps, &mut |line| {
+            let of = |pattern: &Pattern| pattern.to() == Some(Target::One(origin));
+            silence |= matches!(&line.step, Step::Never { pattern, .. } if of(pattern));
+        });
+        if !silence && !self.topology.origins.iter().any(|(known, _)| known.dbid == origin) {
             let message = format!("no OCS of the site knows application {origin}: all will be silent");
             self.tell(line, &origin.to_string(), Severity::Warning, &message);
         }
@@ -150,6 +155,9 @@ impl Checker<'_> {
         if let Some(group) = pattern.number("group").filter(|it| !is_error && !says && !known(*it)) {
             let message = format!("group {group} is not in the site: only an error can come of it");
             self.tell(line, &group.to_string(), Severity::Warning, &message);
+        }
+        if says {
+            return;
         }
         for (key, name) in [
             ("status", pattern.number("status").filter(|it| GroupCampStatus(*it).name().is_none())),

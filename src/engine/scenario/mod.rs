@@ -7,6 +7,7 @@
 //! play.rs    the machine: events and time in, requests and verdicts out
 //! stage.rs   the machine in a World: one application for every sender
 //! report.rs  what came out: words, JUnit XML; ladder.rs the arrows
+//! record.rs  messages of a tap or a log -> text; replay.rs the same requests in a simulated site
 //! ```
 
 mod check;
@@ -15,6 +16,8 @@ mod ladder;
 mod moment;
 mod parse;
 mod play;
+mod record;
+mod replay;
 mod report;
 mod shipped;
 mod site;
@@ -32,6 +35,8 @@ pub use ladder::{Arrow, Ladder};
 pub use moment::{Moment, print_span, print_utc, read_utc};
 pub use parse::{Finding, Given, Parsed, Severity, parse, parse_with};
 pub use play::{Failure, FailureKind, Passed};
+pub use record::{Import, Recorded, import_log, read_lines, write_scenario};
+pub use replay::{Divergence, Replay};
 pub use report::{ActReport, Coverage, Report};
 pub use shipped::{SHIPPED, Shipped};
 pub use site::{Base, Site};

@@ -32,5 +32,21 @@ macro_rules! shipped {
 
 shipped! {
     "refused-second-start"
+    "wrong-state"
+    "not-in-the-configuration"
+    "mode-clash"
+    "drained-unload"
+    "dnc-two-ocs"
+    "partial-cancel"
+    "auto-completion"
+    "sequence"
+    "ocs-silent"
+    "lost-answer"
+    "look-alike"
+    "two-answers"
+    "late-and-out-of-order"
+    "cut-link"
+    "switchover"
+    "strange-errors"
     "evening"
 }

@@ -111,14 +111,26 @@ struct Witness {
     passed: VecDeque<CommDnMessage>,
     coverage: Coverage,
     ladder: Ladder,
+    /// Everything, for whoever wants it whole.
+    log: Option<Vec<(Time, CommDnMessage)>>,
 }
 
 impl Witness {
     fn see(&mut self, now: Time, seen: Seen<'_>) {
-        let Seen::UserEvent { user_data, .. } = seen else { return };
+        let user_data = match seen {
+            Seen::UserEvent { user_data, .. } => user_data,
+            Seen::Fault { rule: Some(rule), message, .. } => {
+                let struck = message.map(|message| format!(": {message}")).unwrap_or_default();
+                return self.ladder.note(now, format!("fault {rule}{struck}"));
+            }
+            Seen::Fault { .. } | Seen::Record { .. } | Seen::Trace { .. } => return,
+        };
         let Ok(decoded) = CommDnMessage::decode(user_data, &self.dialect, Reading::Tolerant) else { return };
         self.coverage.pass(&decoded.message);
         self.ladder.pass(now, &decoded.message);
+        if let Some(log) = &mut self.log {
+            log.push((now, decoded.message.clone()));
+        }
         if self.passed.len() == PASSED_MAX {
             self.passed.pop_front();
         }
@@ -196,6 +208,17 @@ impl Stage {
     #[must_use]
     pub fn world(&self) -> &World {
         &self.world
+    }
+
+    /// From now on every message is kept.
+    pub fn keep_log(&mut self) {
+        self.witness.log.get_or_insert_default();
+    }
+
+    /// The messages that were kept, with their times.
+    #[must_use]
+    pub fn log(&self) -> &[(Time, CommDnMessage)] {
+        self.witness.log.as_deref().unwrap_or_default()
     }
 
     /// Nothing is left to do.

@@ -28,6 +28,8 @@ use crate::message::Pair;
 const AGAIN_MS: i64 = 2_000;
 /// Pause before a stop without effect is said again.
 const STOP_AGAIN_MS: i64 = 5_000;
+/// How long a campaign dials before OCS is asked whether it still does: events can be lost.
+const LOOK_MS: i64 = 60_000;
 /// How long a campaign that OCS has stopped by itself has to unload by itself.
 const GRACE_MS: i64 = 5_000;
 
@@ -143,6 +145,8 @@ pub struct Machine {
     detail: Option<String>,
     bad: bool,
     stop: bool,
+    /// While it dials: when OCS is asked whether it does.
+    look_ms: i64,
     known: BTreeMap<(AppDbid, Pair), GroupCampStatus>,
     out: VecDeque<Output>,
 }
@@ -163,6 +167,7 @@ impl Machine {
             detail: None,
             bad: false,
             stop,
+            look_ms: i64::MAX,
             known: BTreeMap::new(),
             out: VecDeque::new(),
         };
@@ -238,12 +243,25 @@ impl Machine {
     /// When it wants to hear of the time.
     #[must_use]
     pub fn next_due(&self) -> Option<i64> {
-        match self.phase {
+        let end = if self.stop { Some(i64::MIN) } else { self.end_ms() };
+        let end = end.filter(|_| self.may_dial());
+        let own = match self.phase {
             Phase::Waiting => self.waits_until(),
             Phase::AskLater(at, _) | Phase::ActLater(at, _) | Phase::Settling(at) => Some(at),
-            Phase::Dialing | Phase::Acting(Act::Start, _) if self.stop => Some(i64::MIN),
-            Phase::Dialing | Phase::Acting(Act::Start, _) => self.end_ms(),
-            Phase::Asking(_) | Phase::Acting(Act::Load | Act::Stop | Act::Unload, _) | Phase::Over => None,
+            Phase::Dialing => Some(self.look_ms),
+            Phase::Asking(_) | Phase::Acting(..) | Phase::Over => None,
+        };
+        own.into_iter().chain(end).min()
+    }
+
+    /// As far as is known it dials, or may do so at any moment.
+    fn may_dial(&self) -> bool {
+        match self.phase {
+            Phase::Dialing | Phase::Acting(Act::Start, _) => true,
+            Phase::Asking(why) | Phase::AskLater(_, why) => {
+                matches!(why, Why::Dialing | Why::Verify(Act::Start) | Why::Resume(Act::Start, _))
+            }
+            Phase::Acting(..) | Phase::ActLater(..) | Phase::Settling(_) | Phase::Waiting | Phase::Over => false,
         }
     }
 
@@ -318,16 +336,16 @@ impl Machine {
     }
 
     fn tick(&mut self, now_ms: i64) {
+        if self.may_dial() && self.is_past_end(now_ms) {
+            // A start without an outcome is superseded where it waits, and stopped where it does not.
+            self.then.get_or_insert(if self.stop { StepResult::Asked } else { StepResult::Time });
+            return self.act(now_ms, Act::Stop);
+        }
         match self.phase {
             Phase::Waiting => self.try_begin(now_ms),
             Phase::AskLater(at, why) if at <= now_ms => self.ask(why),
             Phase::ActLater(at, act) if at <= now_ms => self.act_again(now_ms, act),
-            // A start without an outcome is superseded where it waits, and stopped where it does not.
-            Phase::Dialing | Phase::Acting(Act::Start, _) if self.is_past_end(now_ms) => {
-                let then = if self.stop { StepResult::Asked } else { StepResult::Time };
-                self.then.get_or_insert(then);
-                self.act(now_ms, Act::Stop);
-            }
+            Phase::Dialing if self.look_ms <= now_ms => self.ask(Why::Dialing),
             Phase::Settling(at) if at <= now_ms => self.ask(Why::Dialing),
             Phase::AskLater(..)
             | Phase::ActLater(..)
@@ -399,7 +417,7 @@ impl Machine {
             (Why::Resume(act, attempt), status) => self.resumed(now_ms, act, attempt, status),
             (Why::Verify(Act::Load), 3..=5) => self.loaded(now_ms),
             (Why::Verify(Act::Load), 0) => self.failed(now_ms, "the load has had no effect".into()),
-            (Why::Verify(Act::Start), 5) => self.phase = Phase::Dialing,
+            (Why::Verify(Act::Start), 5) => self.dial(now_ms),
             (Why::Verify(Act::Start), 0) => self.failed(now_ms, "the start has had no effect".into()),
             (Why::Verify(Act::Start), 3 | 4) => self.unload_failed(now_ms, "the start has had no effect"),
             (Why::Verify(Act::Stop), 0) | (Why::Verify(Act::Unload), 0) => self.ended(now_ms),
@@ -414,8 +432,8 @@ impl Machine {
             (Why::Verify(Act::Unload), 3 | 4) => {
                 self.phase = Phase::ActLater(now_ms.saturating_add(AGAIN_MS), Act::Unload);
             }
-            (Why::Dialing, 5) => self.phase = Phase::Dialing,
-            (Why::Dialing, 3 | 4) if self.is_native() => self.phase = Phase::Dialing,
+            (Why::Dialing, 5) => self.dial(now_ms),
+            (Why::Dialing, 3 | 4) if self.is_native() => self.dial(now_ms),
             (Why::Dialing, 3 | 4) => {
                 self.then.get_or_insert(StepResult::Stopped);
                 self.act(now_ms, Act::Unload);
@@ -442,9 +460,11 @@ impl Machine {
                 self.done(now_ms, act, status);
             }
             (Act::Load | Act::Unload, 1 | 2) => self.phase = later,
-            (Act::Start, _) if self.is_past_end(now_ms) => {
-                self.then.get_or_insert(if self.stop { StepResult::Asked } else { StepResult::Time });
-                self.act(now_ms, Act::Stop);
+            // It was loaded, and is not any more: a start can do nothing, and whatever it did is over.
+            (Act::Start, 0) => {
+                let what = What::Outcome { act, attempt, outcome: ActOutcome::Unknown, request: None };
+                self.journal(now_ms, what, Some("the campaign is not loaded any more".into()));
+                self.gone(now_ms);
             }
             (Act::Load, _) if self.is_past_end(now_ms) => {
                 self.then.get_or_insert(if self.stop { StepResult::Asked } else { StepResult::Skipped });
@@ -464,9 +484,13 @@ impl Machine {
             (Phase::Dialing, 1..=4) if !self.is_native() => {
                 self.phase = Phase::Settling(now_ms.saturating_add(GRACE_MS));
             }
-            (Phase::Settling(_), 5) => self.phase = Phase::Dialing,
+            (Phase::Settling(_), 5) => self.dial(now_ms),
             _ => {} // while something is asked, its outcome decides
         }
+    }
+
+    fn dial(&mut self, now_ms: i64) {
+        (self.phase, self.look_ms) = (Phase::Dialing, now_ms.saturating_add(LOOK_MS));
     }
 
     /// It dialed, and is not loaded any more.
@@ -547,7 +571,7 @@ impl Machine {
     fn done(&mut self, now_ms: i64, act: Act, status: i32) {
         match act {
             Act::Load => self.loaded(now_ms),
-            Act::Start => self.phase = Phase::Dialing,
+            Act::Start => self.dial(now_ms),
             Act::Stop if status == 0 => self.ended(now_ms),
             Act::Stop if matches!(status, 1 | 2) => {
                 self.phase = Phase::AskLater(now_ms.saturating_add(AGAIN_MS), Why::Verify(Act::Unload));

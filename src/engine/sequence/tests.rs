@@ -1,1 +1,4 @@
+//! One machine by hand, and two nodes that fight for one lease.
 
+mod fight;
+mod one;

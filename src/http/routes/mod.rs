@@ -15,6 +15,7 @@ mod operations;
 pub(super) use operations::all_links;
 mod people;
 mod requests;
+mod sequences;
 pub(super) use requests::may_read;
 mod send;
 mod sim;
@@ -50,6 +51,7 @@ pub(super) fn all() -> Routes {
         .merge(dnc::routes())
         .merge(imports::routes())
         .merge(requests::routes())
+        .merge(sequences::routes())
         .merge(send::routes())
         .merge(operations::routes())
         .merge(backup::routes())
@@ -104,7 +106,7 @@ impl From<OrderError> for Problem {
             OrderError::NoSuchRequest(_) => {
                 Self::new("request-not-found", 404, detail).hint("requests are listed at /v1/requests")
             }
-            OrderError::Stopping => Self::new("stopping", 503, detail).retry_after(5),
+            OrderError::Stopping | OrderError::TooLate => Self::new("stopping", 503, detail).retry_after(5),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::contact::ImportProfile;
 use crate::contact::csv::Limits;
 use crate::contact::genesys_cloud::shape::{UploadAnswer, UploadRequest};
 use crate::contact::genesys_cloud::{ErrorCode, ImportStatus, upload_profile};
-use crate::service::import::{FileSource, ImportError, JobStatus, ListTarget, NewJob, NewUpload};
+use crate::service::import::{FileSource, ImportError, JobStatus, ListTarget, NewJob, NewUpload, failure_of};
 use crate::service::signed::Denied;
 use crate::store::contacts::{ImportJob, JobState, ListRow, StoredUpload};
 
@@ -245,7 +245,7 @@ fn status_of(job: &ImportJob, lists: Vec<String>) -> ImportStatus {
         } else {
             0
         }),
-        failure_reason: job.progress.failure.clone(),
+        failure_reason: failure_of(job),
         target_contact_list_ids: lists,
     }
 }

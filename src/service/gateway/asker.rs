@@ -2,6 +2,8 @@
 
 use std::sync::atomic::AtomicU64;
 
+use tokio::time::Instant;
+
 use crate::engine::RequestNumber;
 use crate::message::{AppDbid, Pair};
 use crate::protocol::UtcTime;
@@ -35,6 +37,8 @@ pub struct Asker {
     pub channel: String,
     /// Makes repeating harmless (G2).
     pub key: Option<GivenKey>,
+    /// Who may ask until then and no longer: an order that comes later is refused.
+    pub not_after: Option<Instant>,
     /// The gateway itself: its stops are no new wishes.
     pub(super) by_gateway: bool,
 }
@@ -59,6 +63,13 @@ impl Asker {
     #[must_use]
     pub fn with_key(mut self, key: Option<GivenKey>) -> Self {
         self.key = key;
+        self
+    }
+
+    /// The same, for orders that are taken until then.
+    #[must_use]
+    pub fn not_after(mut self, moment: Instant) -> Self {
+        self.not_after = Some(moment);
         self
     }
 

@@ -229,6 +229,7 @@ pub async fn start_gateway_on(
         passed_now: false,
         ears,
         watch: Watch::default(),
+        send_by: None,
     };
     core.restore(memory);
     tokio::spawn(dnc::watch(Arc::clone(&store), deadline, shared.metrics.clone(), stop.clone()));

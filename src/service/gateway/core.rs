@@ -50,6 +50,10 @@ const QUESTIONS_IN_A_ROW: usize = 16;
 /// The T-Server's code for "not possible now"; a frame with it did not go out.
 const NOT_NOW: i32 = 54;
 
+/// A load or a start that has waited for this much longer than it may, between its lane and the socket, does not go out:
+/// whoever takes over a sequence counts on it (G4).
+pub(in crate::service) const SEND_SLACK: Duration = Duration::from_secs(5);
+
 /// A task with nothing to do goes round all the same, so that one that hangs is told from it.
 const BEAT: Duration = Duration::from_millis(500);
 
@@ -120,6 +124,8 @@ pub(super) struct Core {
     pub(super) passed_now: bool,
     pub(super) ears: Ears,
     pub(super) watch: Watch,
+    /// Of the frame that comes next: it does not go out after that.
+    pub(super) send_by: Option<(SendId, Time)>,
 }
 
 impl Core {
@@ -280,7 +286,8 @@ impl Core {
         match output {
             Output::Journal(mark) => self.mark(mark),
             Output::Send { send, address, message } => {
-                self.then(None, Effect::Send { send, address, message: Box::new(message) });
+                let by = self.send_by.take().filter(|(of, _)| *of == send).map(|(_, by)| by);
+                self.then(None, Effect::Send { send, address, message: Box::new(message), by });
             }
             Output::Outcome { id, outcome } => match self.errands.parent(id) {
                 Some(number) => self.errand_outcome(number, id, &outcome),
@@ -313,6 +320,10 @@ impl Core {
             self.unsent.insert(send);
             return;
         }
+        let dials =
+            |number| self.open.get(number).filter(|it| matches!(it.kind, RequestKind::Load | RequestKind::Start));
+        let since = requests.iter().filter_map(dials).map(|open| open.since).min();
+        self.send_by = since.map(|since| (send, since + self.rules.lane_wait.saturating_add(SEND_SLACK)));
         let link = self.lines.get(&address.link).map(|line| line.handle.name().to_owned()).unwrap_or_default();
         let dn = address.dn.to_string();
         self.stage.write(None, Write::Mark(Mark { requests, send, ocss, link, dn, origin, at: Self::utc() }));
@@ -327,7 +338,11 @@ impl Core {
 
     fn happen(&mut self, effect: Effect) {
         match effect {
-            Effect::Send { send, address, message } => self.send(send, &address, &message),
+            Effect::Send { send, by: Some(by), .. } if by < self.now() => {
+                tracing::warn!("a load or start has waited for too long, and is not sent");
+                self.requester.handle(self.now(), Input::SendFailed { send, tserver_code: Some(NOT_NOW) });
+            }
+            Effect::Send { send, address, message, by: _ } => self.send(send, &address, &message),
             Effect::Reply { reply, accepted } => {
                 let _ = reply.send(Ok(accepted)); // a caller that has gone is no error
             }

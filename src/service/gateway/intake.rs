@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::core::{Core, Open, encode};
 use super::pass::{Followed, Follower};
@@ -153,6 +154,7 @@ impl Core {
     fn submit(&mut self, order: &Order, asker: Asker, follower: Option<Follower>, reply: Reply) {
         let refused = match self.prepare(order) {
             Err(error) => Err(error),
+            Ok(_) if asker.not_after.is_some_and(|until| until < Instant::now()) => Err(OrderError::TooLate),
             Ok(_) if self.open.len() >= self.rules.open_max => Err(OrderError::Overloaded),
             Ok(prepared) => match self.stage.trouble() {
                 Some(error) => Err(OrderError::Store(error.to_string())),

@@ -30,6 +30,7 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
+pub(super) use self::core::SEND_SLACK;
 pub use asker::{Alarm, Asker, GivenKey, Tally};
 pub use build::{BuildError, open_store, start_gateway, start_gateway_on};
 pub(super) use build::{dialect, used_names};
@@ -54,6 +55,7 @@ use crate::service::Hub;
 use crate::service::Pseudonyms;
 use crate::service::dnc::{Deadline, PhoneRules};
 use crate::service::metrics::Metrics;
+use crate::service::sequencer::SequenceNews;
 use crate::store::{Dead, Delivery, StopWish, Store, StoredRequest};
 use crate::wire::Dialect;
 use known_dnc::KnownDnc;
@@ -74,6 +76,8 @@ pub enum GatewayEvent {
     Link(String),
     /// An operator has to know.
     Alarm(Alarm),
+    /// A sequence has got on.
+    Sequence(Arc<SequenceNews>),
 }
 
 /// A UserEvent that passed.

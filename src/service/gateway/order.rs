@@ -137,6 +137,9 @@ pub enum OrderError {
     /// Nobody knows it.
     #[error("request {0} is not known, or no longer")]
     NoSuchRequest(RequestNumber),
+    /// Whoever asks may not do so any more.
+    #[error("the order came after the time until which it was to be taken")]
+    TooLate,
     /// The gateway is stopping.
     #[error("the gateway is stopping")]
     Stopping,

@@ -15,6 +15,7 @@ use super::{Accepted, OrderError};
 use crate::engine::Ended;
 use crate::engine::RequestNumber;
 use crate::message::{AppDbid, CommDnMessage, Pair};
+use crate::protocol::Time;
 use crate::protocol::requester::{DnAddress, SendId};
 use crate::store::{Pending, StopWish, Store, StoreError, Write};
 
@@ -24,8 +25,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// What happens once everything that was written before it is on the disk.
 pub(super) enum Effect {
-    /// A frame goes out.
-    Send { send: SendId, address: DnAddress, message: Box<CommDnMessage> },
+    /// A frame goes out, if that is not too late by then.
+    Send { send: SendId, address: DnAddress, message: Box<CommDnMessage>, by: Option<Time> },
     /// A caller hears of its request.
     Reply { reply: oneshot::Sender<Result<Accepted, OrderError>>, accepted: Accepted },
     /// Subscribers hear that a request was accepted.

@@ -389,7 +389,7 @@ impl Desk {
 fn refusal(error: &OrderError) -> (ErrorCode, Option<&'static str>) {
     match error {
         OrderError::Overloaded => (NO_CODE, Some("overloaded")),
-        OrderError::Stopping => (NO_CODE, Some("stopping")),
+        OrderError::Stopping | OrderError::TooLate => (NO_CODE, Some("stopping")),
         OrderError::Store(_) => (NO_CODE, Some("not kept")),
         OrderError::Refusal(Refusal::Schedule(_)) => (ErrorCode::INVALID_CAMPAIGN_SCHEDULE, None),
         _ => (ErrorCode::INVALID_PARAMETER, None),

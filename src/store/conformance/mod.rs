@@ -2,6 +2,7 @@
 
 mod journal;
 mod people;
+mod sequences;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -176,12 +177,18 @@ macro_rules! conforms {
             a_closed_store_says_so,
             a_batch_refused_leaves_the_chain_as_it_was,
             what_is_read_is_what_a_model_says,
+            a_lease_has_one_holder_at_a_time,
+            a_former_holder_writes_nothing,
+            a_sequence_comes_back_with_its_log,
+            a_key_makes_one_sequence,
+            a_stop_of_a_sequence_is_kept_once,
         );
     };
 }
 pub(crate) use conforms;
 pub(crate) use journal::*;
 pub(crate) use people::*;
+pub(crate) use sequences::*;
 
 pub(crate) async fn chains_stay_whole_when_their_beginning_is_purged(store: &dyn Store) {
     store.commit((1..=20).map(audit).collect()).await.unwrap();

@@ -7,6 +7,7 @@ mod heads;
 mod offline;
 mod open;
 mod requests;
+mod sequences;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -27,7 +28,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub use heads::heads_in;
 pub use offline::{Restored, backup_offline, check_copy, check_offline, restore};
-pub use open::{Files, SCHEMA};
+pub use open::{Files, SCHEMA, pragmas, version};
 
 use crate::engine::PairState;
 use crate::engine::RequestNumber;
@@ -37,6 +38,7 @@ use crate::message::AppDbid;
 use crate::protocol::UtcTime;
 use crate::protocol::requester::EchoKnowledge;
 use crate::store::contacts::ContactStore;
+use crate::store::sequences::SequenceStore;
 use crate::store::{
     ApiKey, AuditQuery, Audited, CheckReport, Counts, DncEvidence, DncQuery, Hash, Head, KeyHeld, LastNumbers,
     ListedDnc, Pending, Purged, Receipt, Report, RequestPage, Retention, StopWish, Store, StoreError, StoreErrorKind,
@@ -269,6 +271,10 @@ fn compare_heads(files: &Files, ledger: &Ledger) -> Result<(), StoreError> {
 
 impl Store for SqliteStore {
     fn contacts(&self) -> Arc<dyn ContactStore> {
+        Arc::new(self.clone())
+    }
+
+    fn sequences(&self) -> Arc<dyn SequenceStore> {
         Arc::new(self.clone())
     }
 

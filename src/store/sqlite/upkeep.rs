@@ -25,6 +25,10 @@ pub(super) fn purge_some(ledger: &mut Ledger, what: &Retention, purged: &mut Pur
         let mut more = false;
         more |= rows(&mut purged.keys, ledger, what.keys, "idempotency", REMOVE_KEYS)?;
         more |= rows(&mut purged.requests, ledger, what.journal, "requests", REMOVE_REQUESTS)?;
+        if let Some(before) = what.journal {
+            let removed = ledger.db.execute(REMOVE_SEQUENCES, [micros(before) / 1_000]);
+            removed.map_err(|error| failed("sequences", &error))?;
+        }
         more |= chain(&mut purged.audit, ledger, Chain::Audit, what.audit, what.at)?;
         more |= chain(&mut purged.dnc, ledger, Chain::Dnc, what.dnc, what.at)?;
         if !more {
@@ -48,6 +52,9 @@ const REMOVE_KEYS: &str = "DELETE FROM idempotency WHERE (subject, key) IN \
 /// Dead letters wait for somebody who looks at them.
 const REMOVE_REQUESTS: &str = "DELETE FROM requests WHERE number IN (SELECT number FROM requests \
                                WHERE accepted_at < ?1 AND ended_at IS NOT NULL AND dead_at IS NULL LIMIT ?2)";
+
+/// Few, and their logs are short.
+const REMOVE_SEQUENCES: &str = "DELETE FROM sequences WHERE ended_at < ?1";
 
 fn rows(count: &mut u64, ledger: &Ledger, before: Option<UtcTime>, table: &str, sql: &str) -> Result<bool, StoreError> {
     let Some(before) = before else { return Ok(false) };

@@ -59,7 +59,7 @@ impl SqliteStore {
     }
 
     /// Does something in a transaction of its own.
-    fn transact<T: Send + 'static>(
+    pub(in crate::store::sqlite) fn transact<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Ledger) -> Result<T, StoreError> + Send + 'static,
     ) -> Pending<T> {
