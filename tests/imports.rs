@@ -300,6 +300,7 @@ fn presets_of_the_systems_are_shown_used_and_copied_and_never_changed() {
         assert!(world.run(&["export", "--list", "O"]).with(0).stdout.contains(",Ann,Lee,(202) 555-0143,1"));
         let file = world.file("a.csv", "id,name,phone\n1, Ann ,+420777000001\n");
         let words = ["import", &file, "--list", "A", "--create", "--profile", "genesys-cloud", "--id-column", "id"];
+        let words = [&words[..], &["--phone-column", "phone:cell"]].concat();
         assert_eq!(counts(&json(&words, 0), ["created", "failed", "updated", "records"]), [1, 0, 0, 1]);
         assert_eq!(
             counts(&json(&words, 0), ["unchanged", "failed", "created", "records"]),
