@@ -2,6 +2,7 @@
 
 mod access;
 mod bench;
+mod bench_import;
 mod contacts;
 mod dnc;
 mod imports;
@@ -26,6 +27,7 @@ pub use access::{AuditListArgs, AuditVerb, KeyCreateArgs, KeyRevokeArgs, KeyVerb
 pub use bench::{
     ArrivalsWord, BenchControlArgs, BenchDncArgs, BenchFanoutArgs, BenchVerb, FailIfArgs, PaceArgs, TserverArgs,
 };
+pub use bench_import::{BenchImportArgs, BenchImportStep};
 pub use contacts::{
     BatchArgs, ContactsClearArgs, ContactsDeleteArgs, ContactsPushArgs, ContactsResumeArgs, ContactsVerb, MaxErrors,
     OtherSystem, OtherSystemArgs, ProgressWhen, ReportArgs,
