@@ -530,3 +530,22 @@ fn a_file_that_has_changed_is_not_gone_on_with() {
     }
     panic!("it was never killed while it imported");
 }
+
+#[test]
+fn a_bench_of_imports_says_what_it_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = ["bench", "import", "--rows", "2000", "--rounds", "1", "--curve", "500", "--json", "--quiet", "--dir"];
+    let ran = Ran::of(program(&words).arg(folder.path()).output().unwrap());
+    // How fast this machine is decides nothing here: 10 = a bound was missed.
+    assert!([0, 10].contains(&ran.code), "{} {}", ran.code, ran.stderr);
+    let told = ran.json();
+    assert_eq!(told["schema"], "commdn.bench_import.v1", "{told}");
+    let names: Vec<_> = told["measures"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["parse, row rules, hash", "dry run", "import", "second run"], "{told}");
+    let rows: Vec<_> = told["curve"].as_array().unwrap().iter().map(|at| at["rows"].as_u64().unwrap()).collect();
+    assert_eq!(rows, [500, 2_000, 2_000], "{told}");
+    assert!(told["measures"][0]["ratio"].as_f64().is_some_and(|ratio| ratio > 0.0), "{told}");
+    assert_eq!(told["sha256"].as_str().map(str::len), Some(64), "{told}");
+    assert_eq!(ran.code == 10, !told["missed"].as_array().unwrap().is_empty(), "{told}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "its files are gone");
+}

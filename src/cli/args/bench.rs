@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::cli::args::{DbidList, origin_list};
+use crate::cli::args::{BenchImportArgs, DbidList, origin_list};
 use crate::cli::bench::Threshold;
 use crate::engine::ocs::dialer::millis_from_word;
 use crate::message::Pair;
@@ -19,6 +19,8 @@ pub enum BenchVerb {
     Dnc(BenchDncArgs),
     /// One sender and many who hear it
     Fanout(BenchFanoutArgs),
+    /// An import of made-up contacts, beside the csv crate and the sqlite3 shell
+    Import(BenchImportArgs),
 }
 
 /// What ends a bench with exit code 10.

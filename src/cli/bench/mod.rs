@@ -8,6 +8,7 @@ mod aim;
 mod control;
 mod dnc;
 mod fanout;
+mod import;
 mod load;
 mod own;
 mod report;
@@ -40,6 +41,7 @@ pub(super) async fn run(verb: BenchVerb, ctx: &Ctx) -> Result<Exit, CliError> {
             BenchVerb::Control(args) => control::run(&args, ctx, &stop).await,
             BenchVerb::Fanout(args) => fanout::run(&args, ctx, &stop).await,
             BenchVerb::Dnc(args) => dnc::run(&args, ctx, &stop).await,
+            BenchVerb::Import(args) => import::run(args, ctx, &stop).await,
         }
     };
     let twice = async {

@@ -259,8 +259,7 @@ fn show(progress: &Progress, at: &JobProgressDto) {
         None => "waiting",
     };
     progress.show(phase, at.bytes, at.size, |_| {
-        let left = at.seconds_left.map(|left| format!(", {left:.0} s left")).unwrap_or_default();
-        format!("{} records, {:.0}/s{left}: {}", at.counts.records, at.rate, counts(&at.counts))
+        format!("{} records, {:.0}/s: {}", at.counts.records, at.rate, counts(&at.counts))
     });
 }
 

@@ -11,6 +11,8 @@ mod rows;
 mod spool;
 mod summary;
 
+pub(super) use place::error as import_error;
+
 use std::sync::Arc;
 
 use tokio::signal;

@@ -64,7 +64,7 @@ pub(super) struct Wanted {
 }
 
 /// What an import says of itself.
-pub(super) fn error(cause: ImportError) -> CliError {
+pub(in crate::cli) fn error(cause: ImportError) -> CliError {
     let exit = match &cause {
         ImportError::Io(_)
         | ImportError::File(_)

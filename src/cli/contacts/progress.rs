@@ -40,7 +40,7 @@ impl Progress {
         };
         let bar = (wanted && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(UPDATES_PER_SECOND));
-            let style = "{prefix} {wide_bar} {binary_bytes}/{binary_total_bytes} {eta} {msg}";
+            let style = "{prefix} {wide_bar} {percent}% of {binary_total_bytes}, {eta} left\n{wide_msg}";
             bar.with_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
         let now = Instant::now();
@@ -72,7 +72,8 @@ impl Progress {
         } else if shown.line.elapsed() >= LINE_EVERY {
             shown.line = Instant::now();
             let percent = bytes.saturating_mul(100).checked_div(total).unwrap_or(100);
-            self.out.note(&format!("{phase} {percent}%: {}", counts(seconds)));
+            let left = seconds * total.saturating_sub(bytes) as f64 / bytes.max(1) as f64;
+            self.out.note(&format!("{phase} {percent}%, {left:.0} s left: {}", counts(seconds)));
         }
     }
 

@@ -40,6 +40,7 @@ pub use open::open_imports;
 pub use preview::{ColumnType, Preview};
 pub use saved::NewUpload;
 pub use search::{Clause, Comparison, Found, Join, Predicate, Search, Sort};
+pub use source::{ReadThrough, read_through};
 pub use status::{JobStatus, failure_of};
 
 pub use crate::store::contacts::new_list;
@@ -49,12 +50,14 @@ use crate::contact::SourceKind;
 use crate::contact::phone::PhoneLibrary;
 use crate::service::wall;
 use crate::store::contacts::{
-    ContactStore, ImportJob, JobEvent, JobKind, JobSpec, JobState, Progress, Stop, StopReason, Undone,
+    ContactStore, ImportJob, JobEvent, JobKind, JobSpec, JobState, Progress, Stop, StopReason, TRANSACTION_RECORDS_MAX,
+    Undone,
 };
 use crate::store::{StoreError, StoreErrorKind};
 
-/// Records of a batch: three of them are in memory at a time, each record with its texts.
-const BATCH_RECORDS: usize = 4_000;
+/// Records of a batch: six of them are in memory at a time, each record with its texts, about 2 KiB. So many stay in
+/// the processor's cache. A transaction takes many batches.
+const BATCH_RECORDS: usize = 250;
 /// Contacts that one transaction of a clear or an undo looks at.
 const PIECE: usize = 500;
 
@@ -71,7 +74,7 @@ pub struct ImportSettings {
     pub jobs_waiting: usize,
     /// Name of a zone and its DBID.
     pub zones: Vec<(String, i32)>,
-    /// Records that are read before they are applied; fewer = smaller transactions.
+    /// Records of one transaction, of at most 10,000.
     pub batch_records: usize,
     /// Country of national phones where a profile names none, ISO 3166.
     pub default_country: String,
@@ -89,7 +92,7 @@ impl ImportSettings {
             jobs_at_once: 4,
             jobs_waiting: 100,
             zones: Vec::new(),
-            batch_records: BATCH_RECORDS,
+            batch_records: TRANSACTION_RECORDS_MAX,
             default_country: String::new(),
             phones,
         }
