@@ -163,7 +163,7 @@ fn fill(contact: &mut Contact, draft: &Draft) {
             }
             None => contact.attributes.push((name.clone(), value.clone())),
         }
-        count += 1;
+        count = count.saturating_add(1);
     }
     contact.attributes.truncate(count);
     count = 0;
@@ -172,7 +172,7 @@ fn fill(contact: &mut Contact, draft: &Draft) {
             Some(known) => known.become_like(phone),
             None => contact.phones.push(phone.clone()),
         }
-        count += 1;
+        count = count.saturating_add(1);
     }
     contact.phones.truncate(count);
 }

@@ -107,7 +107,7 @@ impl fmt::Display for Length {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.0.as_millis();
         let units = [(3_600_000, "h"), (60_000, "m"), (1_000, "s")];
-        let unit = units.into_iter().find(|(unit, _)| millis > 0 && millis % unit == 0);
+        let unit = units.into_iter().find(|(unit, _)| millis > 0 && millis.is_multiple_of(*unit));
         let (unit, word) = unit.unwrap_or((1, "ms"));
         write!(f, "{}{word}", millis / unit)
     }

@@ -336,7 +336,7 @@ impl<'g> Reader<'g> {
         let scenario = &mut self.scenario;
         match (word, rest) {
             ("scenario", [title]) => {
-                scenario.title = unquote(title).map_err(|error| Wrong::new(error.to_string(), title))?
+                scenario.title = unquote(title).map_err(|error| Wrong::new(error.to_string(), title))?;
             }
             ("scenario", words) if !words.is_empty() => scenario.title = words.join(" "),
             ("site", [name]) => {

@@ -16,9 +16,12 @@ use crate::wire::ServerRole;
 pub(super) enum Command {
     Machine(TServerInput),
     /// Something is done with the lines, in their own time.
-    Lines(Box<dyn FnOnce(Time, &mut Lines) + Send>),
+    Lines(OnLines),
     OnLeap(OnLeap),
 }
+
+/// What is done with the lines.
+pub(super) type OnLines = Box<dyn FnOnce(Time, &mut Lines) + Send>;
 
 /// Whose clock leaps when a fault says so.
 pub(super) type OnLeap = Box<dyn Fn(Duration) + Send>;
@@ -117,6 +120,9 @@ impl FaultControl {
         // A port that has stopped needs no names.
         let _ = self.0.send(named);
     }
+
+    /// What is done with the lines.
+    pub(super) type OnLines = Box<dyn FnOnce(Time, &mut Lines) + Send>;
 
     /// Whose clock leaps when a fault says so; without it none does.
     pub fn on_leap(&self, leap: impl Fn(Duration) + Send + 'static) {
