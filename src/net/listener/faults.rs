@@ -120,9 +120,6 @@ impl FaultControl {
         let _ = self.0.send(named);
     }
 
-    /// What is done with the lines.
-    pub(super) type OnLines = Box<dyn FnOnce(Time, &mut Lines) + Send>;
-
     /// Whose clock leaps when a fault says so; without it none does.
     pub fn on_leap(&self, leap: impl Fn(Duration) + Send + 'static) {
         let _ = self.0.send(Command::OnLeap(Box::new(leap)));
