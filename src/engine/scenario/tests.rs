@@ -301,7 +301,7 @@ fn line() -> impl Strategy<Value = String> {
         Just("profile strict".to_owned()),
     ];
     prop_oneof![
-        4 => step.clone(),
+        4 => step,
         1 => (event.clone(), request.clone()).prop_map(|(event, request)| {
             format!("when once {} {request}", event.replace(" text=\"a \\\"b\\\" # c\"", " ..."))
         }),
