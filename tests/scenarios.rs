@@ -1,5 +1,7 @@
 //! The scenario language: every shipped scenario passes on several seeds, what is changed fails, and what they reach.
 
+#![allow(clippy::print_stdout, reason = "the table of what is reached is a result")]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
