@@ -152,6 +152,8 @@ pub struct Machine {
     then: Option<StepResult>,
     detail: Option<String>,
     bad: bool,
+    /// A step was over because the sequence was told to stop.
+    ended_asked: bool,
     stop: bool,
     /// While it dials: when OCS is asked whether it does.
     look_ms: i64,
@@ -175,6 +177,7 @@ impl Machine {
             then: None,
             detail: None,
             bad: false,
+            ended_asked: false,
             stop,
             look_ms: i64::MAX,
             known: BTreeMap::new(),
@@ -220,7 +223,7 @@ impl Machine {
                 self.not_before_ms = Some(entry.at_ms.saturating_add(RETRY_APART_MS));
             }
             What::StepEnded(result) => {
-                self.bad |= !result.is_good();
+                self.tally(result);
                 self.step_over(entry.at_ms);
             }
             What::Ended(_) => self.phase = Phase::Over,
@@ -402,7 +405,11 @@ impl Machine {
 
     fn try_begin(&mut self, now_ms: i64) {
         let Some(step) = self.step() else {
-            let result = if self.bad { SequenceResult::Partly } else { SequenceResult::Done };
+            let result = match (self.ended_asked, self.bad) {
+                (true, _) => SequenceResult::Stopped,
+                (false, true) => SequenceResult::Partly,
+                (false, false) => SequenceResult::Done,
+            };
             return self.end(now_ms, result);
         };
         if self.stop {
@@ -692,8 +699,13 @@ impl Machine {
     fn finish(&mut self, now_ms: i64, result: StepResult) {
         let detail = self.detail.take();
         self.journal(now_ms, What::StepEnded(result), detail);
-        self.bad |= !result.is_good();
+        self.tally(result);
         self.step_over(now_ms);
+    }
+
+    fn tally(&mut self, result: StepResult) {
+        self.bad |= !result.is_good();
+        self.ended_asked |= result == StepResult::Asked;
     }
 
     /// The next step is in turn, after the pause.
