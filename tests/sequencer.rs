@@ -66,7 +66,7 @@ impl Program {
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("COMMDN_")) {
             command.env_remove(name);
         }
-        let limits = [("ANSWER", "2000"), ("ANSWER_LIFE", "3000"), ("DOUBLE_GAP", "500")];
+        let limits = [("ANSWER", "2000"), ("ANSWER_LIFE", "3000"), ("DOUBLE_GAP", "500"), ("UNLOAD", "4000")];
         command.envs(limits.map(|(name, value)| (format!("COMMDN_LIMITS__{name}_MS"), value)));
         command.args(words).args(["--json", "--quiet", "--log", "error"]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
@@ -184,8 +184,10 @@ impl Site {
     }
 
     async fn next(&mut self) -> String {
-        let line = tokio::time::timeout(GUARD, self.observer.heard.recv()).await;
-        let line = line.unwrap_or_else(|_| panic!("nothing passes any more after {:#?}", self.trace)).unwrap();
+        let Ok(line) = tokio::time::timeout(GUARD, self.observer.heard.recv()).await else {
+            panic!("nothing passes any more after {:#?} {:#}", self.trace, self.show("q1").await);
+        };
+        let line = line.unwrap();
         self.trace.push(line.clone());
         line
     }
@@ -276,7 +278,10 @@ async fn a_sequence_killed_after_everything_it_writes_leaves_the_trace_of_one_th
                 () = over => true,
             }
         };
-        if tokio::time::timeout(GUARD, either).await.expect("nothing happens any more") {
+        let Ok(over) = tokio::time::timeout(GUARD, either).await else {
+            panic!("nothing happens any more: {:#}", site.show(&id).await);
+        };
+        if over {
             break;
         }
         site.restart();

@@ -28,6 +28,8 @@ use crate::message::Pair;
 const AGAIN_MS: i64 = 2_000;
 /// Pause before a stop without effect is said again.
 const STOP_AGAIN_MS: i64 = 5_000;
+/// How long a start may take to come to an outcome before it is overtaken by a stop, though its time is shorter.
+const PENDING_MS: i64 = 45_000;
 /// How long OCS has to tell whether a campaign dials that may have been started before a crash.
 const TELL_MS: i64 = 15_000;
 /// How long a campaign dials before OCS is asked whether it still does: events can be lost.
@@ -150,6 +152,8 @@ pub struct Machine {
     then: Option<StepResult>,
     detail: Option<String>,
     bad: bool,
+    /// A step was over because the sequence was told to stop.
+    ended_asked: bool,
     stop: bool,
     /// While it dials: when OCS is asked whether it does.
     look_ms: i64,
@@ -173,6 +177,7 @@ impl Machine {
             then: None,
             detail: None,
             bad: false,
+            ended_asked: false,
             stop,
             look_ms: i64::MAX,
             known: BTreeMap::new(),
@@ -218,7 +223,7 @@ impl Machine {
                 self.not_before_ms = Some(entry.at_ms.saturating_add(RETRY_APART_MS));
             }
             What::StepEnded(result) => {
-                self.bad |= !result.is_good();
+                self.tally(result);
                 self.step_over(entry.at_ms);
             }
             What::Ended(_) => self.phase = Phase::Over,
@@ -335,26 +340,40 @@ impl Machine {
         due.into_iter().chain(step.end.at_ms).min()
     }
 
-    /// When what dials is to stop.
+    /// When what dials, or may do so, is to stop.
     fn end_ms(&self) -> Option<i64> {
         let (step, started) = (self.step()?, self.started_ms);
-        let after = step.end.after_ms.zip(started).map(|(after, started)| started.saturating_add(after));
-        let after = match self.phase {
-            // Nobody knows whether it was started: OCS has a while to tell, and then it is stopped in any case.
-            Phase::Asking(Why::Resume(Act::Start, _)) | Phase::AskLater(_, Why::Resume(Act::Start, _)) => {
-                let told = self.resumed_ms.map(|at| at.saturating_add(TELL_MS));
-                after.zip(told).map(|(after, told)| after.max(told))
-            }
-            _ => after,
-        };
         let closes = step.window.as_ref().zip(started).and_then(|(window, started)| window.closes(started));
-        [step.end.at_ms, after, closes].into_iter().flatten().min()
+        [step.end.at_ms, self.after_ms(), closes].into_iter().flatten().min()
+    }
+
+    /// The end that counts from the start. As long as nobody knows whether it was started, there is a while to find out;
+    /// then it is stopped in any case.
+    fn after_ms(&self) -> Option<i64> {
+        let (after, started) = (self.step()?.end.after_ms?, self.started_ms?);
+        let end = started.saturating_add(after);
+        match self.phase {
+            Phase::Acting(Act::Start, _) => Some(end.max(started.saturating_add(PENDING_MS))),
+            Phase::Asking(why) | Phase::AskLater(_, why) => match why {
+                Why::Resume(..) => Some(end.max(self.resumed_ms?.saturating_add(TELL_MS))),
+                Why::Verify(_) | Why::Again(_) => Some(end.max(started.saturating_add(PENDING_MS))),
+                Why::Begin | Why::Dialing => Some(end),
+            },
+            Phase::Dialing | Phase::Settling(_) => Some(end),
+            Phase::Waiting | Phase::Acting(..) | Phase::ActLater(..) | Phase::Over => None,
+        }
+    }
+
+    /// Its time is over, whether it was started or not.
+    fn is_closed(&self, now_ms: i64) -> bool {
+        let Some(step) = self.step() else { return true };
+        self.stop
+            || step.end.at_ms.is_some_and(|end| end <= now_ms)
+            || step.window.as_ref().is_some_and(|window| !window.is_open(now_ms))
     }
 
     fn is_past_end(&self, now_ms: i64) -> bool {
-        self.stop
-            || self.end_ms().is_some_and(|end| end <= now_ms)
-            || self.step().and_then(|step| step.window.as_ref()).is_some_and(|window| !window.is_open(now_ms))
+        self.is_closed(now_ms) || self.end_ms().is_some_and(|end| end <= now_ms)
     }
 
     fn tick(&mut self, now_ms: i64) {
@@ -386,7 +405,11 @@ impl Machine {
 
     fn try_begin(&mut self, now_ms: i64) {
         let Some(step) = self.step() else {
-            let result = if self.bad { SequenceResult::Partly } else { SequenceResult::Done };
+            let result = match (self.ended_asked, self.bad) {
+                (true, _) => SequenceResult::Stopped,
+                (false, true) => SequenceResult::Partly,
+                (false, false) => SequenceResult::Done,
+            };
             return self.end(now_ms, result);
         };
         if self.stop {
@@ -499,7 +522,7 @@ impl Machine {
                 self.journal(now_ms, what, Some("the campaign is not loaded any more".into()));
                 self.gone(now_ms);
             }
-            (Act::Load, _) if self.is_past_end(now_ms) => {
+            (Act::Load, _) if self.is_closed(now_ms) => {
                 self.then.get_or_insert(if self.stop { StepResult::Asked } else { StepResult::Skipped });
                 self.act(now_ms, Act::Unload);
             }
@@ -554,11 +577,11 @@ impl Machine {
     /// A request that did not go out, or a stop that has had no effect.
     fn act_again(&mut self, now_ms: i64, act: Act) {
         match act {
-            Act::Load if self.is_past_end(now_ms) => {
+            Act::Load if self.is_closed(now_ms) => {
                 self.detail = Some("it could not be loaded before its end".into());
                 self.finish(now_ms, if self.stop { StepResult::Asked } else { StepResult::Skipped });
             }
-            Act::Start if self.is_past_end(now_ms) => {
+            Act::Start if self.is_closed(now_ms) => {
                 self.detail = Some("it could not be started before its end".into());
                 self.then = Some(if self.stop { StepResult::Asked } else { StepResult::Skipped });
                 self.act(now_ms, Act::Unload);
@@ -628,7 +651,7 @@ impl Machine {
     }
 
     fn loaded(&mut self, now_ms: i64) {
-        if self.is_past_end(now_ms) {
+        if self.is_closed(now_ms) {
             self.detail = Some("its end had passed before it was started".into());
             self.then = Some(if self.stop { StepResult::Asked } else { StepResult::Skipped });
             return self.act(now_ms, Act::Unload);
@@ -659,7 +682,7 @@ impl Machine {
     fn failed(&mut self, now_ms: i64, detail: String) {
         let policy = self.step().map_or(OnFailure::Skip, |step| step.on_failure);
         self.detail = Some(detail);
-        if policy == OnFailure::Retry && self.failures + 1 < RETRIES && !self.is_past_end(now_ms) {
+        if policy == OnFailure::Retry && self.failures + 1 < RETRIES && !self.is_closed(now_ms) {
             self.failures += 1;
             let detail = self.detail.take();
             self.journal(now_ms, What::Failed, detail);
@@ -676,8 +699,13 @@ impl Machine {
     fn finish(&mut self, now_ms: i64, result: StepResult) {
         let detail = self.detail.take();
         self.journal(now_ms, What::StepEnded(result), detail);
-        self.bad |= !result.is_good();
+        self.tally(result);
         self.step_over(now_ms);
+    }
+
+    fn tally(&mut self, result: StepResult) {
+        self.bad |= !result.is_good();
+        self.ended_asked |= result == StepResult::Asked;
     }
 
     /// The next step is in turn, after the pause.

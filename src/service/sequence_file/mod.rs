@@ -192,13 +192,14 @@ impl Reader<'_> {
     fn dialing(&mut self, path: &str, shape: &StepShape) -> Dialing {
         let mut dialing = Dialing::default();
         if let Some(word) = &shape.mode {
-            let words: Vec<&str> = DialMode::TABLE.iter().map(|(_, _, slug)| *slug).collect();
+            let documented = DialMode::TABLE.iter().filter(|(mode, _, _)| mode.is_documented());
+            let words: Vec<&str> = documented.map(|(_, _, slug)| *slug).collect();
             let word = word.text();
             // The vendor's documents say predictive and progressive, its constants do not.
             let short = word.to_lowercase().replace('-', "_").replace("predictive", "predict");
             let short = short.replace("progressive", "progress");
             let found = DialMode::from_word(&short).or_else(|| DialMode::from_word(&word));
-            let found = found.filter(|mode| mode.name().is_some() && *mode != DialMode::NONE);
+            let found = found.filter(|mode| mode.is_documented());
             dialing.mode = self.take(&format!("{path}.mode"), found.ok_or_else(|| unknown(&word, "one of", &words)));
         }
         if let Some(optimize) = &shape.optimize {

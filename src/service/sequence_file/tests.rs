@@ -119,7 +119,7 @@ hours = "8-21"
     let wanted = [
         "line 3: step[0].campaign: campaign 'winbak' is not in the configuration, did you mean 'Winback'?",
         "line 4: step[0].group: group 'team-x' is not in the configuration, did you mean 'Team A'?",
-        "line 5: step[0].mode: expected one of none, predict,",
+        "line 5: step[0].mode: expected one of predict,",
         "line 6: step[0].optimize: expected one method, found 2",
         "line 7: step[0].stop.at: expected a time such as 20:00 or",
         "line 7: step[0].stop.dials: expected 1 to 2147483647, found 0",

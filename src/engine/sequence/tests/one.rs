@@ -292,6 +292,16 @@ fn told_to_stop_it_stops_what_dials_and_begins_nothing() {
     desk.outcome(DONE);
     desk.outcome(DONE);
     assert_eq!((desk.results(), desk.over), (vec![StepResult::Asked], Some(SequenceResult::Stopped)));
+    // In its last step it is stopped as well, and not done.
+    let mut last = timed();
+    last.steps.truncate(1);
+    let mut desk = Desk::dialing(last);
+    desk.give(Input::Stop);
+    desk.outcome(DONE);
+    desk.crash();
+    desk.status(ACTIVE);
+    desk.outcome(DONE);
+    assert_eq!((desk.results(), desk.over), (vec![StepResult::Asked], Some(SequenceResult::Stopped)));
     // While something is loaded: it is not started.
     let mut desk = Desk::new(timed());
     desk.status(NOT_LOADED);
