@@ -14,6 +14,7 @@ mod dnc;
 mod doctor;
 pub mod exit;
 mod expiry;
+mod ladder;
 pub mod log;
 mod notify;
 pub mod output;
@@ -130,6 +131,7 @@ async fn client_verb(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Encode(args) => text::encode(&args, ctx),
         Verb::Decode(args) => decode::run(&args, ctx),
         Verb::Kvcheck(args) => text::kvcheck(&args, ctx),
+        Verb::Ladder(args) => ladder::run(&args, ctx),
         Verb::Ping(args) => ping::run(args, ctx).await,
         Verb::Doctor(args) => doctor::run(args, ctx).await,
         Verb::Key(verb) => access::key(verb, ctx).await,

@@ -124,7 +124,7 @@ pub fn target(path: &str) -> Result<String, UnknownTarget> {
         return Err(unknown());
     }
     // `externalIds[0].externalId.value`: there is one, in the source that the settings choose.
-    let is_id = field == "id" || field.split(['.', '[']).next().is_some_and(|it| is_external_id(it));
+    let is_id = field == "id" || field.split(['.', '[']).next().is_some_and(is_external_id);
     match object {
         "contact" | "externalContact" if is_id => Ok(EXTERNAL_ID.to_owned()),
         "contact" | "externalContact" if field == "workEmail.address" => Ok("workEmail".to_owned()),

@@ -111,12 +111,6 @@ impl Filter {
 }
 
 impl Filter {
-    /// Whether a text is what a pattern with `*` says.
-    #[must_use]
-    pub fn fits(pattern: &str, text: &str) -> bool {
-        matches(pattern, text)
-    }
-
     /// Whether a comparison looks at this field.
     #[must_use]
     pub fn names(&self, key: &str) -> bool {
@@ -144,6 +138,9 @@ fn offset(text: &str, part: &str) -> usize {
 
 /// `*` stands for any text; ASCII case does not matter.
 pub(crate) fn matches(pattern: &str, value: &str) -> bool {
+    if !pattern.contains('*') {
+        return pattern.eq_ignore_ascii_case(value);
+    }
     let value = value.to_ascii_lowercase();
     let pattern = pattern.to_ascii_lowercase();
     let mut parts = pattern.split('*');

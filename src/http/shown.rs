@@ -388,7 +388,7 @@ pub(crate) fn job(job: &ImportJob, list: Option<&str>, status: &JobStatus) -> Jo
         kind: job.kind.slug().into(),
         state: job.state.slug().into(),
         step: progress.step.map(step),
-        list: list.map(str::to_owned),
+        list: list.map(str::to_owned).or_else(|| job.spec.made_list.clone()),
         file_name: job.spec.file_name.clone(),
         upload_id: job.spec.upload.clone(),
         profile: job.spec.profile.name.clone(),

@@ -251,14 +251,20 @@ fn look_alikes_come_before_and_second_answers_after() {
 
 #[test]
 fn counts_and_chance_choose_which() {
-    let many = |fault: &str| {
+    let many_of = |faults: &[&str]| {
         let asked = (1..=20).map(|n| (n * 1_000, status())).collect();
-        let mut site = Site::new(&[fault], asked);
+        let mut site = Site::new(faults, asked);
         site.run(60);
         site.heard().iter().map(|heard| heard.0 / 1_000).collect::<Vec<_>>()
     };
+    let many = |fault: &str| many_of(&[fault]);
     let without = |gone: &[u64]| (1..=20).filter(|n| !gone.contains(n)).collect::<Vec<_>>();
     assert_eq!(many("drop ocs 301 up nth 3"), without(&[3]));
+    assert_eq!(
+        many_of(&["drop ocs 301 up nth 1", "drop ocs 301 up nth 2"]),
+        without(&[1, 2]),
+        "each counts for itself"
+    );
     assert_eq!(many("drop ocs 301 up first 4"), without(&[1, 2, 3, 4]));
     assert_eq!(many("drop ocs 301 up every 7"), without(&[7, 14]));
     assert_eq!(many("drop ocs 301 up every 7 first 1"), without(&[7]));

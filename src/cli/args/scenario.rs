@@ -44,6 +44,17 @@ pub enum LadderForm {
     Mermaid,
 }
 
+/// `ladder`
+#[derive(Clone, Debug, Args)]
+pub struct LadderArgs {
+    /// Lines of `tap`, a recording or a conversation; - is stdin
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// How it is drawn
+    #[arg(long = "as", value_name = "FORM", value_enum, default_value = "text")]
+    pub form: LadderForm,
+}
+
 /// `sim scenarios`
 #[derive(Debug, Subcommand)]
 pub enum ScenariosVerb {
@@ -79,8 +90,14 @@ pub struct SimRecordArgs {
     #[arg(long)]
     pub show_numbers: bool,
     /// File with the key of the stand-ins, so that two recordings have the same ones [default: a new key]
-    #[arg(long, value_name = "FILE", conflicts_with = "show_numbers", requires = "from_log")]
+    #[arg(long, value_name = "FILE", conflicts_with = "show_numbers")]
     pub key: Option<PathBuf>,
+    /// What passes a T-Server's CommDNs, instead of what passes a gateway
+    #[arg(long, value_name = "ADDR", conflicts_with = "from_log")]
+    pub tserver: Option<String>,
+    /// The CommDN to listen on; may be repeated
+    #[arg(long, value_name = "NAME", default_value = "CommDN_1", requires = "tserver")]
+    pub dn: Vec<String>,
     /// Ends after so many messages
     #[arg(long, value_name = "N", conflicts_with = "from_log")]
     pub count: Option<u64>,

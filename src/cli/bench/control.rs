@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::args::BenchControlArgs;
 use crate::cli::bench::aim::{Aim, Way};
-use crate::cli::bench::load::{Work, drive};
+use crate::cli::bench::load::{Work, bar, drive};
 use crate::cli::bench::own;
 use crate::cli::bench::report::Report;
 use crate::cli::bench::schedule::Schedule;
@@ -34,7 +34,7 @@ pub(super) async fn run(args: &BenchControlArgs, ctx: &Ctx, stop: &CancellationT
     let count = pairs.len();
     let turns = pairs.into_iter().map(|(pair, ocs)| Turn { pair, ocs, next: Mutex::new(Step::Load) }).collect();
     let work = Arc::new(Control { way, turns, cycles: args.cycle });
-    let bar = ctx.out.bar(schedule.times().len());
+    let bar = bar(&ctx.out, &schedule);
     let tally = drive(&schedule, args.pace.in_flight.get(), &work, &bar, stop).await;
     bar.finish_and_clear();
     if args.cycle && !aim.target.own {

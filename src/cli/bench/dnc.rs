@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::args::BenchDncArgs;
 use crate::cli::bench::aim::{Aim, Way};
-use crate::cli::bench::load::{Work, drive};
+use crate::cli::bench::load::{Work, bar, drive};
 use crate::cli::bench::report::Report;
 use crate::cli::bench::schedule::Schedule;
 use crate::cli::bench::web;
@@ -29,7 +29,7 @@ pub(super) async fn run(args: &BenchDncArgs, ctx: &Ctx, stop: &CancellationToken
     let (aim, way) = Aim::take(ctx, &args.tserver, 1, Some(question)).await?;
     let waits = !ctx.global.no_wait || matches!(way, Way::Tserver(..));
     let work = Arc::new(DoNotCalls { way, first: first_phone(), waits });
-    let bar = ctx.out.bar(schedule.times().len());
+    let bar = bar(&ctx.out, &schedule);
     let tally = drive(&schedule, args.pace.in_flight.get(), &work, &bar, stop).await;
     bar.finish_and_clear();
     let what = if waits {

@@ -14,7 +14,7 @@ use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::args::BenchFanoutArgs;
-use crate::cli::bench::load::{LATE, LEAD, Latencies, Tally, keep_time};
+use crate::cli::bench::load::{LATE, LEAD, Latencies, Tally, bar, keep_time};
 use crate::cli::bench::own::{Own, site};
 use crate::cli::bench::report::{Deliveries, Report, Target};
 use crate::cli::bench::schedule::Schedule;
@@ -61,7 +61,7 @@ pub(super) async fn run(args: &BenchFanoutArgs, ctx: &Ctx, stop: &CancellationTo
     }
     let (handle, events) = link(&place.addr, &dn, "bench sender", &links).await?;
     let sender = Sender { handle, dn: Text::from(dn), origin, run };
-    let bar = ctx.out.bar(schedule.times().len());
+    let bar = bar(&ctx.out, &schedule);
     let mut tally = sender.send_all(&schedule, &start, events, &bar, stop).await;
     let all = tally.all * listeners as u64;
     hall.wait_for(all, stop).await;

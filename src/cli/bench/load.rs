@@ -10,13 +10,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cli::bench::schedule::Schedule;
+use crate::cli::output::Output;
 
 /// A send that leaves so much later than it should, with a place free for it, is the load generator's own delay.
 pub(super) const LATE: Duration = Duration::from_millis(1);
@@ -114,6 +115,12 @@ impl Tally {
             *self.errors.entry(code.to_owned()).or_default() += count;
         }
     }
+}
+
+/// How far the schedule is, on a terminal.
+pub(super) fn bar(out: &Output, schedule: &Schedule) -> ProgressBar {
+    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} {per_sec} {eta}");
+    out.bar(schedule.times().len()).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// One request that is to leave.

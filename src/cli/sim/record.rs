@@ -1,5 +1,6 @@
 //! `sim record` and `sim replay`.
 
+use std::pin::Pin;
 use std::time::Instant;
 
 use futures_util::StreamExt;
@@ -9,21 +10,28 @@ use tokio_util::sync::CancellationToken;
 use super::scenario::{draw, write};
 use crate::cli::args::{SimRecordArgs, SimReplayArgs};
 use crate::cli::client::{Client, Ctx};
-use crate::cli::config::{read_bytes, read_text};
+use crate::cli::config::read_bytes;
 use crate::cli::exit::{CliError, Exit};
+use crate::cli::ladder;
 use crate::cli::log;
 use crate::cli::run::interrupted;
 use crate::cli::sse::SseParser;
 use crate::engine::conversation::Mask;
 use crate::engine::scenario::{
-    Import, Replay, START, Setting, Severity, Stage, check, import_log, parse, read_lines, write_scenario,
+    Import, Recorded, Replay, START, Setting, Severity, Stage, check, import_log, parse, read_lines, write_scenario,
 };
 use crate::http::dto::TapDto;
+use crate::message::CommDnMessage;
+use crate::net::client::LinkEvent;
+use crate::net::driver::{AddpTrace, LinkSettings, start_link};
+use crate::net::registry::LinkDirectory;
 use crate::protocol::Time;
+use crate::protocol::link::LinkConfig;
 use crate::protocol::profile::{PROFILES, Profile};
 use crate::service::sim_clock::run_world;
 use crate::service::{Pseudonyms, fill_zones};
-use crate::wire::Dialect;
+use crate::wire::limits::FRAME_BYTES_MAX;
+use crate::wire::{Dialect, Reading};
 
 /// Makes a scenario of a log or of what passes a gateway.
 ///
@@ -31,13 +39,14 @@ use crate::wire::Dialect;
 /// A file that cannot be read or written, a gateway that cannot be reached.
 pub(crate) async fn record(args: SimRecordArgs, ctx: &Ctx) -> Result<(), CliError> {
     log::start_brief(ctx);
-    let (import, title) = match &args.from_log {
-        Some(file) => {
+    let (import, title) = match (&args.from_log, &args.tserver) {
+        (None, Some(addr)) => (listen(addr, &args, ctx).await?, format!("recorded from {addr}")),
+        (Some(file), _) => {
             let import = import_log(&read_bytes(file)?, &Dialect::default(), args.lenient);
             let name = file.file_name().map_or_else(|| "a log".to_owned(), |name| name.to_string_lossy().into_owned());
             (import, format!("recorded from {name}"))
         }
-        None => (tap(&args, ctx).await?, "recorded from a gateway".to_owned()),
+        (None, None) => (tap(&args, ctx).await?, "recorded from a gateway".to_owned()),
     };
     for (line, why) in &import.left_out {
         ctx.out.note(&format!("line {line} is left out: {why}"));
@@ -47,10 +56,11 @@ pub(crate) async fn record(args: SimRecordArgs, ctx: &Ctx) -> Result<(), CliErro
             "expected messages with GSW_CM_MessageType in their UserData; a log copied from a web page may need --lenient",
         ));
     }
-    let text = match (args.show_numbers, &args.from_log) {
-        // What a gateway shows is veiled by the gateway, under its own key.
-        (true, _) | (_, None) => write_scenario(&title, &import.messages, Mask::Show),
-        (false, Some(_)) => {
+    // What a gateway shows is veiled by the gateway, under its own key.
+    let veiled = args.from_log.is_none() && args.tserver.is_none() && args.key.is_none();
+    let text = match args.show_numbers || veiled {
+        true => write_scenario(&title, &import.messages, Mask::Show),
+        false => {
             let pseudonyms = match &args.key {
                 Some(key) => {
                     Pseudonyms::of_file(key).map_err(|error| CliError::usage(format!("{}: {error}", key.display())))?
@@ -74,37 +84,56 @@ pub(crate) async fn record(args: SimRecordArgs, ctx: &Ctx) -> Result<(), CliErro
     Ok(())
 }
 
-/// Lines of the tap until there are enough of them, the time is up, or somebody interrupts.
+/// When a recording ends: enough messages, the time is up, or somebody interrupts.
+struct End {
+    left: u64,
+    when: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl End {
+    fn new(args: &SimRecordArgs) -> Self {
+        let length = args.length;
+        let when = async move {
+            let time = async {
+                match length {
+                    Some(length) => tokio::time::sleep(length).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = time => {}
+                () = interrupted() => {}
+            }
+        };
+        Self { left: args.count.unwrap_or(u64::MAX), when: Box::pin(when) }
+    }
+}
+
+/// Lines of a gateway's tap.
 async fn tap(args: &SimRecordArgs, ctx: &Ctx) -> Result<Import, CliError> {
     let query: &[(&str, &str)] = if args.show_numbers { &[("show_numbers", "true")] } else { &[] };
     let response = Client::new(&ctx.global)?.stream(&["v1", "tap"], query, None).await?;
     let (mut bytes, mut parser, mut text) = (response.bytes_stream(), SseParser::default(), String::new());
-    let mut left = args.count.unwrap_or(u64::MAX);
-    let end = async {
-        match args.length {
-            Some(length) => tokio::time::sleep(length).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::pin!(end);
-    let interrupt = interrupted();
-    tokio::pin!(interrupt);
+    let mut end = End::new(args);
     ctx.out.note("recording; Ctrl-C ends it");
-    while left > 0 {
+    while end.left > 0 {
         let part = tokio::select! {
             part = bytes.next() => part,
-            () = &mut end => break,
-            () = &mut interrupt => break,
+            () = &mut end.when => break,
         };
         let Some(Ok(part)) = part else {
             ctx.out.note("the gateway has ended the stream");
             break;
         };
         for event in parser.push(&part).map_err(|error| CliError::internal(error.to_string()))? {
+            if event.event == "cut" {
+                ctx.out.note(&event.data);
+                continue;
+            }
             let passed: TapDto =
                 serde_json::from_str(&event.data).map_err(|error| CliError::internal(format!("tap: {error}")))?;
-            if left > 0 && passed.message_type.is_some() {
-                left -= 1;
+            if end.left > 0 && passed.message_type.is_some() {
+                end.left -= 1;
                 text.push_str(&passed.step);
                 text.push('\n');
             }
@@ -113,13 +142,64 @@ async fn tap(args: &SimRecordArgs, ctx: &Ctx) -> Result<Import, CliError> {
     Ok(read_lines(&text))
 }
 
+/// User events of a T-Server's CommDNs.
+async fn listen(addr: &str, args: &SimRecordArgs, ctx: &Ctx) -> Result<Import, CliError> {
+    let dns: Vec<&str> = args.dn.iter().map(String::as_str).collect();
+    let settings = LinkSettings {
+        name: "recorder".to_owned(),
+        primary: addr.to_owned(),
+        backup: None,
+        link: LinkConfig::new("Recorder", &dns),
+        frame_bytes_max: FRAME_BYTES_MAX,
+        addp_trace: AddpTrace::Off,
+        tls: None,
+    };
+    let stop = CancellationToken::new();
+    let (_handle, mut events) = start_link(settings, &LinkDirectory::new(), stop.clone());
+    let (mut import, mut end, dialect) = (Import::default(), End::new(args), Dialect::default());
+    let mut begun: Option<Instant> = None;
+    while end.left > 0 {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            () = &mut end.when => break,
+        };
+        match event {
+            Some(LinkEvent::Up(dns)) if begun.is_none() => {
+                let dns: Vec<String> = dns.iter().map(ToString::to_string).collect();
+                ctx.out.note(&format!("recording {}; Ctrl-C ends it", dns.join(", ")));
+                begun = Some(Instant::now());
+            }
+            Some(LinkEvent::UserEvent { user_data, .. }) => {
+                let at = begun.and_then(|begun| i64::try_from(begun.elapsed().as_millis()).ok());
+                match CommDnMessage::decode(&user_data, &dialect, Reading::Tolerant) {
+                    Ok(decoded) => {
+                        end.left -= 1;
+                        import.messages.push(Recorded { at, message: decoded.message });
+                    }
+                    Err(error) => import.left_out.push((0, error.to_string())),
+                }
+            }
+            Some(LinkEvent::AttemptFailed(_, reason)) if begun.is_none() => {
+                return Err(CliError::new(Exit::Unreachable, format!("{addr}: {reason}")));
+            }
+            Some(LinkEvent::NotRegistered(dn, failure)) => {
+                return Err(CliError::new(Exit::Unreachable, format!("{addr}: {dn} is not registered: {failure}")));
+            }
+            Some(_) => {}
+            None => break,
+        }
+    }
+    stop.cancel();
+    Ok(import)
+}
+
 /// Asks a simulated site what was asked in a recording.
 ///
 /// # Errors
 /// A file that cannot be used; exit 10 when the site goes another way.
 pub(crate) async fn replay(args: SimReplayArgs, ctx: &Ctx) -> Result<(), CliError> {
     log::start_brief(ctx);
-    let (file, text) = (args.file.display().to_string(), read_text(&args.file)?);
+    let (file, text) = (args.file.display().to_string(), ladder::read_lines(&args.file)?);
     let parsed = parse(&text);
     let (mut site, findings) = check(&parsed, &text);
     if let Some(error) = findings.iter().find(|finding| finding.severity == Severity::Error) {

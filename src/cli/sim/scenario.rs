@@ -122,7 +122,12 @@ fn in_words(ctx: &Ctx, file: &str, site: &Topology, report: &Report, ladder: Opt
         if report.acts.len() > 1 {
             let _ = writeln!(text, "profile {}", act.profile.as_deref().unwrap_or("of the site"));
         }
-        let _ = writeln!(text, "{}", words(ctx, site, act.trace, act.ran, &act.counts));
+        // In a site that does not dial there is nothing to be counted.
+        match act.counts.iter().any(|(_, counts)| counts.finals > 0 || counts.pairs.iter().any(|(_, it)| it.dials > 0))
+        {
+            true => drop(writeln!(text, "{}", words(ctx, site, act.trace, act.ran, &act.counts))),
+            false => drop(writeln!(text, "trace {} after {}", act.trace, human(act.ran))),
+        }
     }
     text.push_str(&report.text(file));
     text

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Answer, Moment, Peer, Rule, Spoiled, Way, What};
-use crate::engine::filter::{Filter, Filtered};
+use crate::engine::filter::{Filtered, matches};
 use crate::engine::ocs::dialer::random::Random;
 use crate::message::AppDbid;
 use crate::message::CommDnMessage;
@@ -16,7 +16,7 @@ use crate::protocol::Time;
 use crate::wire::ErrorCode as TServerCode;
 
 /// Most rules at a time; one more is refused.
-pub const RULES_MAX: usize = 1_000;
+pub const RULES_MAX: usize = 10_000;
 
 /// One more rule than there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -123,8 +123,8 @@ pub struct Listed<'a> {
     pub is_over: bool,
 }
 
-/// The rules of one host. Each that strikes adds to the verdict; after the first that ends the frame's way no other is
-/// asked.
+/// The rules of one host. Each that strikes adds to the verdict; after the first that ends the frame's way the others
+/// only count it.
 ///
 /// A rule without way and peer looks at what goes up to the T-Server, once for each user event; with a peer at both ways
 /// of its connection. It looks at messages only, unless it compares `type` (`type=*` = every frame) or is one of cut,
@@ -206,13 +206,10 @@ impl Faults {
     pub fn judge(&mut self, now: Time, passing: &Passing<'_>) -> Verdict {
         let mut verdict = Verdict::default();
         for (id, live) in &mut self.rules {
-            if !live.strikes(now, passing) {
-                continue;
-            }
-            verdict.struck.push(*id);
-            live.add_to(*id, &mut verdict);
-            if verdict.fate != Fate::Pass {
-                break;
+            // Who is lost already is counted by the others all the same: their `nth` must not depend on it.
+            if live.counts(now, passing) && verdict.fate == Fate::Pass && live.strikes() {
+                verdict.struck.push(*id);
+                live.add_to(*id, &mut verdict);
             }
         }
         verdict
@@ -247,7 +244,7 @@ pub(super) fn is_meant(peer: Option<&Peer>, client: &str, dbids: &[AppDbid]) -> 
     match peer {
         None => true,
         Some(Peer::Ocs(dbid) | Peer::App(dbid)) => dbids.contains(dbid),
-        Some(Peer::Client(name)) => Filter::fits(name, client),
+        Some(Peer::Client(name)) => matches(name, client),
     }
 }
 
@@ -299,12 +296,16 @@ impl Live {
             || (by_itself && self.struck > 0 && self.rule.what != What::HalfOpen)
     }
 
-    fn strikes(&mut self, now: Time, passing: &Passing<'_>) -> bool {
-        let when = &self.rule.when;
-        if when.at.is_some() || self.by_itself() || now < self.begin() || self.is_over(now) || !self.fits(passing) {
-            return false;
-        }
-        self.matched += 1;
+    /// Whether it is meant, chance and counts left aside; then it is counted.
+    fn counts(&mut self, now: Time, passing: &Passing<'_>) -> bool {
+        let skips = self.rule.when.at.is_some() || self.by_itself() || now < self.begin() || self.is_over(now);
+        let counts = !skips && self.fits(passing);
+        self.matched += u64::from(counts);
+        counts
+    }
+
+    /// Whether this match is the one.
+    fn strikes(&mut self) -> bool {
         let when = &self.rule.when;
         let counted = when.nth.is_none_or(|nth| self.matched == nth)
             && when.every.is_none_or(|every| self.matched.is_multiple_of(every));

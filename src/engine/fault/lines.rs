@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::edit::{self, Look};
+use super::held::{Held, Line};
 use super::judge::{Fate, Faults, Passing, RuleId, TooMany, Verdict, is_meant};
 use super::{Rule, Spoiled, Way, What};
 use crate::engine::tserver::SessionId;
@@ -22,10 +23,6 @@ use crate::message::Target;
 use crate::protocol::Time;
 use crate::wire::{Dialect, Reading, ReferenceId, next_frame};
 
-/// Most frames that are held back; beyond it they pass at once.
-const HELD_MAX: usize = 65_536;
-/// Most bytes of them.
-const HELD_BYTES_MAX: usize = 64 << 20;
 /// Most pieces of one frame; the last is the rest.
 const PIECES_MAX: usize = 256;
 /// From one piece to the next.
@@ -72,44 +69,28 @@ pub enum Given {
 
 /// What is known of a client.
 #[derive(Debug, Default)]
-struct Known {
+pub(super) struct Known {
     name: String,
     dbids: Vec<AppDbid>,
     is_ocs: bool,
     /// Struck by this half-open fault.
-    dead: Option<RuleId>,
-}
-
-/// One way of one connection.
-#[derive(Debug, Default)]
-struct Line {
-    /// What is on its way in order: nothing overtakes it.
-    busy_until: Time,
-    /// Frames that wait for the next one.
-    behind: Vec<(Time, Bytes)>,
-}
-
-#[derive(Debug)]
-enum Held {
-    /// With whether it is what the line is busy with.
-    Bytes(SessionId, Way, Bytes, bool),
-    Role,
+    pub(super) dead: Option<RuleId>,
 }
 
 /// The machine. Give it frames while [`Lines::is_idle`] is false; take everything [`Lines::poll`] gives after each input.
 #[derive(Debug)]
 pub struct Lines {
-    faults: Faults,
+    pub(super) faults: Faults,
     dialect: Dialect,
     /// OCSs by their ApplicationName.
     ocss: BTreeMap<String, AppDbid>,
-    clients: BTreeMap<SessionId, Known>,
-    lines: BTreeMap<(SessionId, Way), Line>,
-    held: BTreeMap<(Time, u64), Held>,
-    held_bytes: usize,
-    serial: u64,
+    pub(super) clients: BTreeMap<SessionId, Known>,
+    pub(super) lines: BTreeMap<(SessionId, Way), Line>,
+    pub(super) held: BTreeMap<(Time, u64), Held>,
+    pub(super) held_bytes: usize,
+    pub(super) serial: u64,
     reference: u32,
-    out: VecDeque<Given>,
+    pub(super) out: VecDeque<Given>,
 }
 
 impl Lines {
@@ -132,6 +113,11 @@ impl Lines {
 
     /// An OCS is known by the name under which it logs in.
     pub fn name(&mut self, name: String, ocs: AppDbid) {
+        // It may have logged in before it was named.
+        for known in self.clients.values_mut().filter(|known| known.name == name) {
+            known.is_ocs = true;
+            known.dbids.push(ocs);
+        }
         self.ocss.insert(name, ocs);
     }
 
@@ -461,81 +447,5 @@ impl Lines {
         for session in healed {
             self.cut(session);
         }
-    }
-
-    /// One frame has passed: those that waited for it follow.
-    fn let_follow(&mut self, now: Time, session: SessionId, way: Way) {
-        let Some(line) = self.lines.get_mut(&(session, way)) else { return };
-        for (_, frame) in std::mem::take(&mut line.behind) {
-            self.emit(now, session, way, frame);
-        }
-    }
-
-    fn emit_at(&mut self, now: Time, due: Time, session: SessionId, way: Way, bytes: Bytes) {
-        if due <= now {
-            self.emit(now, session, way, bytes);
-        } else {
-            self.hold(due, Held::Bytes(session, way, bytes, false));
-        }
-    }
-
-    /// Now, or behind what holds the line.
-    fn emit(&mut self, now: Time, session: SessionId, way: Way, bytes: Bytes) {
-        match self.lines.get(&(session, way)).map(|line| line.busy_until) {
-            Some(busy) if busy > now => self.hold(busy, Held::Bytes(session, way, bytes, false)),
-            Some(_) | None => self.out.push_back(given(session, way, bytes)),
-        }
-    }
-
-    fn hold(&mut self, at: Time, held: Held) {
-        if let Held::Bytes(session, way, bytes, _) = &held {
-            if self.held.len() >= HELD_MAX || self.held_bytes + bytes.len() > HELD_BYTES_MAX {
-                return self.out.push_back(given(*session, *way, bytes.clone()));
-            }
-            self.held_bytes += bytes.len();
-        }
-        self.serial += 1;
-        self.held.insert((at, self.serial), held);
-    }
-
-    /// What was held back until now.
-    fn let_go(&mut self, now: Time) {
-        while let Some(entry) = self.held.first_entry().filter(|entry| entry.key().0 <= now) {
-            let ((at, _), held) = entry.remove_entry();
-            match held {
-                Held::Role => self.out.push_back(Given::Role(true)),
-                Held::Bytes(session, way, bytes, owns) => {
-                    self.held_bytes -= bytes.len();
-                    let is_dead = self.clients.get(&session).is_none_or(|known| known.dead.is_some());
-                    let busy = self.lines.get(&(session, way)).map_or(at, |line| line.busy_until);
-                    match (is_dead, !owns && busy > now) {
-                        (true, _) => {}
-                        (false, true) => self.hold(busy, Held::Bytes(session, way, bytes, false)),
-                        (false, false) => self.out.push_back(given(session, way, bytes)),
-                    }
-                }
-            }
-        }
-        let waited = |line: &Line| line.behind.iter().any(|(most, _)| *most <= now);
-        let waited: Vec<(SessionId, Way)> =
-            self.lines.iter().filter(|(_, line)| waited(line)).map(|(place, _)| *place).collect();
-        for (session, way) in waited {
-            self.let_follow(now, session, way);
-        }
-    }
-
-    /// Lines that hold nothing are forgotten; with the last rule the clients are, too.
-    fn tidy(&mut self, now: Time) {
-        self.lines.retain(|_, line| line.busy_until > now || !line.behind.is_empty());
-        if self.is_idle() {
-            self.clients.clear();
-        }
-    }
-}
-
-fn given(session: SessionId, way: Way, bytes: Bytes) -> Given {
-    match way {
-        Way::Up => Given::Up(session, bytes),
-        Way::Down => Given::Down(session, bytes),
     }
 }

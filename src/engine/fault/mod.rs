@@ -18,8 +18,10 @@
 //! message, [`Lines`] does it to the frames between clients and a T-Server. Times and chance are given.
 
 mod edit;
+mod held;
 mod judge;
 mod lines;
+mod print;
 mod text;
 
 use std::time::Duration;

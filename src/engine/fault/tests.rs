@@ -119,3 +119,14 @@ proptest! {
         prop_assert_eq!(read(&split(&line).unwrap()), Ok(rule), "{}", line);
     }
 }
+
+#[test]
+fn an_ocs_that_logged_in_before_it_was_named_is_known_all_the_same() {
+    let session = crate::engine::tserver::SessionId(7);
+    let mut lines = Lines::new(crate::wire::Dialect::default(), 1, []);
+    lines.here(Client { session, name: "OCS_A" });
+    lines.name("OCS_A".into(), crate::message::AppDbid(301));
+    lines.add(crate::protocol::Time::ZERO, rule("cut now ocs 301")).unwrap();
+    let given: Vec<Given> = std::iter::from_fn(|| lines.poll()).collect();
+    assert!(given.iter().any(|given| matches!(given, Given::Close(closed) if *closed == session)), "{given:?}");
+}

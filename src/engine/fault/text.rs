@@ -1,6 +1,5 @@
-//! The words of a fault, read and printed.
+//! The words of a fault, read.
 
-use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use super::{Answer, Moment, Peer, Rule, Spoiled, Way, What, When};
 use crate::engine::conversation::{Step, StepError, is_attribute, parse_step};
 use crate::engine::filter::{Filter, FilterError, KEYS};
 use crate::engine::ocs::dialer::{Span, millis_from_word};
-use crate::engine::words::{WordError, nearest, quote, split, unquote};
+use crate::engine::words::{WordError, nearest, split, unquote};
 use crate::message::AppDbid;
 use crate::message::ErrorCode;
 use crate::wire::ErrorCode as TServerCode;
@@ -55,11 +54,11 @@ const CONDITIONS: &[&str] = &[
 
 /// Most copies of one frame.
 const COPIES_MAX: u32 = 100;
-const COPY_AFTER: Duration = Duration::from_millis(0);
-const AGAIN_AFTER: Duration = Duration::from_millis(100);
-const REORDER_MOST: Duration = Duration::from_secs(5);
-const BACKUP_FOR: Duration = Duration::from_secs(1);
-const PIECE_BYTES: usize = 16;
+pub(super) const COPY_AFTER: Duration = Duration::from_millis(0);
+pub(super) const AGAIN_AFTER: Duration = Duration::from_millis(100);
+pub(super) const REORDER_MOST: Duration = Duration::from_secs(5);
+pub(super) const BACKUP_FOR: Duration = Duration::from_secs(1);
+pub(super) const PIECE_BYTES: usize = 16;
 
 /// Words that are no fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -284,7 +283,7 @@ fn spoiled(word: &str) -> Option<Spoiled> {
     SPOILED.iter().find(|(_, known)| *known == word).map(|(spoiled, _)| *spoiled)
 }
 
-const SPOILED: &[(Spoiled, &str)] =
+pub(super) const SPOILED: &[(Spoiled, &str)] =
     &[(Spoiled::Frame, "frame"), (Spoiled::List, "list"), (Spoiled::Message, "message")];
 
 impl Answer {
@@ -305,123 +304,5 @@ impl FromStr for Rule {
 
     fn from_str(line: &str) -> Result<Self, Self::Err> {
         read_line(line)
-    }
-}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.what, self.when)
-    }
-}
-
-impl fmt::Display for What {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Drop => f.write_str("drop"),
-            Self::Delay(span) => write!(f, "delay {}", Spanned(*span)),
-            Self::Duplicate { copies, after } => {
-                f.write_str("duplicate")?;
-                if *copies != 1 {
-                    write!(f, " {copies}")?;
-                }
-                if *after == COPY_AFTER { Ok(()) } else { write!(f, " after {}", Length(*after)) }
-            }
-            Self::Reorder(most) => with_length(f, "reorder", *most, REORDER_MOST),
-            Self::Corrupt(Spoiled::Frame) => f.write_str("corrupt"),
-            Self::Corrupt(spoiled) => {
-                let word = SPOILED.iter().find(|(known, _)| known == spoiled).map_or("frame", |(_, word)| word);
-                write!(f, "corrupt {word}")
-            }
-            Self::Split(PIECE_BYTES) => f.write_str("split"),
-            Self::Split(bytes) => write!(f, "split {bytes}"),
-            Self::Slow(bytes) => write!(f, "slow {bytes}"),
-            Self::Cut => f.write_str("cut"),
-            Self::HalfOpen => f.write_str("half-open"),
-            Self::Switchover(backup) => with_length(f, "switchover", *backup, BACKUP_FOR),
-            Self::Jump(leap) => write!(f, "jump {}", Length(*leap)),
-            Self::Refuse(code) => write!(f, "refuse {}", code.0),
-            Self::Answer(answer) => write!(f, "answer {}", quote(&answer.text)),
-            Self::Silent => f.write_str("silent"),
-            Self::Fail(code) => write!(f, "fail {}", code.0),
-            Self::WithoutIds => f.write_str("without-ids"),
-            Self::LookAlike => f.write_str("look-alike"),
-            Self::TwoAnswers(AGAIN_AFTER) => f.write_str("two-answers"),
-            Self::TwoAnswers(after) => write!(f, "two-answers after {}", Length(*after)),
-        }
-    }
-}
-
-fn with_length(f: &mut fmt::Formatter<'_>, word: &str, length: Duration, usual: Duration) -> fmt::Result {
-    if length == usual { f.write_str(word) } else { write!(f, "{word} {}", Length(length)) }
-}
-
-/// With a blank before each condition.
-impl fmt::Display for When {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let length = |f: &mut fmt::Formatter<'_>, word: &str, length: Option<Duration>| match length {
-            Some(length) => write!(f, " {word} {}", Length(length)),
-            None => Ok(()),
-        };
-        length(f, "from", self.from)?;
-        length(f, "to", self.to)?;
-        length(f, "for", self.lasts)?;
-        match self.at {
-            Some(Moment::Now) => f.write_str(" now")?,
-            Some(Moment::At(at)) => length(f, "at", Some(at))?,
-            None => {}
-        }
-        match &self.peer {
-            Some(Peer::Ocs(dbid)) => write!(f, " ocs {dbid}")?,
-            Some(Peer::App(dbid)) => write!(f, " app {dbid}")?,
-            Some(Peer::Client(name)) => write!(f, " client {}", quote(name))?,
-            None => {}
-        }
-        match self.way {
-            Some(Way::Up) => f.write_str(" up")?,
-            Some(Way::Down) => f.write_str(" down")?,
-            None => {}
-        }
-        for filter in &self.matching {
-            let text = filter.to_string();
-            let bare = |c: char| c.is_alphanumeric() || "_+-.*@:/=!".contains(c);
-            match text.chars().all(bare) {
-                true => write!(f, " {text}")?,
-                false => write!(f, " {}", quote(&text))?,
-            }
-        }
-        let numbers = [("nth", self.nth), ("every", self.every), ("first", self.first)];
-        let chance = [("probability", self.probability.map(u64::from)), ("seed", self.seed)];
-        for (word, number) in numbers.into_iter().chain(chance) {
-            if let Some(number) = number {
-                write!(f, " {word} {number}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A length of time in the largest unit that says it whole.
-struct Length(Duration);
-
-impl fmt::Display for Length {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let millis = self.0.as_millis();
-        let units = [(3_600_000, "h"), (60_000, "m"), (1_000, "s")];
-        let unit = units.into_iter().find(|(unit, _)| millis > 0 && millis % unit == 0);
-        let (unit, word) = unit.unwrap_or((1, "ms"));
-        write!(f, "{}{word}", millis / unit)
-    }
-}
-
-struct Spanned(Span);
-
-impl fmt::Display for Spanned {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let length = |millis: u64| Length(Duration::from_millis(millis));
-        match self.0 {
-            Span::Between(min, max) if min == max => write!(f, "{}", length(min)),
-            Span::Between(min, max) => write!(f, "{}-{}", length(min), length(max)),
-            Span::Mean(mean) => write!(f, "~{}", length(mean)),
-        }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use super::report::clock;
 use crate::message::CommDnMessage;
 use crate::message::Direction;
 use crate::message::Message;
@@ -28,6 +29,8 @@ pub struct Arrow {
 pub struct Ladder {
     /// The arrows.
     pub arrows: Vec<Arrow>,
+    /// What is not a message, each with the number of arrows before it, its time and its words.
+    pub notes: Vec<(usize, String, String)>,
     /// How many more there were.
     pub more: u64,
 }
@@ -40,9 +43,19 @@ const GAP: usize = 16;
 impl Ladder {
     /// A message passed.
     pub fn pass(&mut self, at: Time, message: &CommDnMessage) {
-        let seconds = at.0.as_secs();
-        let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
-        self.pass_at(&format!("{hours}:{minutes:02}:{:02}.{:03}", seconds % 60, at.0.subsec_millis()), message);
+        self.pass_at(&clock(at), message);
+    }
+
+    /// Something else happened: a fault struck.
+    pub fn note(&mut self, at: Time, text: String) {
+        if self.notes.len() < ARROWS_MAX {
+            self.notes.push((self.arrows.len(), clock(at), text));
+        }
+    }
+
+    fn notes_before(&self, arrow: usize) -> impl Iterator<Item = (&str, &str)> {
+        let notes = self.notes.iter().filter(move |(before, ..)| *before == arrow);
+        notes.map(|(_, at, text)| (at.as_str(), text.as_str()))
     }
 
     /// A message passed at a time that is known as text only.
@@ -81,7 +94,10 @@ impl Ladder {
         text.truncate(text.trim_end().len());
         text.push('\n');
         let last = participants.len().saturating_sub(1);
-        for arrow in &self.arrows {
+        for (number, arrow) in self.arrows.iter().enumerate() {
+            for (at, note) in self.notes_before(number) {
+                let _ = writeln!(text, "{at:<width$}! {note}");
+            }
             // For everybody: to the other end of the board.
             let to_all = if arrow.is_event { 0 } else { last };
             let (from, to) = (place(arrow.from).unwrap_or(0), place(arrow.to).unwrap_or(to_all));
@@ -97,6 +113,9 @@ impl Ladder {
             let row: String = row.into_iter().collect();
             let all = if arrow.to == 0 { " to everybody" } else { "" };
             let _ = writeln!(text, "{:<width$}{row}  {}{all}", arrow.at, arrow.label);
+        }
+        for (at, note) in self.notes_before(self.arrows.len()) {
+            let _ = writeln!(text, "{at:<width$}! {note}");
         }
         if self.more > 0 {
             let _ = writeln!(text, "... and {} more", self.more);
@@ -114,9 +133,17 @@ impl Ladder {
             let _ = writeln!(text, "    participant {short}{dbid} as {long} {dbid}");
         }
         let id = |dbid: i32, is_ocs: bool| format!("{}{dbid}", if is_ocs { 'o' } else { 'a' });
-        for arrow in &self.arrows {
+        let ends = participants.first().zip(participants.last());
+        let over = ends.map(|(first, last)| format!("{},{}", id(first.0, first.1), id(last.0, last.1)));
+        let note = |text: &mut String, number: usize| {
+            for (_, note) in self.notes_before(number) {
+                let _ = writeln!(text, "    Note over {}: {}", over.as_deref().unwrap_or_default(), plain(note));
+            }
+        };
+        for (number, arrow) in self.arrows.iter().enumerate() {
+            note(&mut text, number);
             let from = id(arrow.from, arrow.is_event);
-            let label: String = arrow.label.chars().map(|c| if c == ';' || c == '#' { ',' } else { c }).collect();
+            let label = plain(&arrow.label);
             let line = match arrow.to {
                 0 => {
                     let ends = [participants.first(), participants.last()].map(|it| it.map(|it| id(it.0, it.1)));
@@ -128,8 +155,14 @@ impl Ladder {
             };
             let _ = writeln!(text, "{line}");
         }
+        note(&mut text, self.arrows.len());
         text
     }
+}
+
+/// Text that is no syntax of Mermaid.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c == ';' || c == '#' { ',' } else { c }).collect()
 }
 
 /// Name, campaign, and what an event says of state and error. No phone.

@@ -223,14 +223,24 @@ impl<'g> Reader<'g> {
             Ok(words) => words,
             Err(error) => return self.error(line, content, &Wrong::new(error.to_string(), "\"")),
         };
-        let read: Result<Vec<String>, Wrong> = words.iter().map(|word| self.substitute(word)).collect();
+        let read: Result<Vec<Vec<String>>, Wrong> = words.iter().map(|word| self.expand(word)).collect();
         let read = read.and_then(|words| {
+            let words = words.concat();
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             if words.is_empty() { Ok(()) } else { self.words(line, content, &words) }
         });
         if let Err(wrong) = read {
             self.error(line, content, &wrong);
         }
+    }
+
+    /// A word that is nothing but `$name` may stand for several.
+    fn expand(&mut self, word: &str) -> Result<Vec<String>, Wrong> {
+        let whole = word.strip_prefix('$').and_then(|name| self.variables.iter_mut().find(|it| it.name == name));
+        let Some(variable) = whole else { return Ok(vec![self.substitute(word)?]) };
+        variable.used = true;
+        let words = split(&variable.value).map_err(|error| Wrong::new(error.to_string(), word))?;
+        Ok(words.into_iter().map(str::to_owned).collect())
     }
 
     /// Puts in what stands for `$name`; text in quotes stays as it is. `@30m` behind a time is a date.
@@ -245,6 +255,10 @@ impl<'g> Reader<'g> {
                 if name.is_empty() {
                     text.push('$');
                 } else if let Some(variable) = self.variables.iter_mut().find(|variable| variable.name == name) {
+                    if variable.value.contains(' ') && !variable.value.starts_with('"') {
+                        let message = format!("expected ${name} alone, because it stands for several words");
+                        return Err(Wrong::new(message, name));
+                    }
                     variable.used = true;
                     text.push_str(&variable.value);
                 } else {
@@ -296,11 +310,13 @@ impl<'g> Reader<'g> {
     }
 
     fn variable(&mut self, line: usize, words: &[&str]) -> Result<(), Wrong> {
-        let (name, value) = match *words {
-            [name, "=", value] => (name, value),
-            [word] if word.contains('=') => word.split_once('=').unwrap_or_default(),
-            _ => return Err(Wrong::expected("let NAME = VALUE", &words.join(" "))),
+        let [name, "=", value @ ..] = words else {
+            return Err(Wrong::expected("let NAME = VALUE", &words.join(" ")));
         };
+        if value.is_empty() {
+            return Err(Wrong::expected("a value", "the end of the line"));
+        }
+        let name = *name;
         let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic())
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         if !is_name {
@@ -310,7 +326,7 @@ impl<'g> Reader<'g> {
             return Err(Wrong::new(format!("{name}: expected once, found twice"), name));
         }
         let given = self.given.variables.iter().find(|(given, _)| given == name);
-        let value = given.map_or(value, |(_, value)| value).to_owned();
+        let value = given.map_or_else(|| value.join(" "), |(_, value)| value.clone());
         self.scenario.variables.push((name.to_owned(), value.clone()));
         self.variables.push(Variable { name: name.to_owned(), value, line, used: false });
         Ok(())

@@ -117,7 +117,14 @@ struct Witness {
 
 impl Witness {
     fn see(&mut self, now: Time, seen: Seen<'_>) {
-        let Seen::UserEvent { user_data, .. } = seen else { return };
+        let user_data = match seen {
+            Seen::UserEvent { user_data, .. } => user_data,
+            Seen::Fault { rule: Some(rule), message, .. } => {
+                let struck = message.map(|message| format!(": {message}")).unwrap_or_default();
+                return self.ladder.note(now, format!("fault {rule}{struck}"));
+            }
+            Seen::Fault { .. } | Seen::Record { .. } | Seen::Trace { .. } => return,
+        };
         let Ok(decoded) = CommDnMessage::decode(user_data, &self.dialect, Reading::Tolerant) else { return };
         self.coverage.pass(&decoded.message);
         self.ladder.pass(now, &decoded.message);

@@ -239,6 +239,10 @@ fn variables_stand_for_words_and_can_be_given() {
     let parsed = parse_with(text, &given);
     let Step::Send(sent) = &parsed.scenario.steps[0].step else { panic!() };
     assert_eq!(sent.message.body.pair().unwrap().campaign.0, 103);
+    let several = "let to = campaign=101 group=732\napp 201 -> 301 CM_ReqLoadCampaign $to\nocs 301 -> 201 CM_EvCampaignLoaded $to ...\n";
+    assert!(report(several).is_good());
+    let inside = findings("let to = campaign=101 group=732\nwait $to.s");
+    assert!(inside[0].starts_with("2:7: error: expected $to alone"), "{inside:?}");
     let quoted = "app 201 -> 301 CM_ReqDoNotCall dnc.phone=\"$c\"\nocs 301 -> 201 CM_EvDoNotCallProcessed dnc.phone=\"$c\" ...\n";
     assert!(report(quoted).is_good(), "in quotes it is text");
 }

@@ -25,6 +25,7 @@ use crate::protocol::{Time, UtcTime};
 use crate::service::access::Verb;
 use crate::service::sim_clock::SPEED_MAX;
 use crate::service::simulator::{OcsState, SimControl, SimControlError};
+use crate::service::without_numbers;
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -101,7 +102,8 @@ async fn add_fault(
 }
 
 async fn inject(door: &Door, caller: &Caller, line: &str) -> Result<(StatusCode, Json<SimFaultDto>), Problem> {
-    let rule = fault::read_line(line).map_err(|error| wrong(format!("fault: {error}")))?;
+    let rule =
+        fault::read_line(line).map_err(|error| wrong(without_numbers(&format!("fault: {error}")).into_owned()))?;
     let added = simulator(door)?.add_fault(rule).await?;
     // A phone may stand in a comparison, so the words are not written down.
     caller.note(format!("fault {}", added.id));
@@ -159,7 +161,8 @@ async fn trigger(
     JsonBody(body): JsonBody<SimTriggerBody>,
 ) -> Result<Json<SimStateDto>, Problem> {
     let simulator = simulator(&door)?;
-    let step = parse_step(&format!("trigger {}", body.trigger)).map_err(|error| wrong(format!("trigger: {error}")))?;
+    let step = parse_step(&format!("trigger {}", body.trigger))
+        .map_err(|error| wrong(without_numbers(&format!("trigger: {error}")).into_owned()))?;
     let Some(Step::Trigger(ocs, internal)) = step else { return Err(wrong("trigger: expected one trigger".into())) };
     simulator.trigger(body.ocs.map(AppDbid).or(ocs), &internal).await?;
     whole(simulator).await

@@ -12,6 +12,7 @@ use crate::contact::Counts;
 use crate::contact::external::shape::{JobChange, JobRequest};
 use crate::contact::external::{classic_profile, with_equal_names};
 use crate::contact::genesys_cloud::write_time;
+use crate::contact::preset::EXTERNAL_SOURCE;
 use crate::contact::{ImportProfile, SourceKind};
 use crate::service::contact_lists::{Answer, Refusal};
 use crate::service::import::{FileSource, ImportError, ListTarget, NewJob, failure_of};
@@ -20,6 +21,8 @@ use crate::store::contacts::{ImportJob, JobState, SavedProfile, Step, StoredUplo
 
 /// Milliseconds for which the address of a report counts.
 const SIGNED_MS: i64 = 3_600_000;
+/// What the native interface calls the preset of the old flow.
+const CLASSIC_PRESET: &str = "external-contacts-classic";
 /// The attribute that keeps a contact's division.
 const DIVISION: &str = "division";
 /// Jobs that are read at once.
@@ -125,9 +128,9 @@ impl External {
         if upload.bytes.is_none() {
             return Err(ImportError::Settings("the file of the upload has not come yet".into()).into());
         }
-        let (mut profile, external_settings) = if settings_id == CLASSIC {
+        let (mut profile, external_settings) = if [CLASSIC, CLASSIC_PRESET].contains(&settings_id.as_str()) {
             let header = self.header(&upload, SourceKind::Classic).await?;
-            let profile = classic_profile(&header, CLASSIC);
+            let profile = classic_profile(&header, EXTERNAL_SOURCE);
             (profile.map_err(|error| ImportError::Settings(error.to_string()))?, shown_classic())
         } else {
             let row = self.chosen(who, &settings_id).await?;

@@ -10,6 +10,7 @@ use crate::contact::external::shape::{SourceBody, checked_name};
 use crate::contact::external::{SOURCE_CHARS, Settings, profile};
 use crate::contact::genesys_cloud::{ErrorCode, write_time};
 use crate::contact::policy;
+use crate::contact::preset::EXTERNAL_SOURCE;
 use crate::service::contact_lists::{Answer, Refusal};
 use crate::service::import::ImportError;
 use crate::store::contacts::SavedProfile;
@@ -130,9 +131,9 @@ impl External {
         })
     }
 
-    /// What contacts call the source that settings name: by its id, or plainly.
+    /// What contacts call the source that settings name: by its id, or plainly; without one, the source of the presets.
     pub(super) async fn source_key(&self, id: Option<&str>) -> Answer<String> {
-        let Some(id) = id else { return Ok(String::new()) };
+        let Some(id) = id else { return Ok(EXTERNAL_SOURCE.to_owned()) };
         if let Some(row) = self.saved(kind::SOURCE).await?.into_iter().find(|row| row.id == id) {
             return Ok(row.profile.external_source);
         }

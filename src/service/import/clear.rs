@@ -55,6 +55,7 @@ impl ImportService {
             spec: JobSpec {
                 profile: ImportProfile::default(),
                 list: Some(list),
+                made_list: None,
                 file: None,
                 file_name: name,
                 upload: None,

@@ -286,6 +286,13 @@ impl ImportService {
             new.profile.default_country.clone_from(&self.inner.settings.default_country);
         }
         new.profile = self.fitted(file.clone(), new.profile).await?;
+        let made_list = match &new.list {
+            ListTarget::Named { name, create: true } => match self.list_by_name(name).await {
+                Err(ImportError::Unknown { .. }) => Some(name.clone()),
+                found => found.map(|_| None)?,
+            },
+            _ => None,
+        };
         let list = self.target(&new.list, &file, &new.profile).await?;
         self.inspect(file.clone(), new.profile.clone(), list.clone()).await?;
         let id = Uuid::new_v4().to_string();
@@ -308,6 +315,7 @@ impl ImportService {
             spec: JobSpec {
                 profile: new.profile,
                 list: list.map(|list| list.number),
+                made_list,
                 file: Some(file),
                 file_name: new.file_name.unwrap_or(label),
                 upload,
@@ -343,6 +351,7 @@ impl ImportService {
             let _ = std::fs::remove_file(self.verdicts(&job.id));
             let _ = std::fs::remove_dir(folder); // only when nothing else lies there
         }
+        self.unmake_list(&job).await;
         done?;
         Ok(job)
     }

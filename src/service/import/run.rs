@@ -124,7 +124,14 @@ impl ImportService {
                     true
                 });
                 let job = self.inner.store.change_job(id, change).await?;
-                job.iter().for_each(|job| tell(told, job));
+                if let Some(job) = &job {
+                    self.unmake_list(job).await;
+                    tell(told, job);
+                }
+                Ok(false)
+            }
+            JobState::Failed | JobState::Cancelled if job.spec.dry_run => {
+                self.unmake_list(&job).await;
                 Ok(false)
             }
             JobState::Validated if job.spec.auto_continue => {

@@ -444,3 +444,34 @@ async fn the_country_of_the_configuration_reads_national_phones() {
     assert_eq!(job.spec.profile.default_country, "CZ", "a job that is taken up again has the same");
     assert_eq!(world.records("N").await[0].contact_info, "+420777000001");
 }
+
+#[tokio::test]
+async fn the_list_of_a_dry_run_goes_with_it_and_stays_when_somebody_else_waits_for_it() {
+    let world = world();
+    let file = world.file("1.csv", &rows(3));
+    let new = || NewJob::new("tester", native(), named("N"), FileSource::Path(file.clone()));
+    let job = world.service.create(NewJob { dry_run: true, ..new() }).await.unwrap();
+    let job = world.service.wait(&job.id).await.unwrap();
+    assert_eq!((job.state, job.progress.validation.created), (JobState::Completed, 3));
+    assert!(world.service.list_by_name("N").await.is_err());
+
+    let waits = world.service.create(NewJob { auto_continue: false, ..new() }).await.unwrap();
+    world.service.wait(&waits.id).await.unwrap();
+    let again = world.service.create(NewJob { dry_run: true, ..new() }).await.unwrap();
+    world.service.wait(&again.id).await.unwrap();
+    world.service.continue_job(&waits.id, "tester").await.unwrap();
+    assert_eq!(world.service.wait(&waits.id).await.unwrap().progress.counts.created, 3);
+}
+
+#[tokio::test]
+async fn the_preset_of_external_contacts_knows_its_fields_by_their_names() {
+    let world = world();
+    let profile = world.service.profile("external-contacts").await.unwrap().profile;
+    let text = "external_id,First Name,WORK_EMAIL,workPhone\n7,Ann,a@x.org,+420777000001\n8,Bo,name@,\n";
+    let text = text.replace("First Name", "first_name");
+    let job = world.import(&world.file("b.csv", &text), profile, ListTarget::None).await;
+    assert_eq!(stored(&job.progress.counts), (1, 0, 0, 1), "{:?}", job.progress.failure);
+    let contact = &world.contacts(None).await[0].contact;
+    assert_eq!((contact.value("firstName"), contact.phones[0].column.as_str()), (Some("Ann"), "workPhone"));
+    assert_eq!((contact.external_ids[0].value.as_str(), contact.customer_id.as_str()), ("7", "7"));
+}
