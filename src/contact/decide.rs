@@ -154,27 +154,24 @@ fn unite(ids: &mut Vec<ExternalId>, others: &[ExternalId]) {
 /// Gives a new contact the values of a draft. Stored attributes and phones always have a value.
 fn fill(contact: &mut Contact, draft: &Draft) {
     let attributes = draft.attributes.iter().filter(|(_, value)| !value.is_empty());
-    let mut count = 0;
-    for (name, value) in attributes {
-        match contact.attributes.get_mut(count) {
+    contact.attributes.truncate(attributes.clone().count());
+    for (n, (name, value)) in attributes.enumerate() {
+        match contact.attributes.get_mut(n) {
             Some(known) => {
                 known.0.clone_from(name);
                 known.1.clone_from(value);
             }
             None => contact.attributes.push((name.clone(), value.clone())),
         }
-        count = count.saturating_add(1);
     }
-    contact.attributes.truncate(count);
-    count = 0;
-    for phone in draft.phones.iter().filter(|phone| !phone.raw.is_empty()) {
-        match contact.phones.get_mut(count) {
+    let phones = draft.phones.iter().filter(|phone| !phone.raw.is_empty());
+    contact.phones.truncate(phones.clone().count());
+    for (n, phone) in phones.enumerate() {
+        match contact.phones.get_mut(n) {
             Some(known) => known.become_like(phone),
             None => contact.phones.push(phone.clone()),
         }
-        count = count.saturating_add(1);
     }
-    contact.phones.truncate(count);
 }
 
 /// Gives a stored contact the values of a draft.

@@ -230,8 +230,7 @@ fn an_error_can_come_without_its_ids() {
     let run = |faults: &[&str]| {
         let mut site = Site::new(faults, vec![(1_000, stop.clone())]);
         site.run(10);
-        let errors = site.log.lock().unwrap().errors.clone();
-        errors
+        site.log.lock().unwrap().errors.clone()
     };
     let (whole, bare) = (run(&[]), run(&["without-ids ocs 301"]));
     assert_eq!(whole[0].pair(), Some(Pair::new(101, 732)));

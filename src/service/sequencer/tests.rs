@@ -101,7 +101,7 @@ async fn a_lease_that_is_not_renewed_goes_to_the_other_node_and_no_step_is_doubl
     let is_live = |it: &Sequencer| it.shared.live.lock().unwrap().contains_key(&number);
     guard(async {
         while !is_live(&second) {
-            tokio::task::yield_now().await
+            tokio::task::yield_now().await;
         }
     })
     .await;
