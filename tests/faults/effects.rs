@@ -287,7 +287,7 @@ fn a_fault_that_is_over_or_taken_away_does_nothing_and_is_listed() {
         let rules = site.world.faults().list(site.world.now());
         rules.map(|rule| (rule.id.0, rule.matched, rule.struck, rule.is_over)).collect()
     };
-    assert_eq!(listed(&site), [(1, 1, 1, true), (2, 1, 0, false)]);
+    assert_eq!(listed(&site), [(1, 1, 1, true), (2, 2, 0, false)]);
     let second = site.world.faults().list(site.world.now()).last().unwrap().id;
     assert!(site.world.heal(second) && !site.world.heal(second));
     site.run(10);
