@@ -137,9 +137,9 @@ fn told(flaws: &[FlawDto], file: &Path, ctx: &Ctx) {
     for flaw in flaws {
         let text = format!("{}: {}", flaw.severity, line_of(flaw, file));
         if flaw.severity == "error" {
-            ctx.out.stderr(&format!("{text}\n"))
+            ctx.out.stderr(&format!("{text}\n"));
         } else {
-            ctx.out.note(&text)
+            ctx.out.note(&text);
         }
         if let Some(hint) = &flaw.hint {
             ctx.out.hint(hint);
