@@ -478,7 +478,7 @@ impl Machine {
             (Why::Verify(Act::Start), 3 | 4) => self.unload_failed(now_ms, "the start has had no effect"),
             (Why::Verify(Act::Stop), 0) | (Why::Verify(Act::Unload), 0) => self.ended(now_ms),
             (Why::Verify(Act::Stop), 5) => {
-                self.phase = Phase::ActLater(now_ms.saturating_add(STOP_AGAIN_MS), Act::Stop)
+                self.phase = Phase::ActLater(now_ms.saturating_add(STOP_AGAIN_MS), Act::Stop);
             }
             (Why::Verify(Act::Stop), 3 | 4) => self.act(now_ms, Act::Unload),
             (Why::Verify(Act::Stop), 1 | 2) => {

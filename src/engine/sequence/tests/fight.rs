@@ -441,6 +441,7 @@ impl Fight {
 }
 
 #[test]
+#[allow(clippy::print_stdout, reason = "what the fights came to")]
 fn two_sequencers_that_fight_for_one_lease_double_no_step() {
     let (mut pauses, mut takeovers, mut started) = (0, 0, 0);
     for seed in 0..FIGHTS {
