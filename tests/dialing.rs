@@ -128,7 +128,7 @@ impl Watcher {
                     self.customers.extend(entry.customer_id.as_ref().map(|customer| text(customer.reveal())));
                 }
             }
-            Seen::Trace { .. } => {}
+            Seen::Trace { .. } | Seen::Fault { .. } => {}
         }
     }
 

@@ -248,6 +248,13 @@ impl Site {
         self.run("push", server, &[COLUMNS, words].concat()).await
     }
 
+    /// `contacts jobs` about the file of the job.
+    async fn job(&self, server: &Server, words: &[&str]) -> Exit {
+        let job = self.path("a.csv.job.json").display().to_string();
+        let words = [&["commdn", "contacts", "jobs", &job], words].concat();
+        run(words.into_iter().map(str::to_owned).collect(), Arc::clone(&server.clock)).await
+    }
+
     async fn resume(&self, server: &Server) -> Exit {
         let job = self.path("a.csv.job.json").display().to_string();
         let words = ["commdn", "contacts", "resume", &job, "--quiet"].map(str::to_owned);
@@ -487,7 +494,10 @@ async fn ten_tries_end_a_job_that_can_be_taken_up_again() {
     let counts = site.summary()["counts"].clone();
     assert_eq!((&counts["updated"], &counts["not_reached"]), (&1_000.into(), &1_500.into()));
     assert_eq!(site.run("push", &server, MANY).await, Exit::Conflict, "it is not begun again by mistake");
+    assert_eq!(site.job(&server, &["--json"]).await, Exit::Done);
+    assert_eq!(site.job(&server, &["--cancel"]).await, Exit::Usage, "it is gone on with, or its file removed");
     assert_eq!(site.resume(&server).await, Exit::Done);
+    assert_eq!(site.job(&server, &[]).await, Exit::NotFound, "it has ended");
     let sent: Vec<usize> = server.adds()[11..].iter().map(|add| add.contacts().len()).collect();
     assert_eq!(sent, [1_000, 500]);
     let whole = Site::new(&csv);

@@ -25,6 +25,7 @@ fn session(readme: &str) -> Vec<(String, String)> {
     for line in block.lines() {
         match (line.strip_prefix("$ "), steps.last_mut()) {
             (Some(command), _) => steps.push((command.to_owned(), String::new())),
+            (None, Some((command, _))) if command.ends_with('\\') => command.push_str(&format!("\n{line}")),
             (None, Some((_, output))) => output.push_str(&format!("{line}\n")),
             (None, None) => panic!("output before the first command: {line}"),
         }

@@ -56,10 +56,10 @@ impl Client {
     /// Exit 2 for an address that cannot be used.
     pub fn new(global: &Global) -> Result<Self, CliError> {
         let bad = |why: String| {
-            CliError::usage(format!("--url {}: {why}", global.url))
+            CliError::usage(format!("--url {}: {why}", global.url()))
                 .hint("expected an address like http://127.0.0.1:8080")
         };
-        let base = Url::parse(&global.url).map_err(|error| bad(error.to_string()))?;
+        let base = Url::parse(global.url()).map_err(|error| bad(error.to_string()))?;
         match base.scheme() {
             "http" | "https" => {}
             scheme => return Err(bad(format!("unknown scheme '{scheme}'"))),
@@ -88,7 +88,7 @@ impl Client {
             return Err(CliError::usage("expected a DBID or a name, found an empty one or dots"));
         }
         url.path_segments_mut()
-            .map_err(|()| CliError::usage(format!("--url {}: no address of a server", self.global.url)))?
+            .map_err(|()| CliError::usage(format!("--url {}: no address of a server", self.global.url())))?
             .pop_if_empty()
             .extend(path);
         if !query.is_empty() {
@@ -385,8 +385,8 @@ impl Client {
         let words: String =
             String::from_utf8_lossy(bytes).chars().filter(|letter| !letter.is_control()).take(120).collect();
         let detail = match words.trim() {
-            "" => format!("{} answered {status}", self.global.url),
-            words => format!("{} answered {status}: {words}", self.global.url),
+            "" => format!("{} answered {status}", self.global.url()),
+            words => format!("{} answered {status}: {words}", self.global.url()),
         };
         ProblemDto { problem_type: "about:blank".into(), title: status.to_string(), detail, ..ProblemDto::default() }
     }
@@ -398,7 +398,7 @@ impl Client {
 
     fn unreachable(&self, error: &reqwest::Error, changes: bool) -> CliError {
         let why = innermost(error);
-        let url = &self.global.url;
+        let url = self.global.url();
         if error.is_connect() {
             return CliError::new(Exit::Unreachable, format!("cannot reach the gateway at {url}: {why}"))
                 .hint("start one with `commdn demo` or `commdn serve`, or name another with --url");

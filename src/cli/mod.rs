@@ -2,6 +2,7 @@
 
 mod access;
 pub mod args;
+pub mod bench;
 mod campaign;
 mod check_config;
 pub mod client;
@@ -13,6 +14,7 @@ mod dnc;
 mod doctor;
 pub mod exit;
 mod expiry;
+mod ladder;
 pub mod log;
 mod notify;
 pub mod output;
@@ -25,6 +27,7 @@ mod send;
 mod sequence;
 mod shell;
 mod sim;
+mod sim_fault;
 pub mod sse;
 mod store;
 mod stream;
@@ -86,9 +89,17 @@ fn run(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Demo(args) => runtime.block_on(run::demo(args, ctx)).map(|()| Exit::Done),
         Verb::Serve(args) => runtime.block_on(run::serve(args, ctx)).map(|()| Exit::Done),
         Verb::Sim(SimVerb::Run(args)) => runtime.block_on(run::sim_run(args, ctx)).map(|()| Exit::Done),
+        Verb::Sim(SimVerb::Record(args)) => runtime.block_on(sim::record::record(args, ctx)).map(|()| Exit::Done),
+        Verb::Sim(SimVerb::Replay(args)) => runtime.block_on(sim::record::replay(args, ctx)).map(|()| Exit::Done),
         Verb::Contacts(verb) => {
             log::start_brief(ctx);
             let exit = runtime.block_on(contacts::run(*verb, ctx));
+            runtime.shutdown_background();
+            exit
+        }
+        Verb::Bench(verb) => {
+            log::start_brief(ctx);
+            let exit = runtime.block_on(bench::run(*verb, ctx));
             runtime.shutdown_background();
             exit
         }
@@ -120,6 +131,7 @@ async fn client_verb(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Encode(args) => text::encode(&args, ctx),
         Verb::Decode(args) => decode::run(&args, ctx),
         Verb::Kvcheck(args) => text::kvcheck(&args, ctx),
+        Verb::Ladder(args) => ladder::run(&args, ctx),
         Verb::Ping(args) => ping::run(args, ctx).await,
         Verb::Doctor(args) => doctor::run(args, ctx).await,
         Verb::Key(verb) => access::key(verb, ctx).await,
@@ -130,8 +142,10 @@ async fn client_verb(verb: Verb, ctx: &Ctx) -> Result<Exit, CliError> {
         Verb::Man => shell::man(ctx),
         Verb::CheckConfig(args) => check_config::check(&args, ctx),
         Verb::Store(verb) => store::run(verb, ctx).await,
+        Verb::Sim(SimVerb::Fault(verb)) => sim_fault::run(verb, ctx).await,
         Verb::Version => version(ctx),
-        Verb::Demo(_) | Verb::Serve(_) | Verb::Sim(_) | Verb::Contacts(_) => {
+        Verb::Sim(SimVerb::Scenarios(verb)) => sim::scenario::run(verb, ctx),
+        Verb::Demo(_) | Verb::Serve(_) | Verb::Sim(_) | Verb::Contacts(_) | Verb::Bench(_) => {
             Err(CliError::internal("no verb of a client"))
         }
     }

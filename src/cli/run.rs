@@ -71,6 +71,38 @@ pub(super) async fn demo(args: DemoArgs, ctx: &Ctx) -> Result<(), CliError> {
     running.run(ctx).await
 }
 
+/// A site without words of its own: for a verb that needs one for a while.
+pub(super) struct OwnSite {
+    /// The gateway's HTTP door.
+    pub(super) http: SocketAddr,
+    /// The T-Server.
+    pub(super) tserver: SocketAddr,
+    running: Running,
+}
+
+impl OwnSite {
+    /// Starts T-Server, OCSs and gateway; `config` makes the gateway's configuration once the T-Server's address is
+    /// known.
+    ///
+    /// # Errors
+    /// As [`demo`].
+    pub(super) async fn start(topology: Topology, config: impl FnOnce(SocketAddr) -> Config) -> Result<Self, CliError> {
+        let stop = Stops::default();
+        let defaults = Config::default();
+        let simulator = simulate(&defaults, topology, "127.0.0.1:0".into(), 1, None, &stop.simulator).await?;
+        let tserver = simulator.addr();
+        let settings = config(tserver);
+        let store = open_store(&settings).map_err(store::error)?;
+        let running = Running::start(&settings, stop, store, Some(simulator)).await?;
+        Ok(Self { http: running.http, tserver, running })
+    }
+
+    /// Stops everything.
+    pub(super) async fn end(self) {
+        self.running.end().await;
+    }
+}
+
 /// Runs the gateway.
 ///
 /// # Errors
@@ -107,10 +139,13 @@ pub(super) async fn sim_run(args: SimRunArgs, ctx: &Ctx) -> Result<(), CliError>
     args.run.apply(&mut settings);
     args.sim.apply(&mut settings);
     log::start(ctx, &settings.telemetry);
+    if let Some(scenario) = &args.play.scenario {
+        return sim::scenario::play(&args, &settings, scenario, ctx).await;
+    }
     if let Some(length) = args.length {
         return sim::run(&args, &settings, length, ctx).await;
     }
-    let Speed::Times(times) = args.clock else {
+    let Speed::Times(times) = args.clock.unwrap_or(Speed::Times(1)) else {
         return Err(CliError::usage("a virtual clock has no pause in which somebody could connect")
             .hint("say how long it is to run with --for, for instance --for 8h"));
     };
@@ -124,6 +159,15 @@ pub(super) async fn sim_run(args: SimRunArgs, ctx: &Ctx) -> Result<(), CliError>
     let store = settings.store.path.is_some().then(|| open_store(&settings)).transpose().map_err(store::error)?;
     let simulator = simulate(&settings, topology, addr, times, store.clone(), &stop).await?;
     let addr = simulator.addr();
+    if let Some(http) = args.http {
+        settings.http.addr = http;
+        let store = store.map_or_else(|| open_store(&settings).map_err(store::error), Ok)?;
+        let stops = Stops { simulator: stop, ..Stops::default() };
+        let running = Running::start(&door_alone(settings), stops, store, Some(simulator)).await?;
+        let control = running.http;
+        ctx.out.note(&format!("commdn simulator: T-Server and {ocss} OCSs on {addr}, control on http://{control}"));
+        return running.run(ctx).await;
+    }
     reload_on_hangup();
     listening(ctx, None, Some(addr), None)?;
     ctx.out.note(&format!("commdn simulator: T-Server and {ocss} OCSs on {addr}"));
@@ -139,6 +183,19 @@ pub(super) async fn sim_run(args: SimRunArgs, ctx: &Ctx) -> Result<(), CliError>
         }
     })
     .await
+}
+
+/// A gateway without links: its door controls the simulator, with the same access and the same audit.
+fn door_alone(settings: Config) -> Config {
+    let Config { http, auth, store, limits, sim, telemetry, .. } = settings;
+    let mut alone = Config { http, auth, store, limits, sim, telemetry, ..Config::default() };
+    alone.origin.pool = (1..=8).collect(); // a gateway has some; this one never sends
+    alone
+}
+
+/// What `check` says of the parts that a door alone has.
+fn is_of_door(path: &str) -> bool {
+    ["http", "auth", "store", "limits", "sim", "telemetry"].iter().any(|part| path.starts_with(part))
 }
 
 /// A shipped site by its name, a file, or `otherwise`.
@@ -224,7 +281,9 @@ impl Running {
         store: Arc<dyn Store>,
         simulator: Option<Simulator>,
     ) -> Result<Self, CliError> {
-        for finding in settings.check() {
+        // A door alone has nothing to send and nobody to send it to.
+        let has_site = !settings.tserver.is_empty() || simulator.is_none();
+        for finding in settings.check().into_iter().filter(|finding| has_site || is_of_door(&finding.path)) {
             match finding.severity {
                 Severity::Warning => tracing::warn!("{finding}"),
                 Severity::Error => {
@@ -247,51 +306,56 @@ impl Running {
         let port = port.map_err(|error| {
             CliError::usage(error.to_string()).hint("choose another with --listen-tserver, port 0 = any")
         })?;
-        let door = DoorConfig::new(settings, access, tls);
+        let control = simulator.as_ref().map(|simulator| simulator.control().clone());
+        let door = DoorConfig { simulator: control, ..DoorConfig::new(settings, access, tls) };
         let door = tokio::spawn(http::serve(listener, gateway.clone(), door, stop.door.clone()));
         let tserver = simulator.as_ref().map(Simulator::addr);
         let drain = Duration::from_millis(settings.gateway.drain_ms);
         Ok(Self { http, tserver, door, gateway, task, port, drain, store, simulator, stop })
     }
 
-    async fn run(self, ctx: &Ctx) -> Result<(), CliError> {
-        let Self { http, tserver, mut door, gateway, task, port, drain, store, simulator, stop } = self;
+    async fn run(mut self, ctx: &Ctx) -> Result<(), CliError> {
         reload_on_hangup();
-        listening(ctx, Some(http), tserver, port.as_ref().map(GatewayPort::addr))?;
+        listening(ctx, Some(self.http), self.tserver, self.port.as_ref().map(GatewayPort::addr))?;
         notify::ready();
-        let watchdog = tokio::spawn(notify::watch(gateway.clone()));
+        let watchdog = tokio::spawn(notify::watch(self.gateway.clone()));
         tokio::select! {
             () = interrupted() => {}
-            result = &mut door => return Err(CliError::internal(format!("the HTTP door ended: {result:?}"))),
+            result = &mut self.door => return Err(CliError::internal(format!("the HTTP door ended: {result:?}"))),
         }
         ctx.out.note("stopping: open answers are finished; Ctrl-C again stops at once");
         notify::stopping();
-        gateway.health().drain();
         twice(async {
-            // What has not ended by then is settled after the next start.
-            if timeout(drain, gateway.at_rest()).await.is_err() {
-                tracing::warn!(drain_ms = drain.as_millis(), "stopping with open requests");
-            }
-            stop.door.cancel();
-            // Callers that still hold their connections are cut off; the process ends anyway.
-            let _ = timeout(FAREWELL, door).await;
-            stop.gateway.cancel();
+            self.end().await;
             watchdog.abort();
-            if let Err(error) = task.await {
-                tracing::error!(%error, "gateway task failed");
-            }
-            if let Some(port) = port {
-                port.stopped().await;
-            }
-            stop.simulator.cancel();
-            if let Some(simulator) = simulator {
-                simulator.stopped().await;
-            }
-            if let Err(error) = store.close().await {
-                tracing::error!(%error, "the store was not closed");
-            }
         })
         .await
+    }
+
+    async fn end(self) {
+        let Self { door, gateway, task, port, drain, store, simulator, stop, .. } = self;
+        gateway.health().drain();
+        // What has not ended by then is settled after the next start.
+        if timeout(drain, gateway.at_rest()).await.is_err() {
+            tracing::warn!(drain_ms = drain.as_millis(), "stopping with open requests");
+        }
+        stop.door.cancel();
+        // Callers that still hold their connections are cut off; the process ends anyway.
+        let _ = timeout(FAREWELL, door).await;
+        stop.gateway.cancel();
+        if let Err(error) = task.await {
+            tracing::error!(%error, "gateway task failed");
+        }
+        if let Some(port) = port {
+            port.stopped().await;
+        }
+        stop.simulator.cancel();
+        if let Some(simulator) = simulator {
+            simulator.stopped().await;
+        }
+        if let Err(error) = store.close().await {
+            tracing::error!(%error, "the store was not closed");
+        }
     }
 }
 

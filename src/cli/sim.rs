@@ -1,5 +1,8 @@
 //! `sim run --for`: a site that works by itself, on whatever clock, and what came out of it.
 
+pub(super) mod record;
+pub(super) mod scenario;
+
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
@@ -10,20 +13,21 @@ use crate::cli::client::Ctx;
 use crate::cli::exit::CliError;
 use crate::cli::run::{interrupted, profile, topology};
 use crate::engine::ocs::dialer::{CallResult, CampaignCounts, PairCounts};
+use crate::engine::scenario::{START, print_utc};
 use crate::engine::topology::Topology;
-use crate::engine::world::{Operator, World, WorldConfig};
+use crate::engine::world::{Operator, TraceHash, World, WorldConfig};
 use crate::message::AppDbid;
 use crate::protocol::{Time, UtcSeconds};
-use crate::service::sim_clock::run_world;
+use crate::service::sim_clock::{Speed, run_world};
 use crate::service::{Config, fill_zones};
 
-/// Runs a site for so long; a scenario's applications will stand where the operator stands.
+/// Runs a site for so long.
 ///
 /// # Errors
 /// A topology, profile or zone that cannot be used; counts that do not add up.
 pub(super) async fn run(args: &SimRunArgs, settings: &Config, length: Duration, ctx: &Ctx) -> Result<(), CliError> {
     let mut site = topology(settings, Topology::shift)?;
-    let start = UtcSeconds(args.start.as_second());
+    let start = args.start.map_or(START, |start| UtcSeconds(start.as_second()));
     fill_zones(&mut site, start).map_err(|error| CliError::usage(error.to_string()))?;
     if site.dialing.is_none() {
         ctx.out.hint("the topology has no lines about dialing, so nothing will be dialed; see docs/simulator.md");
@@ -34,12 +38,17 @@ pub(super) async fn run(args: &SimRunArgs, settings: &Config, length: Duration, 
     world.add(Box::new(operator));
     let (begun, stop) = (Instant::now(), CancellationToken::new());
     tokio::select! {
-        () = run_world(&mut world, Time(length), args.clock, &stop) => {}
+        () = run_world(&mut world, Time(length), args.clock.unwrap_or(Speed::Times(1)), &stop) => {}
         () = interrupted() => {}
     }
     ctx.out.note(&format!("{} of the site's time in {:?}", human(world.now().0), begun.elapsed()));
     let counts = world.counts();
-    ctx.out.either(&document(args, &site, &world, &counts), || words(ctx, &site, &world, &counts))?;
+    let millis = u64::try_from(world.now().0.as_millis()).unwrap_or(u64::MAX);
+    let document = json!({
+        "schema": "commdn.sim.run.v1", "seed": args.seed, "start": print_utc(start), "ran_ms": millis,
+        "trace": world.trace().to_string(), "campaigns": campaigns(&site, &counts),
+    });
+    ctx.out.either(&document, || words(ctx, &site, world.trace(), world.now().0, &counts))?;
     match counts.iter().find(|(_, counts)| !counts.is_whole()) {
         None => Ok(()),
         Some((_, counts)) => Err(CliError::internal(format!("campaign {}: its counts do not add up", counts.campaign))),
@@ -60,7 +69,8 @@ fn by_word<'a>(counts: impl IntoIterator<Item = (&'a CallResult, &'a u64)>) -> V
     Value::Object(counts.into_iter().map(|(result, count)| (result.to_string(), json!(count))).collect::<Map<_, _>>())
 }
 
-fn document(args: &SimRunArgs, site: &Topology, world: &World, all: &[(AppDbid, CampaignCounts)]) -> Value {
+/// Records and calls of every campaign.
+fn campaigns(site: &Topology, all: &[(AppDbid, CampaignCounts)]) -> Vec<Value> {
     let campaigns = all.iter().map(|(ocs, counts)| {
         let pairs = counts.pairs.iter().map(|(pair, calls)| {
             let PairCounts { dials, ringing, cut, answers, waiting, contacts, abandoned, dropped, .. } = calls;
@@ -77,14 +87,10 @@ fn document(args: &SimRunArgs, site: &Topology, world: &World, all: &[(AppDbid, 
             "results": by_word(&counts.results), "pairs": pairs.collect::<Vec<_>>(),
         })
     });
-    let millis = u64::try_from(world.now().0.as_millis()).unwrap_or(u64::MAX);
-    json!({
-        "schema": "commdn.sim.run.v1", "seed": args.seed, "start": args.start.to_string(), "ran_ms": millis,
-        "trace": world.trace().to_string(), "campaigns": campaigns.collect::<Vec<_>>(),
-    })
+    campaigns.collect()
 }
 
-fn words(ctx: &Ctx, site: &Topology, world: &World, all: &[(AppDbid, CampaignCounts)]) -> String {
+fn words(ctx: &Ctx, site: &Topology, trace: TraceHash, ran: Duration, all: &[(AppDbid, CampaignCounts)]) -> String {
     let mut rows = Vec::new();
     for (ocs, counts) in all {
         let sum = |of: fn(&PairCounts) -> u64| counts.pairs.iter().map(|(_, calls)| of(calls)).sum::<u64>().to_string();
@@ -101,5 +107,5 @@ fn words(ctx: &Ctx, site: &Topology, world: &World, all: &[(AppDbid, CampaignCou
         ]);
     }
     let head = ["CAMPAIGN", "OCS", "RECORDS", "FINAL", "OPEN", "DIALS", "ANSWERS", "CONTACTS", "LOST"];
-    format!("{}\ntrace {} after {}", ctx.out.table(&head, rows), world.trace(), human(world.now().0))
+    format!("{}\ntrace {} after {}", ctx.out.table(&head, rows), trace, human(ran))
 }

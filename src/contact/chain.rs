@@ -95,21 +95,33 @@ pub enum ChainChange {
     Delete(i64),
 }
 
-/// `record_type`.
-const GENERAL: i32 = 2;
+/// `record_type` of a new record.
+pub const GENERAL: i32 = 2;
+/// `record_type` of a record that must not be called.
+pub const NO_CALL: i32 = 7;
+/// `record_status`: to be dialed.
+pub const READY: i32 = 1;
+/// `record_status`: taken by OCS.
+pub const RETRIEVED: i32 = 2;
+/// `record_status`: final.
+pub const UPDATED: i32 = 3;
+/// `record_status`: taken back by a cancel.
+pub const CANCELLED: i32 = 5;
+/// `record_status`: final, because another record of its chain has reached the customer.
+pub const CHAIN_UPDATED: i32 = 7;
+/// `record_status`: to be dialed when the record before it in the chain has failed.
+pub const CHAIN_READY: i32 = 9;
+/// `call_result` of a new record.
+pub const UNKNOWN_RESULT: i32 = 28;
+/// `call_result` after a do-not-call.
+pub const DO_NOT_CALL: i32 = 51;
+/// `call_result` after a cancel.
+pub const CANCEL_RECORD: i32 = 52;
+
+/// `record_type` of a call-back that one agent makes.
 const PERSONAL_CALL_BACK: i32 = 5;
+/// `record_type` of a call-back.
 const CAMPAIGN_CALL_BACK: i32 = 6;
-const NO_CALL: i32 = 7;
-/// `record_status`.
-const READY: i32 = 1;
-const RETRIEVED: i32 = 2;
-const UPDATED: i32 = 3;
-const CANCELLED: i32 = 5;
-const CHAIN_READY: i32 = 9;
-/// `call_result`.
-const UNKNOWN_RESULT: i32 = 28;
-const DO_NOT_CALL: i32 = 51;
-const CANCEL_RECORD: i32 = 52;
 
 impl ChainRecord {
     /// Something may still be done with it.
@@ -121,6 +133,12 @@ impl ChainRecord {
     /// A request said do-not-call: that stays, whatever the number becomes. What an import found on the list is Ready.
     fn is_forbidden(&self) -> bool {
         self.call_result == DO_NOT_CALL && self.record_status != READY
+    }
+
+    /// This phone is not to be called, whoever said so.
+    #[must_use]
+    pub fn is_out_for(&self, phone: &str) -> bool {
+        self.contact_info == phone && self.record_type == NO_CALL && self.call_result == DO_NOT_CALL
     }
 
     fn was_never_dialed(&self) -> bool {

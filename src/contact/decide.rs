@@ -58,14 +58,21 @@ pub fn match_order(mut found: Vec<(usize, Contact)>) -> Vec<Contact> {
     found.into_iter().map(|(_, contact)| contact).filter(|contact| seen.insert(contact.number)).collect()
 }
 
-/// Decides. `hits` are in match order; `new_id` gives the id of a new contact that came without one.
-pub fn decide(draft: &Draft, hits: &[Contact], rules: Rules<'_>, new_id: &mut dyn FnMut() -> String) -> Decision {
+/// Decides. `hits` are in match order; `new_id` gives the id of a new contact that came without one; `spare` is one that
+/// nobody needs any more, whose texts may be used again.
+pub fn decide(
+    draft: &Draft,
+    hits: &[Contact],
+    rules: Rules<'_>,
+    new_id: &mut dyn FnMut() -> String,
+    spare: Option<Box<Contact>>,
+) -> Decision {
     if let Some(error) = draft.error() {
         return Decision::Fail(error.clone());
     }
     let on_match = rules.profile.on_match;
     let (first, others) = match (on_match, hits) {
-        (OnMatch::CreateAlways, _) | (_, []) => return create(draft, rules, new_id),
+        (OnMatch::CreateAlways, _) | (_, []) => return create(draft, rules, new_id, spare),
         (OnMatch::Skip | OnMatch::Overwrite, [_, _, ..]) => {
             return Decision::Fail(Remark::error(Code::Ambiguous, "", format!("{} contacts match", hits.len())));
         }
@@ -75,7 +82,8 @@ pub fn decide(draft: &Draft, hits: &[Contact], rules: Rules<'_>, new_id: &mut dy
     };
     let mut contact = first.clone();
     others.iter().for_each(|other| fill_gaps(&mut contact, other));
-    apply(&mut contact, draft, rules);
+    change(&mut contact, draft, rules.profile);
+    settle(&mut contact, draft, rules);
     if let Some(error) = wrong(&contact, rules) {
         return Decision::Fail(error);
     }
@@ -89,26 +97,30 @@ pub fn decide(draft: &Draft, hits: &[Contact], rules: Rules<'_>, new_id: &mut dy
     }
 }
 
-fn create(draft: &Draft, rules: Rules<'_>, new_id: &mut dyn FnMut() -> String) -> Decision {
-    let mut contact = Contact {
-        number: 0,
-        list: rules.list.map(|list| list.number),
-        id: if draft.id.is_empty() { new_id() } else { draft.id.clone() },
-        external_ids: Vec::new(),
-        attributes: Vec::new(),
-        callable: true,
-        phones: Vec::new(),
-        organisation: None,
-        customer_id: String::new(),
-        version: 1,
-        job: None,
-        created_at: 0,
-        updated_at: 0,
-    };
-    apply(&mut contact, draft, rules);
+fn create(
+    draft: &Draft,
+    rules: Rules<'_>,
+    new_id: &mut dyn FnMut() -> String,
+    spare: Option<Box<Contact>>,
+) -> Decision {
+    let mut contact = spare.unwrap_or_default();
+    contact.list = rules.list.map(|list| list.number);
+    contact.id.clear();
+    match draft.id.as_str() {
+        "" => contact.id.push_str(&new_id()),
+        id => contact.id.push_str(id),
+    }
+    contact.customer_id.clear();
+    (contact.number, contact.version, contact.job) = (0, 1, None);
+    (contact.created_at, contact.updated_at) = (0, 0);
+    (contact.callable, contact.organisation) = (true, None);
+    contact.external_ids.clear();
+    unite(&mut contact.external_ids, &draft.external_ids);
+    fill(&mut contact, draft);
+    settle(&mut contact, draft, rules);
     match wrong(&contact, rules) {
         Some(error) => Decision::Fail(error),
-        None => Decision::Create(Box::new(contact)),
+        None => Decision::Create(contact),
     }
 }
 
@@ -139,9 +151,34 @@ fn unite(ids: &mut Vec<ExternalId>, others: &[ExternalId]) {
     }
 }
 
-/// Gives a contact the values of a draft. Stored attributes and phones always have a value.
-fn apply(contact: &mut Contact, draft: &Draft, rules: Rules<'_>) {
-    let Rules { profile, list, organisation } = rules;
+/// Gives a new contact the values of a draft. Stored attributes and phones always have a value.
+fn fill(contact: &mut Contact, draft: &Draft) {
+    let attributes = draft.attributes.iter().filter(|(_, value)| !value.is_empty());
+    let mut count = 0;
+    for (name, value) in attributes {
+        match contact.attributes.get_mut(count) {
+            Some(known) => {
+                known.0.clone_from(name);
+                known.1.clone_from(value);
+            }
+            None => contact.attributes.push((name.clone(), value.clone())),
+        }
+        count = count.saturating_add(1);
+    }
+    contact.attributes.truncate(count);
+    count = 0;
+    for phone in draft.phones.iter().filter(|phone| !phone.raw.is_empty()) {
+        match contact.phones.get_mut(count) {
+            Some(known) => known.become_like(phone),
+            None => contact.phones.push(phone.clone()),
+        }
+        count = count.saturating_add(1);
+    }
+    contact.phones.truncate(count);
+}
+
+/// Gives a stored contact the values of a draft.
+fn change(contact: &mut Contact, draft: &Draft, profile: &ImportProfile) {
     unite(&mut contact.external_ids, &draft.external_ids);
     let before = std::mem::take(&mut contact.phones);
     if profile.replace_whole {
@@ -168,13 +205,17 @@ fn apply(contact: &mut Contact, draft: &Draft, rules: Rules<'_>) {
             None => contact.phones.push(phone),
         }
     }
+}
+
+/// What hangs on more than one value: order and callability of phones, organisation, customer.
+fn settle(contact: &mut Contact, draft: &Draft, rules: Rules<'_>) {
+    let Rules { profile, list, organisation } = rules;
     for phone in &mut contact.phones {
         let said = draft.phone_callable.iter().find(|(column, _)| *column == phone.column);
         phone.callable = said.map_or(phone.callable, |(_, callable)| *callable);
     }
     let columns = list.into_iter().flat_map(|list| &list.phone_columns).chain(&profile.phone_columns);
-    let columns: Vec<_> = columns.map(|column| column.column.as_str()).collect();
-    let place = |phone: &Phone| columns.iter().position(|column| *column == phone.column).unwrap_or(usize::MAX);
+    let place = |phone: &Phone| columns.clone().position(|it| it.column == phone.column).unwrap_or(usize::MAX);
     contact.phones.sort_by_key(|phone| (place(phone), phone.index));
     contact.callable = draft.callable.unwrap_or(contact.callable);
     contact.organisation = organisation.or(contact.organisation);

@@ -1,9 +1,12 @@
 //! System B: external contacts and organisations of Genesys Cloud, the new flow and the classic one (specification 3.B).
 
+#[cfg(feature = "app")]
+pub mod shape;
+
 use super::words::words;
 use super::{
     EmptyPolicy, FieldKind, FieldRule, ImportProfile, MatchKey, MatchScope, OnMatch, PhoneColumn, PhonePolicy,
-    SourceKind,
+    SourceKind, same_field,
 };
 
 words! {
@@ -38,8 +41,9 @@ const TEXTS: &[(&str, u32)] = &[
     ("address.countryCode", 25),
 ];
 
-/// Texts of an organisation and their characters; its name is no attribute.
+/// Texts of an organisation and their characters.
 const ORGANISATION_TEXTS: &[(&str, u32)] = &[
+    ("name", 1000),
     ("address.address1", 200),
     ("address.address2", 200),
     ("address.city", 100),
@@ -47,6 +51,12 @@ const ORGANISATION_TEXTS: &[(&str, u32)] = &[
     ("address.postalCode", 25),
     ("address.countryCode", 25),
 ];
+
+/// The country in which the national phones of a row are read; one column says it for all of them.
+const PHONE_COUNTRY: &str = ".normalizationCountryCode";
+
+/// Address of a contact in another system.
+const URL: &str = "externalSystemUrl";
 
 /// Most characters of the name of an external source.
 pub const SOURCE_CHARS: u32 = 200;
@@ -69,14 +79,20 @@ pub struct Settings {
 }
 
 /// Whether a field is read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "app", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "app", serde(rename_all = "camelCase", default))]
 pub struct ImportField {
     /// Its name, with or without path.
     pub name: String,
-    /// It is.
+    /// It is; so is one of which nothing else is said.
     pub included: bool,
+}
+
+impl Default for ImportField {
+    fn default() -> Self {
+        Self { name: String::new(), included: true }
+    }
 }
 
 /// Where a header goes.
@@ -101,20 +117,58 @@ pub struct UnknownTarget(pub String);
 /// [`UnknownTarget`]
 pub fn target(path: &str) -> Result<String, UnknownTarget> {
     let unknown = || UnknownTarget(path.to_owned());
-    let plain = path.strip_prefix("$.").unwrap_or(path);
+    let plain = path.trim();
+    let plain = plain.strip_prefix("$.").unwrap_or(plain);
     let (object, field) = plain.split_once('.').ok_or_else(unknown)?;
-    if field.is_empty() {
+    if field.is_empty() || field.split('.').any(str::is_empty) {
         return Err(unknown());
     }
-    let is_id = matches!(field, "externalId" | "externalIds" | "externalIds.value" | "id");
+    // `externalIds[0].externalId.value`: there is one, in the source that the settings choose.
+    let is_id = field == "id" || field.split(['.', '[']).next().is_some_and(is_external_id);
     match object {
-        "contact" if is_id => Ok("external_id".to_owned()),
-        "contact" if field == "workEmail.address" => Ok("workEmail".to_owned()),
-        "contact" => Ok(field.strip_suffix(".display").unwrap_or(field).to_owned()),
-        "organization" | "externalOrganization" | "organisation" if is_id => Ok("organisation.external_id".to_owned()),
+        "contact" | "externalContact" if is_id => Ok(EXTERNAL_ID.to_owned()),
+        "contact" | "externalContact" if field == "workEmail.address" => Ok("workEmail".to_owned()),
+        "contact" | "externalContact" => Ok(field.strip_suffix(".display").unwrap_or(field).to_owned()),
+        "organization" | "externalOrganization" | "organisation" if is_id => Ok(format!("organisation.{EXTERNAL_ID}")),
         "organization" | "externalOrganization" | "organisation" => Ok(format!("organisation.{field}")),
         _ => Err(unknown()),
     }
+}
+
+/// What mappings call the external id.
+const EXTERNAL_ID: &str = "external_id";
+
+fn is_external_id(field: &str) -> bool {
+    matches!(field, "externalId" | "externalIds")
+}
+
+/// Sends the columns of a header to the fields of their names, where nobody has said where they go. Fields that are not
+/// included are left out.
+#[must_use]
+pub fn with_equal_names(mut profile: ImportProfile, header: &[String]) -> ImportProfile {
+    for (column, to) in equal_names(header) {
+        if profile.ignored.contains(&to) {
+            profile.ignored.push(column);
+        } else {
+            profile.mapping.push((column, to));
+        }
+    }
+    profile
+}
+
+/// Columns that are fields, as a path or plainly; case and `_` do not count.
+fn equal_names(header: &[String]) -> Vec<(String, String)> {
+    let texts = TEXTS.iter().map(|(name, _)| *name);
+    let phones = PHONES.iter().map(|(name, _)| *name);
+    let known: Vec<&str> = texts.chain(phones).chain(EMAILS).chain([URL]).collect();
+    let place = |column: &String| {
+        let path = target(column).ok();
+        let id = || ["externalId", "externalIds"].iter().any(|name| same_field(name, column));
+        let field = || known.iter().find(|name| same_field(name, column)).map(|name| (*name).to_owned());
+        let to = path.or_else(|| id().then(|| EXTERNAL_ID.to_owned())).or_else(field)?;
+        Some((column.clone(), to))
+    };
+    header.iter().filter_map(place).collect()
 }
 
 /// Rules of the new flow: what is checked, however the columns are called.
@@ -124,7 +178,7 @@ fn rules() -> Vec<FieldRule> {
     let url = |name| FieldRule::text(name, 1000).of(FieldKind::Url);
     let organisation =
         ORGANISATION_TEXTS.iter().map(|(name, chars)| FieldRule::text(&format!("organisation.{name}"), *chars));
-    let urls = [url("externalSystemUrl"), url("organisation.externalSystemUrl")];
+    let urls = [url(URL), url("organisation.externalSystemUrl")];
     texts.chain(emails).chain(organisation).chain(urls).collect()
 }
 
@@ -169,10 +223,13 @@ pub fn profile(
         settings.import_fields.iter().filter(|field| !field.included).map(|field| name_of(&field.name)).collect();
     let mut mapping = Vec::new();
     let mut ignored = Vec::new();
+    let mut country_column = None;
     for FieldMapping { source_field, target_field } in mappings.unwrap_or_default() {
         let target = target(target_field)?;
         if excluded.contains(&target) {
             ignored.push(source_field.clone());
+        } else if target.ends_with(PHONE_COUNTRY) {
+            country_column.get_or_insert_with(|| source_field.clone());
         } else {
             mapping.push((source_field.clone(), target));
         }
@@ -185,6 +242,7 @@ pub fn profile(
         mapping,
         ignored,
         only_mapped: mappings.is_some(),
+        country_column,
         match_keys: [external].into_iter().chain(settings.matching_criteria.iter().map(key)).collect(),
         on_match: if settings.merge_contacts { OnMatch::MergeAll } else { OnMatch::UpdateFirst },
         ..base(SourceKind::External, external_source)
@@ -230,13 +288,21 @@ pub fn classic_profile(header: &[String], external_source: &str) -> Result<Impor
     Ok(ImportProfile {
         mapping: header.iter().filter_map(place).collect(),
         only_mapped: true,
+        ..classic(external_source)
+    })
+}
+
+/// The rules of the classic flow, for any header.
+#[must_use]
+pub fn classic(external_source: &str) -> ImportProfile {
+    ImportProfile {
         match_keys: vec![MatchKey::ExternalId(external_source.to_owned())],
         on_match: OnMatch::Overwrite,
         empty: EmptyPolicy::Clear,
         replace_whole: true,
         default_country: "US".to_owned(),
         ..base(SourceKind::Classic, external_source)
-    })
+    }
 }
 
 /// `First Name` -> `firstName`, `Address City` -> `address.city`.
@@ -273,14 +339,29 @@ mod tests {
             ("contact.address.city", "address.city"),
             ("$.contact.workPhone.display", "workPhone"),
             ("$.contact.externalIds", "external_id"),
+            ("$.contact.externalIds[0].externalId.value", "external_id"),
+            ("$.contact.externalSystemUrl", "externalSystemUrl"),
             ("$.externalOrganization.externalId", "organisation.external_id"),
             ("$.organization.name", "organisation.name"),
         ] {
             assert_eq!(target(path).as_deref(), Ok(wanted), "{path}");
         }
-        for wrong in ["", "$.", "workEmail", "$.contact.", "$.nobody.x"] {
+        for wrong in ["", "$.", "workEmail", "$.contact.", "$.contact..x", "$.nobody.x"] {
             assert!(target(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn columns_without_a_mapping_go_to_the_field_of_their_name() {
+        let header =
+            ["FIRST_NAME", "$.contact.workEmail", "externalid", "organization.name", "Note"].map(str::to_owned);
+        let found = equal_names(&header);
+        let targets: Vec<_> = found.iter().map(|(_, to)| to.as_str()).collect();
+        assert_eq!(targets, ["firstName", "workEmail", "external_id", "organisation.name"]);
+        let without = ImportProfile { ignored: vec!["firstName".to_owned()], ..ImportProfile::default() };
+        let without = with_equal_names(without, &header);
+        assert_eq!(without.ignored, ["firstName", "FIRST_NAME"]);
+        assert_eq!(without.mapping.len(), 3);
     }
 
     #[test]
@@ -292,11 +373,13 @@ mod tests {
             import_fields: vec![ImportField { name: "$.contact.title".to_owned(), included: false }],
             ..Settings::default()
         };
-        let mappings = [("Mail", "$.contact.workEmail"), ("Title", "$.contact.title")]
+        let country = ("Country", "$.contact.workPhone.normalizationCountryCode");
+        let mappings = [("Mail", "$.contact.workEmail"), country, ("Title", "$.contact.title")]
             .map(|(from, to)| FieldMapping { source_field: from.to_owned(), target_field: to.to_owned() });
         let found = profile(&settings, Some(&mappings), "crm").unwrap();
         assert_eq!(found.match_keys, [MatchKey::ExternalId("crm".to_owned()), MatchKey::Phone, MatchKey::Email]);
         assert_eq!((found.on_match, found.only_mapped), (OnMatch::MergeAll, true));
+        assert_eq!(found.country_column.as_deref(), Some("Country"));
         assert_eq!(
             (found.mapping, found.ignored),
             (vec![("Mail".to_owned(), "workEmail".to_owned())], vec!["Title".to_owned()])

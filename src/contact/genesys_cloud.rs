@@ -67,6 +67,8 @@ words! {
         VersionMismatch = "version.mismatch",
         /// A campaign has it.
         InUse = "in.use",
+        /// A job is not where this could be done to it.
+        WrongState = "wrong.state",
         /// The name is taken.
         DuplicateName = "duplicate.name",
         /// Above [`ListLimits::contacts`].
@@ -87,7 +89,7 @@ impl ErrorCode {
             Self::AuthenticationRequired => 401,
             Self::NotAuthorized => 403,
             Self::NotFound => 404,
-            Self::VersionMismatch | Self::InUse | Self::DuplicateName => 409,
+            Self::VersionMismatch | Self::InUse | Self::WrongState | Self::DuplicateName => 409,
             Self::TooManyRequests => 429,
         }
     }

@@ -78,6 +78,7 @@ pub struct Mapping {
     attributes: Vec<(String, Option<FieldRule>)>,
     phones: Vec<Phone>,
     organisation_attributes: Vec<(String, Option<FieldRule>)>,
+    organisation_name: Option<FieldRule>,
     organisation_source: Option<String>,
     contact_columns: bool,
     callable_column: bool,
@@ -88,6 +89,8 @@ pub struct Mapping {
     keys: Vec<MatchKey>,
     email_columns: Vec<String>,
     customer_column: Option<String>,
+    /// A contact must have an external id: the classic flow.
+    needs_external_id: bool,
 }
 
 impl Mapping {
@@ -121,6 +124,7 @@ impl Mapping {
             attributes: Vec::new(),
             phones: Vec::new(),
             organisation_attributes: Vec::new(),
+            organisation_name: None,
             organisation_source: None,
             contact_columns: false,
             callable_column: profile.callable_column.is_some(),
@@ -129,6 +133,7 @@ impl Mapping {
             keys: profile.match_keys.clone(),
             email_columns: profile.email_columns.clone(),
             customer_column: list.and_then(|list| list.customer_column.clone()),
+            needs_external_id: profile.source == SourceKind::Classic,
         };
         let id = named("id", &profile.id_column)?;
         let callable = named("callable", &profile.callable_column)?;
@@ -340,6 +345,11 @@ impl Mapping {
         if !draft.has_contact {
             draft.remarks.retain(|remark| remark.code != Code::MissingRequired);
         }
+        if self.needs_external_id && draft.has_contact && draft.external_ids.is_empty() {
+            let is_id = |(_, _, target): &&(usize, String, Target)| matches!(target, Target::ExternalId(_));
+            let column = self.steps.iter().find(is_id).map_or("", |(_, column, _)| column);
+            draft.remarks.push(Remark::error(Code::MissingKey, column, "no id, one is required"));
+        }
         self.end_organisation(draft, organisation_filled);
         if let Some(column) = &self.customer_column {
             draft.customer_id = Some(draft.value(column).unwrap_or_default().to_owned());
@@ -354,7 +364,10 @@ impl Mapping {
                 set(&mut organisation.external_id.value, value);
                 check_length(column, value, ID_CHARS, &mut draft.remarks);
             }
-            Target::OrganisationName => set(&mut organisation.name, value),
+            Target::OrganisationName => {
+                set(&mut organisation.name, value);
+                self.check_value(self.organisation_name.as_ref(), column, value, &mut draft.remarks);
+            }
             Target::OrganisationAttribute(n) => {
                 if let Some((_, text)) = organisation.attributes.get_mut(*n) {
                     set(text, value);
@@ -441,7 +454,7 @@ pub fn apply_phone(
     if raw.is_empty() || phone.e164.is_some() {
         return;
     }
-    let message = "no phone in E.164 and none that its country makes so";
+    let message = "expected a phone as +COUNTRY NUMBER, or a country to read it by";
     match policy {
         PhonePolicy::Require => remarks.push(Remark::error(Code::BadPhone, column, message)),
         PhonePolicy::Warn => {
@@ -506,6 +519,9 @@ impl Builder<'_> {
                 "name" => Target::OrganisationName,
                 _ => Target::OrganisationAttribute(n),
             };
+            if place == Target::OrganisationName {
+                self.mapping.organisation_name = self.rule(target);
+            }
             if place == Target::OrganisationAttribute(n) {
                 self.mapping.organisation_attributes.push((part.to_owned(), self.rule(target)));
             }

@@ -20,6 +20,8 @@ mod mapping;
 mod outcome;
 pub mod phone;
 pub mod policy;
+#[cfg(feature = "app")]
+pub mod preset;
 mod profile;
 mod record;
 mod report;

@@ -108,14 +108,17 @@ impl PhoneType {
     /// What a system's word means; `None` = the list's default.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        let word = word.to_ascii_lowercase().replace(['_', '-', ' '], "");
-        match word.as_str() {
-            "home" => Some(Self::Home),
-            "work" | "business" => Some(Self::Work),
-            "workwithextension" => Some(Self::WorkWithExtension),
-            "cell" | "mobile" => Some(Self::Mobile),
-            _ => None,
-        }
+        let letters =
+            word.bytes().filter(|byte| !matches!(byte, b'_' | b'-' | b' ')).map(|byte| byte.to_ascii_lowercase());
+        let known = [
+            ("home", Self::Home),
+            ("work", Self::Work),
+            ("business", Self::Work),
+            ("workwithextension", Self::WorkWithExtension),
+            ("cell", Self::Mobile),
+            ("mobile", Self::Mobile),
+        ];
+        known.into_iter().find(|(known, _)| letters.clone().eq(known.bytes())).map(|(_, kind)| kind)
     }
 
     /// The number in a record.
@@ -131,7 +134,7 @@ impl PhoneType {
 }
 
 /// One person, in one calling list or in none.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Contact {
     /// Store-wide integer in the order of creation, and the `chain_id` of its chain; `DiallerContactsID`. 0 = new.
     pub number: i64,
@@ -194,6 +197,16 @@ impl Phone {
     #[must_use]
     pub fn contact_info(&self) -> &str {
         self.e164.as_deref().unwrap_or(&self.raw)
+    }
+
+    /// The same as another one, in the room that its texts have.
+    pub(super) fn become_like(&mut self, other: &Self) {
+        self.column.clone_from(&other.column);
+        self.kind.clone_from(&other.kind);
+        self.raw.clone_from(&other.raw);
+        self.e164.clone_from(&other.e164);
+        self.extension.clone_from(&other.extension);
+        (self.index, self.callable) = (other.index, other.callable);
     }
 }
 

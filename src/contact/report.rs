@@ -118,6 +118,7 @@ pub struct RecordReport {
 /// How many records became what. `records` is the sum of the first eight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "app", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "app", serde(default))]
 pub struct Counts {
     /// In front of the first that was to be read.
     pub before_start: u64,

@@ -13,6 +13,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::engine::ocs::dialer::millis_from_word;
 use crate::engine::ocs::{Held, Internal};
 use crate::engine::words::{WordError, nearest, quote, split, unquote};
 use crate::message::AppDbid;
@@ -27,8 +28,10 @@ use crate::wire::EncodeError;
 use crate::wire::Text;
 
 mod attributes;
+mod pattern;
 mod tree;
-use attributes::TOP;
+use attributes::{Kind, TOP, of_name};
+pub use pattern::{Difference, Pattern};
 use tree::{build, contains, print_list, tree_of};
 
 /// What stands in for people.
@@ -138,9 +141,18 @@ pub fn parse(text: &str) -> Result<Vec<(usize, Step)>, ConversationError> {
 /// # Errors
 /// [`StepError`].
 pub fn parse_step(line: &str) -> Result<Option<Step>, StepError> {
-    let words = split(line)?;
-    let step = match words.as_slice() {
-        [] => return Ok(None),
+    match split(line)?.as_slice() {
+        [] => Ok(None),
+        words => step_of_words(words).map(Some),
+    }
+}
+
+/// Reads the words of one line.
+///
+/// # Errors
+/// [`StepError`].
+pub fn step_of_words(words: &[&str]) -> Result<Step, StepError> {
+    Ok(match words {
         ["wait", duration] => Step::Wait(read_duration(duration)?),
         ["profile", name] => Step::Profile(unquote(name)?),
         ["trigger", ocs, rest @ ..] if ocs.starts_with(|c: char| c.is_ascii_digit()) => {
@@ -148,8 +160,33 @@ pub fn parse_step(line: &str) -> Result<Option<Step>, StepError> {
         }
         ["trigger", rest @ ..] => Step::Trigger(None, read_trigger(rest)?),
         words => Step::Message(Box::new(read_message(words)?)),
-    };
-    Ok(Some(step))
+    })
+}
+
+/// Whether a word is the path of an attribute: `campaign`, `dnc.phone`, `schedule.1.goal`.
+#[must_use]
+pub fn is_attribute(path: &str) -> bool {
+    let mut table = Some(TOP);
+    path.split('.').all(|name| match table.and_then(|table| of_name(table, name)) {
+        Some((attribute, _)) => {
+            table = match attribute.kind {
+                Kind::List(inner) => Some(inner),
+                Kind::Int(_) | Kind::Text => None,
+            };
+            true
+        }
+        None => false,
+    })
+}
+
+/// The value of one attribute of a message, as it is printed but without quotes.
+#[must_use]
+pub fn attribute(message: &CommDnMessage, path: &str) -> Option<String> {
+    let mut line = String::new();
+    print_list(&mut line, "", TOP, &tree_of(message).ok()?, Mask::Show);
+    let words = split(&line).ok()?;
+    let found = words.into_iter().find_map(|word| word.strip_prefix(path)?.strip_prefix('='))?;
+    unquote(found).ok()
 }
 
 /// Prints one message as a line; `time` must be without blanks.
@@ -236,16 +273,9 @@ fn read_int(wanted: &'static str, word: &str) -> Result<i32, StepError> {
 }
 
 fn read_duration(word: &str) -> Result<Duration, StepError> {
-    const WANTED: &str = "a duration such as 500ms, 1s or 5m";
-    let digits = word.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: u64 = digits.parse().map_err(|_| expected(WANTED, word))?;
-    let millis = match &word[digits.len()..] {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        _ => return Err(expected(WANTED, word)),
-    };
-    Ok(Duration::from_millis(number.saturating_mul(millis)))
+    const WANTED: &str = "a duration such as 500ms, 1s, 5m or 2h";
+    let millis = millis_from_word(word).ok_or_else(|| expected(WANTED, word))?;
+    Ok(Duration::from_millis(millis))
 }
 
 fn read_pair(word: &str) -> Result<Pair, StepError> {

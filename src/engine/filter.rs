@@ -4,6 +4,7 @@
 //! any text. Keys that a thing does not have are unequal to everything.
 
 use std::borrow::Cow;
+use std::fmt;
 
 /// A thing that can be filtered: it has named fields.
 pub trait Filtered {
@@ -59,6 +60,14 @@ impl Filter {
     /// # Errors
     /// [`FilterError`] names the term that is no `key=value`.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
+        Self::parse_with(text, &|key| KEYS.contains(&key))
+    }
+
+    /// The same for things that have other fields.
+    ///
+    /// # Errors
+    /// As [`Filter::parse`].
+    pub fn parse_with(text: &str, is_key: &dyn Fn(&str) -> bool) -> Result<Self, FilterError> {
         let mut any = Vec::new();
         if text.trim().is_empty() {
             return Ok(Self { any });
@@ -74,7 +83,7 @@ impl Filter {
                     None => (left, true),
                 };
                 let (key, pattern) = (key.trim(), right.trim().trim_matches('"'));
-                if !KEYS.contains(&key) || pattern.is_empty() {
+                if !is_key(key) || pattern.is_empty() {
                     return Err(wrong());
                 }
                 all.push(Term { key: key.to_owned(), equal, pattern: pattern.to_owned() });
@@ -92,12 +101,33 @@ impl Filter {
 
     /// Whether a thing passes.
     #[must_use]
-    pub fn passes(&self, thing: &impl Filtered) -> bool {
+    pub fn passes(&self, thing: &(impl Filtered + ?Sized)) -> bool {
         let holds = |term: &Term| {
             let found = thing.field(&term.key).iter().any(|value| matches(&term.pattern, value));
             found == term.equal
         };
         self.is_open() || self.any.iter().any(|all| all.iter().all(holds))
+    }
+}
+
+impl Filter {
+    /// Whether a comparison looks at this field.
+    #[must_use]
+    pub fn names(&self, key: &str) -> bool {
+        self.any.iter().flatten().any(|term| term.key == key)
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, all) in self.any.iter().enumerate() {
+            f.write_str(if n == 0 { "" } else { " || " })?;
+            for (n, term) in all.iter().enumerate() {
+                f.write_str(if n == 0 { "" } else { " && " })?;
+                write!(f, "{}{}{}", term.key, if term.equal { "=" } else { "!=" }, term.pattern)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -107,7 +137,10 @@ fn offset(text: &str, part: &str) -> usize {
 }
 
 /// `*` stands for any text; ASCII case does not matter.
-fn matches(pattern: &str, value: &str) -> bool {
+pub(crate) fn matches(pattern: &str, value: &str) -> bool {
+    if !pattern.contains('*') {
+        return pattern.eq_ignore_ascii_case(value);
+    }
     let value = value.to_ascii_lowercase();
     let pattern = pattern.to_ascii_lowercase();
     let mut parts = pattern.split('*');

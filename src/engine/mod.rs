@@ -2,10 +2,12 @@
 
 pub mod conversation;
 pub mod dnc;
-mod filter;
+pub mod fault;
+pub(crate) mod filter;
 mod journal;
 pub mod ocs;
 mod router;
+pub mod scenario;
 pub mod sequence;
 mod status;
 pub mod topology;

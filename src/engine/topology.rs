@@ -169,7 +169,7 @@ impl Topology {
         self.campaigns.iter().find(|(known, _)| known.dbid == campaign).map(|(_, ocs)| *ocs)
     }
 
-    fn read_line(&mut self, line: &str) -> Result<(), String> {
+    pub(crate) fn read_line(&mut self, line: &str) -> Result<(), String> {
         let words = split(line).map_err(|error| error.to_string())?;
         let Some((kind, rest)) = words.split_first() else { return Ok(()) };
         let mut options = Options::read(rest)?;

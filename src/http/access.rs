@@ -247,7 +247,8 @@ async fn check(rule: Rule, multipart: bool, request: Request, next: Next) -> Res
     let (mut parts, body) = request.into_parts();
     let place = Place::of(&caller.door, &mut parts).await;
     let reads_admin = matches!(rule, Rule::All([Verb::Admin]));
-    let is_command = parts.method != Method::GET || reads_admin;
+    let is_read = parts.method == Method::GET || parts.method == Method::HEAD;
+    let is_command = !is_read || reads_admin;
     let dry = parts.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "dry_run=true"));
     let response = if !rule.fits(&principal, caller.peer, place.object()) {
         if principal.kind == PrincipalKind::Stranger {

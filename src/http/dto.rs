@@ -5,6 +5,7 @@ mod access;
 mod dnc;
 mod imports;
 mod sequences;
+mod sim;
 
 pub use access::{AuditDto, AuditVerdictDto, KeyBody, KeyDto};
 pub use dnc::{DncDeliveryDto, DncEvidenceDto, DncExportDto, DncOcsDto, DncReportDto, DncVerdictDto, DncVerifyBody};
@@ -13,6 +14,10 @@ pub use imports::{
     PhoneColumnDto, PreviewColumnDto, PreviewDto, ProfileBody, ProfileDto, UndoneDto, UploadDto,
 };
 pub use sequences::{FlawDto, SequenceDto, SequenceEntryDto, SequenceNewsDto, SequencePlanDto, SequenceStepDto};
+pub use sim::{
+    SimAnswerBody, SimCampaignDto, SimClockBody, SimClockDto, SimFaultBody, SimFaultDto, SimGroupDto, SimOcsDto,
+    SimStateDto, SimTriggerBody,
+};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{
-    body::Body,
+    body::{Body, HttpBody},
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::{HeaderMap, header, request::Parts},
 };
@@ -33,11 +33,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         let (parts, body) = request.into_parts();
         let bytes = timeout(BODY, whole(body, BODY_BYTES_MAX)).await.map_err(|_| too_slow())??;
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { need_json(&parts.headers).map(|()| &*bytes)? };
-        serde_json::from_slice(bytes).map(Self).map_err(|error| {
+        let is_object = bytes.trim_ascii_start().starts_with(b"{");
+        let read = serde_json::from_slice(bytes).map_err(|error| {
             let slug = if error.is_data() { "invalid-parameter" } else { "invalid-json" };
             let status = if error.is_data() { 422 } else { 400 };
             Problem::new(slug, status, format!("body: {}", without_values(&error.to_string())))
-        })
+        })?;
+        // Members without names would be taken in their order.
+        let wrong = || Problem::new("invalid-parameter", 422, "body: expected an object, found an array");
+        if is_object { Ok(Self(read)) } else { Err(wrong()) }
     }
 }
 
@@ -73,15 +77,24 @@ fn too_slow() -> Problem {
 
 /// The bytes of a body, which is not read further than it may be long.
 async fn whole(body: Body, most: usize) -> Result<Vec<u8>, Problem> {
+    not_longer(&body, most as u64)?;
     let (mut parts, mut bytes) = (body.into_data_stream(), Vec::new());
     while let Some(part) = parts.next().await {
         bytes.extend_from_slice(&part.map_err(|_| Problem::new("body-broken-off", 400, "the body broke off"))?);
         if bytes.len() > most {
-            let detail = format!("the body has more than {most} bytes");
-            return Err(Problem::new("body-too-long", 413, detail));
+            return Err(too_long(most as u64));
         }
     }
     Ok(bytes)
+}
+
+/// Refuses a body that says of itself that it is too long, before any of it is read.
+pub(super) fn not_longer(body: &Body, most: u64) -> Result<(), Problem> {
+    if body.size_hint().lower() > most { Err(too_long(most)) } else { Ok(()) }
+}
+
+fn too_long(most: u64) -> Problem {
+    Problem::new("body-too-long", 413, format!("the body has more than {most} bytes"))
 }
 
 /// The words of an error without the value that was found: it may be a phone. Names of fields that are not known are

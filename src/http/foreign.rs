@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
@@ -30,10 +30,13 @@ impl Default for Bases {
     }
 }
 
-/// Paths in front of the addresses of A.
-const CLOUD: [&str; 3] = ["/api/v2/outbound", "/api/v2/downloads", "/uploads/v2"];
+/// Paths in front of the addresses of A and B, which are one system: its errors are alike.
+const CLOUD: [&str; 4] = ["/api/v2/outbound", "/api/v2/downloads", "/api/v2/externalcontacts", "/uploads/v2"];
 
-/// An error in the words of A.
+/// After so many seconds another try makes sense, where too much waits.
+const BUSY_SECONDS: &str = "10";
+
+/// An error in the words of A and B.
 #[derive(Debug)]
 pub(super) struct CloudError(pub contact_lists::Refusal);
 
@@ -56,7 +59,12 @@ impl IntoResponse for CloudError {
         let Self(contact_lists::Refusal(mut body)) = self;
         body.context_id = uuid::Uuid::new_v4().to_string();
         tracing::debug!(context = %body.context_id, code = %body.code, "refused");
-        answer(body.status, serde_json::to_value(&body).unwrap_or_default(), body.message)
+        let busy = body.status == 429;
+        let mut response = answer(body.status, serde_json::to_value(&body).unwrap_or_default(), body.message);
+        if busy {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(BUSY_SECONDS));
+        }
+        response
     }
 }
 
@@ -92,6 +100,25 @@ impl<T: Into<Refusal>> From<T> for JtelRefusal {
     }
 }
 
+/// Puts addresses of A and B right that clients have put together of parts: `//api/v2/...`, and one slash at the end.
+pub(super) fn straighten(uri: &mut Uri) {
+    let path = uri.path();
+    if !path.starts_with("//") && !path.ends_with('/') {
+        return;
+    }
+    let plain = format!("/{}", path.strip_suffix('/').unwrap_or(path).trim_start_matches('/'));
+    let is_ours = |base: &str| plain.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if !CLOUD.into_iter().chain(["/oauth"]).any(is_ours) {
+        return;
+    }
+    let target = uri.query().map_or_else(|| plain.clone(), |query| format!("{plain}?{query}"));
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = target.parse().ok();
+    if let Ok(straight) = Uri::from_parts(parts) {
+        *uri = straight;
+    }
+}
+
 /// Says our own problems in the words of the system whose address it is.
 pub(super) async fn translate(State(bases): State<Arc<Bases>>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
@@ -99,7 +126,7 @@ pub(super) async fn translate(State(bases): State<Arc<Bases>>, request: Request,
     let speak: fn(u16, &str, String) -> Response = match (below(&bases.ucs), below(&bases.jtel)) {
         (true, _) => as_fault,
         (false, true) => as_refusal,
-        (false, false) if CLOUD.iter().any(|base| below(base)) => as_cloud,
+        (false, false) if CLOUD.into_iter().any(below) => as_cloud,
         (false, false) => return next.run(request).await,
     };
     let mut response = next.run(request).await;
@@ -119,7 +146,7 @@ pub(super) async fn translate(State(bases): State<Arc<Bases>>, request: Request,
     spoken
 }
 
-/// A: a status has its code.
+/// A and B: a status has its code.
 fn as_cloud(status: u16, _: &str, detail: String) -> Response {
     let code = match status {
         401 => ErrorCode::AuthenticationRequired.word(),
@@ -154,4 +181,31 @@ fn as_refusal(status: u16, slug: &str, detail: String) -> Response {
         _ => 500,
     };
     JtelRefusal(Refusal::new(status, detail)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_a_and_b_are_put_right_and_no_others() {
+        let straight = |given: &str| {
+            let mut uri: Uri = given.parse().unwrap();
+            straighten(&mut uri);
+            uri.to_string()
+        };
+        for (given, wanted) in [
+            ("/api/v2/outbound/contactlists/", "/api/v2/outbound/contactlists"),
+            ("//api/v2/outbound/contactlists?name=a%2F", "/api/v2/outbound/contactlists?name=a%2F"),
+            ("/api/v2/externalcontacts/import/settings/?after=x", "/api/v2/externalcontacts/import/settings?after=x"),
+            ("/oauth/token/", "/oauth/token"),
+            ("/uploads/v2/contactlist/1/?expires=2", "/uploads/v2/contactlist/1?expires=2"),
+            ("http://host:80//oauth/token", "http://host:80/oauth/token"),
+        ] {
+            assert_eq!(straight(given), wanted);
+        }
+        for other in ["/", "//", "/docs/", "/v1/lists/", "/api/v2/outboundx/", "/api/v2/outbound/contactlists"] {
+            assert_eq!(straight(other), other);
+        }
+    }
 }

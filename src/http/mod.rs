@@ -16,7 +16,7 @@ mod shown_sequences;
 mod stream;
 mod trace;
 
-use std::{any::Any, io, ops::Deref, path::PathBuf, sync::Arc};
+use std::{any::Any, io, ops::Deref, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{Router, middleware, response::IntoResponse};
 use tokio::net::TcpListener;
@@ -33,11 +33,13 @@ use crate::service::access::Access;
 use crate::service::backup;
 use crate::service::contact_lists::ContactLists;
 use crate::service::dialler::Dialler;
+use crate::service::external::External;
 use crate::service::gateway::Gateway;
-use crate::service::import::{ImportService, open_imports};
+use crate::service::import::{ImportError, ImportService, open_imports};
 use crate::service::sequencer::{Sequencer, start_sequencer, terms};
+use crate::service::simulator::SimControl;
 use crate::service::ucs::Ucs;
-use crate::service::{Config, ContactListsSection, JtelSection, UcsSection};
+use crate::service::{Config, ContactListsSection, JtelSection, LoadedLists, UcsSection};
 use access::{Routes, SCHEME};
 use foreign::Bases;
 use guard::AllowedHosts;
@@ -58,18 +60,38 @@ struct Behind {
     ucs: Ucs,
     dialler: Dialler,
     contact_lists: ContactLists,
+    external: External,
     has_tls: bool,
     imports: ImportService,
     sequencer: Sequencer,
     stop: CancellationToken,
     backups: Backups,
+    loaded: LoadedLists,
+    /// In `demo` and `sim run`.
+    simulator: Option<SimControl>,
 }
+
+/// Time between two looks for files that nobody has come back for.
+const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 
 /// Where copies of the store are made, one at a time.
 #[derive(Debug)]
 struct Backups {
     folder: PathBuf,
     turn: Arc<Semaphore>,
+}
+
+impl Door {
+    /// Refuses what would take a list from under a campaign.
+    async fn need_unloaded(&self, list: &str) -> Result<(), ImportError> {
+        if !self.loaded.is_known(list) {
+            return Ok(());
+        }
+        match self.loaded.by(list, &self.gateway.states().await) {
+            None => Ok(()),
+            Some(campaign) => Err(ImportError::InUse(format!("campaign {campaign} has loaded the list"))),
+        }
+    }
 }
 
 impl Deref for Door {
@@ -107,6 +129,10 @@ pub struct DoorConfig {
     pub jtel: JtelSection,
     /// Country of national phones.
     pub default_country: String,
+    /// Calling lists of campaigns.
+    pub loaded: LoadedLists,
+    /// The simulator that this door controls, in `demo` and `sim run`.
+    pub simulator: Option<SimControl>,
 }
 
 impl DoorConfig {
@@ -120,12 +146,14 @@ impl DoorConfig {
             ucs: config.ucs.clone(),
             jtel: config.jtel.clone(),
             default_country: config.import.default_country.clone(),
+            loaded: LoadedLists::new(config),
             access,
             allowed_hosts: config.http.allowed_hosts.clone(),
             tls,
             data: config.store.path.as_deref().map(PathBuf::from).filter(|path| path.is_dir()),
             connections_max: config.limits.connections_max,
             connections_per_peer: config.limits.connections_per_peer,
+            simulator: None,
         }
     }
 }
@@ -148,10 +176,12 @@ impl DoorConfig {
         (name = "adjacent", description = "What OCS itself posts"),
         (name = "contacts", description = "Calling lists, uploads, import jobs and profiles"),
         (name = "contact-lists", description = "Contact lists in the shape of Genesys Cloud"),
+        (name = "external-contacts", description = "External contacts and organisations in the shape of Genesys Cloud"),
         (name = "profiles", description = "UCS profiles: definitions, imports, questions"),
         (name = "dialler", description = "Dialler contacts of jtel"),
         (name = "access", description = "Keys and the audit"),
-        (name = "operations", description = "Health and version")
+        (name = "operations", description = "Health and version"),
+        (name = "simulator", description = "Faults, answers, triggers and clock of the simulator, in demo and sim run")
     )
 )]
 struct Api;
@@ -194,12 +224,10 @@ pub async fn serve(
     let tracer = Tracer::new(gateway.clone());
     let guard = AllowedHosts(Arc::from(config.allowed_hosts));
     let imports = config.imports;
-    let resumed = imports.clone();
-    tokio::spawn(async move {
-        if let Err(error) = resumed.resume_all().await {
-            tracing::error!(%error, "interrupted imports are not taken up again");
-        }
-    });
+    let ucs = Ucs::new(imports.clone(), config.ucs);
+    let contact_lists = ContactLists::new(imports.clone(), &config.contact_lists, &config.default_country);
+    tokio::spawn(take_up(imports.clone(), ucs.clone()));
+    tokio::spawn(sweep(imports.clone(), contact_lists.clone(), stop.clone()));
     let (sequencer, sequences) = start_sequencer(&gateway, config.sequencer, &stop);
     if let Some(folder) = &config.data {
         backup::sweep(folder);
@@ -209,13 +237,16 @@ pub async fn serve(
         gateway,
         access: config.access,
         dialler: Dialler::new(imports.clone(), &config.jtel, &config.default_country),
-        ucs: Ucs::new(imports.clone(), config.ucs),
-        contact_lists: ContactLists::new(imports.clone(), &config.contact_lists, &config.default_country),
+        ucs,
+        contact_lists,
+        external: External::new(imports.clone(), &config.default_country),
         has_tls: config.tls.is_some(),
         imports: imports.clone(),
         sequencer,
         stop: stop.clone(),
         backups: Backups { folder, turn: Arc::new(Semaphore::new(1)) },
+        loaded: config.loaded,
+        simulator: config.simulator,
     }));
     let app: Router = router
         .with_state(door.clone())
@@ -238,6 +269,37 @@ pub async fn serve(
     ended
 }
 
+/// Goes on with imports that were interrupted.
+async fn take_up(imports: ImportService, ucs: Ucs) {
+    let work = async {
+        let interrupted = ucs.interrupted().await?;
+        imports.resume_all().await?;
+        ucs.finish(interrupted);
+        Ok::<_, ImportError>(())
+    };
+    if let Err(error) = work.await {
+        tracing::error!(%error, "interrupted imports are not taken up again");
+    }
+}
+
+/// Removes files that nobody has come back for, now and each hour.
+async fn sweep(imports: ImportService, contact_lists: ContactLists, stop: CancellationToken) {
+    let mut every = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            _ = every.tick() => {}
+        }
+        contact_lists.sweep();
+        match imports.sweep_uploads().await {
+            Ok(0) => {}
+            Ok(gone) => tracing::info!(gone, "abandoned uploads were removed"),
+            Err(error) => tracing::warn!(%error, "abandoned uploads are not removed"),
+        }
+    }
+}
+
 fn panicked(_: Box<dyn Any + Send>) -> axum::response::Response {
     Problem::new("internal", 500, "the gateway made a mistake").into_response()
 }
@@ -258,7 +320,15 @@ mod tests {
 
     /// Paths that everybody may read: they say nothing about people or campaigns.
     /// Or they ask for what only the right caller has: a secret, a signed address.
-    const OPEN: [&str; 5] = ["/healthz", "/readyz", "/version", "/oauth/token", "/uploads/v2/contactlist/{upload_key}"];
+    const OPEN: [&str; 7] = [
+        "/healthz",
+        "/readyz",
+        "/version",
+        "/oauth/token",
+        "/uploads/v2/contactlist/{upload_key}",
+        "/uploads/v2/externalcontacts/{upload_id}",
+        "/api/v2/externalcontacts/import/jobs/{job_id}/reports/{step}",
+    ];
 
     #[test]
     fn every_route_says_what_it_needs() {
@@ -364,6 +434,20 @@ mod tests {
             "/api/v2/downloads/{download_id}",
             "/uploads/v2/contactlist",
             "/uploads/v2/contactlist/{upload_key}",
+            "/api/v2/externalcontacts/externalsources",
+            "/api/v2/externalcontacts/externalsources/{source_id}",
+            "/api/v2/externalcontacts/import/csv/jobs",
+            "/api/v2/externalcontacts/import/csv/settings",
+            "/api/v2/externalcontacts/import/csv/settings/{settings_id}",
+            "/api/v2/externalcontacts/import/csv/uploads",
+            "/api/v2/externalcontacts/import/csv/uploads/{upload_id}/details",
+            "/api/v2/externalcontacts/import/csv/uploads/{upload_id}/preview",
+            "/api/v2/externalcontacts/import/jobs",
+            "/api/v2/externalcontacts/import/jobs/{job_id}",
+            "/api/v2/externalcontacts/import/jobs/{job_id}/reports/{step}",
+            "/api/v2/externalcontacts/import/settings",
+            "/api/v2/externalcontacts/import/settings/{settings_id}",
+            "/uploads/v2/externalcontacts/{upload_id}",
             "/ucs/profiles",
             "/ucs/profiles/import",
             "/ucs/metadata/profiles",
@@ -393,6 +477,12 @@ mod tests {
             "/v1/import-jobs/{id}/reject",
             "/v1/import-jobs/{id}/log",
             "/v1/import-jobs/{id}/events",
+            "/v1/sim/faults",
+            "/v1/sim/faults/{id}",
+            "/v1/sim/answers",
+            "/v1/sim/triggers",
+            "/v1/sim/clock",
+            "/v1/sim/state",
             "/metrics",
             "/healthz",
             "/readyz",

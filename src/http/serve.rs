@@ -30,6 +30,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::http::foreign::straighten;
 use crate::net::tls::{Stream, TlsServer};
 
 /// How long a request's head may take.
@@ -138,6 +139,7 @@ async fn connection(
         set(&phase, Phase::Request);
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
+        straighten(request.uri_mut());
         let (answer, phase) = (app.call(request), Arc::clone(&phase));
         async move {
             let answer = answer.await;

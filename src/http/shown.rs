@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::contact::preset::rules_of;
 use crate::contact::{CallingList, Counts, ImportProfile, MatchKey, OnMatch, PhoneColumn, PhonePolicy};
 use crate::http::dto::{
     ClearedDto, CountsDto, CursorDto, ImportSettings, JobDto, JobProgressDto, ListBody, ListDto, PhoneColumnDto,
@@ -12,7 +13,7 @@ use crate::http::dto::{
 };
 use crate::service::import::{JobStatus, Preview, new_list};
 use crate::store::contacts::{
-    Cleared, ImportJob, JobState, ListRow, SavedProfile, Step, StopReason, StoredUpload, Undone,
+    Cleared, ImportJob, JobKind, JobState, ListRow, SavedProfile, Step, StopReason, StoredUpload, Undone,
 };
 
 fn time(ms: i64) -> String {
@@ -106,6 +107,21 @@ pub(crate) fn cleared(name: &str, cleared: &Cleared) -> ClearedDto {
         cancellations: cleared.cancellations,
         in_use: cleared.in_use.len() as u64,
         in_use_ids: cleared.in_use.iter().take(100).map(|(_, id)| id.clone()).collect(),
+        job: None,
+    }
+}
+
+/// What the job of a clear did.
+pub(crate) fn cleared_by(name: &str, job: &ImportJob) -> ClearedDto {
+    let progress = &job.progress;
+    ClearedDto {
+        schema: "commdn.list_cleared.v1".into(),
+        list: name.to_owned(),
+        deleted: progress.counts.deleted,
+        cancellations: progress.cancellations,
+        in_use: progress.counts.failed,
+        in_use_ids: serde_json::from_str(&progress.extra).unwrap_or_default(),
+        job: Some(job.id.clone()),
     }
 }
 
@@ -131,6 +147,7 @@ pub(crate) fn settings(profile: &ImportProfile) -> ImportSettings {
         phone_policy: Some(profile.phones.word().to_owned()),
         phone_required: Some(profile.phone_required),
         default_country: some(&profile.default_country),
+        plusless: Some(profile.plusless),
         dnc: Some(profile.dnc.word().to_owned()),
         encoding: Some(profile.encoding.clone()),
         delimiter: Some(profile.delimiter.map_or_else(|| "auto".to_owned(), delimiter)),
@@ -200,6 +217,12 @@ pub(crate) fn profile(given: ImportSettings, base: Option<ImportProfile>) -> Res
     let fresh = base.is_none();
     let mut profile = base.unwrap_or_default();
     set_word(&mut profile.source, "system", given.system)?;
+    if fresh {
+        profile = rules_of(profile.source);
+    }
+    let names_id = profile.id_column.is_none() && given.id_column.is_some();
+    let always = given.on_match.as_deref() == Some(OnMatch::CreateAlways.word());
+    let by_id = profile.match_keys.is_empty() && names_id && !always;
     profile.id_column = given.id_column.or(profile.id_column);
     profile.callable_column = given.callable_column.or(profile.callable_column);
     let phones = given.phone_columns.map(|columns| columns.into_iter().map(of_phone_column).collect());
@@ -217,12 +240,12 @@ pub(crate) fn profile(given: ImportSettings, base: Option<ImportProfile>) -> Res
     let keys = keys.transpose()?;
     let keys_given = keys.is_some();
     set(&mut profile.match_keys, keys);
-    if fresh && !keys_given && profile.id_column.is_some() && given.on_match.as_deref() != Some("create_always") {
+    if !keys_given && by_id {
         profile.match_keys = vec![MatchKey::Id];
     }
     match given.on_match {
         Some(word) => profile.on_match = word.parse().map_err(|error| format!("on_match: {error}"))?,
-        None if fresh || keys_given => {
+        None if keys_given || by_id => {
             let has_keys = !profile.match_keys.is_empty();
             profile.on_match = if has_keys { OnMatch::Overwrite } else { OnMatch::CreateAlways };
         }
@@ -240,6 +263,7 @@ pub(crate) fn profile(given: ImportSettings, base: Option<ImportProfile>) -> Res
     }
     set(&mut profile.phone_required, given.phone_required);
     set(&mut profile.default_country, given.default_country);
+    set(&mut profile.plusless, given.plusless);
     set_word(&mut profile.dnc, "dnc", given.dnc)?;
     set(&mut profile.encoding, given.encoding);
     if let Some(word) = given.delimiter {
@@ -364,7 +388,7 @@ pub(crate) fn job(job: &ImportJob, list: Option<&str>, status: &JobStatus) -> Jo
         kind: job.kind.slug().into(),
         state: job.state.slug().into(),
         step: progress.step.map(step),
-        list: list.map(str::to_owned),
+        list: list.map(str::to_owned).or_else(|| job.spec.made_list.clone()),
         file_name: job.spec.file_name.clone(),
         upload_id: job.spec.upload.clone(),
         profile: job.spec.profile.name.clone(),
@@ -407,7 +431,10 @@ pub(crate) fn job(job: &ImportJob, list: Option<&str>, status: &JobStatus) -> Jo
 
 fn links(job: &ImportJob) -> BTreeMap<String, String> {
     let base = format!("/v1/import-jobs/{}", job.id);
-    let mut names = vec!["events", "outcome", "reject", "log"];
+    let mut names = match job.kind {
+        JobKind::Clear => vec!["events", "log"],
+        _ => vec!["events", "outcome", "reject", "log"],
+    };
     match job.state {
         JobState::Created | JobState::Validating | JobState::Importing => names.push("cancel"),
         JobState::Validated => names.extend(["continue", "cancel"]),

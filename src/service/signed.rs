@@ -4,6 +4,17 @@
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+/// Why an address is not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// We did not sign it, or there is no key.
+    #[error("the address is not one of ours")]
+    NotOurs,
+    /// Its time is over.
+    #[error("the address has expired")]
+    Expired,
+}
+
 /// Bytes of a block of SHA-256.
 const BLOCK: usize = 64;
 
@@ -39,6 +50,25 @@ impl Signer {
         crate::store::hex(&self.mac(text))
     }
 
+    /// The query of an address that allows `what` until then; milliseconds since 1970 UTC.
+    #[must_use]
+    pub fn query(&self, what: &str, expires: i64) -> String {
+        format!("expires={expires}&signature={}", self.sign(&format!("{what} {expires}")))
+    }
+
+    /// Whether the words of such a query allow `what` now.
+    ///
+    /// # Errors
+    /// [`Denied`]
+    pub fn admit(&self, what: &str, expires: &str, signature: &str, now_ms: i64) -> Result<(), Denied> {
+        let at: i64 = expires.parse().map_err(|_| Denied::NotOurs)?;
+        match self.is_signed(&format!("{what} {at}"), signature) {
+            false => Err(Denied::NotOurs),
+            true if at <= now_ms => Err(Denied::Expired),
+            true => Ok(()),
+        }
+    }
+
     /// Whether a signature is that of a text; takes as long for every signature.
     #[must_use]
     pub fn is_signed(&self, text: &str, signature: &str) -> bool {
@@ -63,6 +93,19 @@ mod tests {
         assert_eq!(one, "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
         let two = with_key(b"Jefe").sign("what do ya want for nothing?");
         assert_eq!(two, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    }
+
+    #[test]
+    fn an_address_counts_for_what_it_says_until_it_says() {
+        let signer = Signer::new().unwrap();
+        let query = signer.query("upload 7", 1_000);
+        let (expires, signature) =
+            query.strip_prefix("expires=").and_then(|rest| rest.split_once("&signature=")).unwrap();
+        assert_eq!(signer.admit("upload 7", expires, signature, 999), Ok(()));
+        assert_eq!(signer.admit("upload 7", expires, signature, 1_000), Err(Denied::Expired));
+        for (what, until) in [("upload 8", "1000"), ("upload 7", "1001"), ("upload 7", ""), ("upload 7", "x")] {
+            assert_eq!(signer.admit(what, until, signature, 0), Err(Denied::NotOurs), "{what} {until}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The simulator: one T-Server and several OCSs in one process, each OCS a client of the T-Server over TCP. With a store
 //! the OCSs keep their calling lists and do-not-call rows in it.
 
+mod control;
 mod host;
 mod shelf;
 
@@ -11,7 +12,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::ocs::{Input, Ocs, OcsConfig};
@@ -31,7 +36,9 @@ use crate::service::{ZoneError, fill_zones};
 use crate::store::{Store, StoreError};
 use crate::wire::Dialect;
 use crate::wire::limits::FRAME_BYTES_MAX;
-use host::OcsHost;
+use control::OcsControl;
+pub use control::{OcsState, SimControl, SimControlError};
+use host::{COMMANDS_MAX, OcsHost};
 use shelf::Shelf;
 
 /// What to simulate.
@@ -85,6 +92,7 @@ pub struct Simulator {
     tserver: TServerHandle,
     ocss: JoinSet<()>,
     up: Vec<watch::Receiver<bool>>,
+    control: SimControl,
 }
 
 impl fmt::Debug for Simulator {
@@ -125,6 +133,9 @@ pub async fn start_simulator(settings: SimSettings, stop: &CancellationToken) ->
     let clock = SimClock::start(UtcTime::from(SystemTime::now()).seconds, settings.times);
     let mut topology = settings.topology;
     fill_zones(&mut topology, clock.utc())?;
+    let mut control = SimControl { faults: tserver.faults(), clock: clock.clone(), ocss: Vec::new() };
+    let leaping = clock.clone();
+    control.faults.on_leap(move |leap| leaping.leap(leap));
     for entry in &topology.ocs {
         let config = topology.ocs_config(entry.dbid, Dialect::default(), settings.profile.clone());
         let config = config.ok_or(SimError::Profile(entry.dbid.0))?;
@@ -146,9 +157,12 @@ pub async fn start_simulator(settings: SimSettings, stop: &CancellationToken) ->
         let (handle, events) = start_link(link, &directory, stop.clone());
         let (told, is_up) = watch::channel(false);
         up.push(is_up);
-        ocss.spawn(OcsHost::new(ocs, handle, clock, told, shelf).run(events));
+        let (commands, wishes) = mpsc::channel(COMMANDS_MAX);
+        control.faults.name(&entry.name, entry.dbid);
+        control.ocss.push(OcsControl { dbid: entry.dbid, name: entry.name.clone(), commands });
+        ocss.spawn(OcsHost::new(ocs, handle, clock.clone(), told, shelf, wishes).run(events));
     }
-    Ok(Simulator { tserver, ocss, up })
+    Ok(Simulator { tserver, ocss, up, control })
 }
 
 /// What OCS reads at start: its calling lists and its do-not-call table.
@@ -173,6 +187,12 @@ impl Simulator {
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.tserver.local_addr()
+    }
+
+    /// Faults, triggers, clock and state.
+    #[must_use]
+    pub fn control(&self) -> &SimControl {
+        &self.control
     }
 
     /// The T-Server's controls and tap.

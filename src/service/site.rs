@@ -29,6 +29,7 @@ pub fn config_of_site(topology: &Topology, addr: &str) -> Config {
         dbid: campaign.dbid.0,
         name: campaign.name.clone(),
         ocs: ocs.0,
+        lists: campaign.lists.clone(),
     });
     let group = topology.groups.iter().map(|group| GroupSection { dbid: group.dbid.0, name: group.name.clone() });
     let pair = topology.pairs.iter().map(|config| {

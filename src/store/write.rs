@@ -116,7 +116,8 @@ pub enum Write {
     /// A calling list comes, or changes its settings.
     List(ListHead),
     /// What dialing, a cancel and a do-not-call change in rows of a calling list: type, status, result, attempt, times,
-    /// and who has them. Rows that are not there are left out.
+    /// and who has them. Rows that are not there any more are left out, and so are those of another chain; NoCall and a
+    /// cancel that came meanwhile hold.
     RecordStates {
         /// Name of the list.
         list: String,

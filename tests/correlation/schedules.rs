@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::world::{Plan, Tally, play, records::Failure, run::How, shrink::shrink};
+use crate::world::{Plan, Tally, plan::rules, play, records::Failure, run::How, shrink::shrink};
 
 /// Schedules of an ordinary test run.
 const SHARE: u64 = 4_000;
@@ -195,7 +195,8 @@ fn a_schedule_is_the_same_when_it_is_written_and_read() {
         let plan = Plan::of_seed(seed);
         let how = How { trace: true, ..How::default() };
         let world = play(&plan, how);
-        let script = Plan { faults: Some(world.applied.clone()), ..plan.clone() };
+        let faults = world.applied.iter().flat_map(|(way, fault)| rules(way, *fault)).collect();
+        let script = Plan { faults: Some(faults), ..plan.clone() };
         let read = Plan::read(&script.write()).unwrap();
         assert_eq!(read, script, "seed {seed}");
         assert_eq!(play(&read, how).trace, world.trace, "seed {seed}: faults by script are the faults by seed");

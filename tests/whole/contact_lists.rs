@@ -19,7 +19,7 @@ use reqwest::{Method, header};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use crate::site::{Reply, Site, guard};
+use crate::site::{Reply, Site, guard, renewals};
 
 const LISTS: &str = "/api/v2/outbound/contactlists";
 
@@ -727,5 +727,82 @@ async fn our_own_client_loads_deletes_and_clears_our_own_lists() {
     assert_eq!(world.size(&list).await, 1);
     assert_eq!(run("clear", &["--list-id", list_id, "--yes"]).await, Exit::Done);
     assert_eq!(world.size(&list).await, 0);
+    world.site.stop().await;
+}
+
+#[tokio::test]
+async fn a_list_that_a_campaign_has_loaded_is_not_removed() {
+    let topology = Topology::demo();
+    let (campaign, _) = topology.campaigns.iter().find(|(campaign, _)| campaign.dbid.0 == 101).unwrap();
+    let name = campaign.lists[0].clone();
+    let world = World { site: Site::demo().await, token: None };
+    let list = world.list(json!({"name": name, "columnNames": ["p"], "phoneColumns": [{"columnName": "p"}]})).await;
+    let other = world.list(l()).await;
+    world.site.post(&renewals("/load")).await.outcome("answered");
+
+    refused(&world.send(Method::DELETE, &list, None).await, 409, "in.use");
+    let (id, other_id) = (list.rsplit('/').next().unwrap(), other.rsplit('/').next().unwrap());
+    let both = world.send(Method::DELETE, &format!("{LISTS}?id={other_id},{id}"), None).await;
+    refused(&both, 409, "in.use");
+    world.get(&other).await.with_plain(200);
+    let native = Reply::of(world.site.ask(Method::DELETE, &format!("/v1/lists/{name}"))).await;
+    native.problem(409, "in-use");
+    // What is in it may go, and come.
+    assert_eq!(world.send(Method::POST, &format!("{list}/clear"), None).await.status, 200);
+
+    world.site.post(&renewals("/unload?wait=60s")).await.outcome("answered");
+    assert_eq!(world.send(Method::DELETE, &list, None).await.status, 200);
+    world.site.stop().await;
+}
+
+#[tokio::test]
+async fn a_restart_knows_bulk_changes_and_exports_and_their_files() {
+    let data = tempfile::tempdir().unwrap();
+    let path = data.path().display().to_string();
+    let start = async || World::start(|config| config.store.path = Some(path.clone())).await;
+    let world = start().await;
+    let list = world.sample().await;
+    let export = world.export(&list, json!({})).await;
+    let begun = world.post(&format!("{list}/contacts/bulk/remove"), json!({"contactIds": ["84"]})).await;
+    let done = world.until(begun.with_plain(200).str("selfUri"), |reply| reply["state"] != "InProgress").await;
+    let backup = done.str("downloadURI").rsplit('/').next().unwrap().to_owned();
+    world.site.stop().await;
+    let files = data.path().join("imports/exports");
+    std::fs::write(files.join("00000000-0000-4000-8000-000000000000.csv"), "of a run that was killed").unwrap();
+
+    let world = start().await;
+    let found = world.get(done.str("selfUri")).await.with_plain(200);
+    assert_eq!((found.str("state"), &found["totalRecords"]), ("Complete", &json!(1)));
+    let ready = world.get(&format!("{list}/export")).await.with_plain(200);
+    assert_eq!(world.fetch(ready.str("uri")).await, export);
+    let kept = world.get(&format!("/api/v2/downloads/{backup}")).await;
+    assert_eq!(kept.text.lines().count(), 2, "{}", kept.text);
+    assert_eq!(std::fs::read_dir(&files).unwrap().count(), 3, "two files, and the note of them");
+    world.site.stop().await;
+
+    // A change that was cut off says so, and a file that is too old is gone.
+    let note = std::fs::read_to_string(files.join("kept.json")).unwrap();
+    std::fs::write(files.join("kept.json"), note.replace("Complete", "InProgress")).unwrap();
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(8 * 24 * 3_600);
+    let file = std::fs::File::options().write(true).open(files.join(format!("{backup}.csv"))).unwrap();
+    file.set_modified(old).unwrap();
+    let world = start().await;
+    let found = world.get(done.str("selfUri")).await.with_plain(200);
+    assert_eq!(found.str("state"), "Failed");
+    assert!(found.str("failureReason").contains("stopped") && found["downloadURI"].is_null(), "{}", found.text);
+    refused(&world.get(&format!("/api/v2/downloads/{backup}")).await, 404, "not.found");
+    world.site.stop().await;
+}
+
+#[tokio::test]
+async fn an_address_may_end_with_a_slash() {
+    let world = World::start(|_| {}).await;
+    let list = world.sample().await;
+    let page = world.get(&format!("{LISTS}/?pageSize=5")).await.with_plain(200);
+    assert_eq!((&page["total"], &page["pageSize"]), (&json!(1), &json!(5)));
+    assert_eq!(world.get(&format!("{list}/")).await.with_plain(200)["size"], 2);
+    assert_eq!(world.get(&format!("{list}/contacts/42/")).await.with_plain(200)["id"], "42");
+    assert_eq!(world.get(&format!("{list}/contacts/42//")).await.status, 404);
+    world.site.get("/v1/lists/").await.problem(404, "not-found");
     world.site.stop().await;
 }

@@ -9,7 +9,7 @@ use commdn::protocol::profile::Profile;
 use commdn::service::access::Access;
 use commdn::service::gateway::{Gateway, open_store, start_gateway_on};
 use commdn::service::port::{GatewayPort, open_port};
-use commdn::service::simulator::{SimSettings, Simulator, start_simulator};
+use commdn::service::simulator::{SimControl, SimSettings, Simulator, start_simulator};
 use commdn::service::{Config, config_of_site};
 use commdn::store::Store;
 use commdn::wire::limits::LIST_BYTES_DEFAULT;
@@ -94,6 +94,19 @@ impl Site {
         site
     }
 
+    /// The demo's site, its simulator controlled through the door.
+    pub(crate) async fn controlled(change: impl FnOnce(&mut Config)) -> Self {
+        let topology = Topology::demo();
+        let (simulator, stop) = simulate("127.0.0.1:0", &topology, None).await;
+        let mut config = config_of_site(&topology, &simulator.addr().to_string());
+        change(&mut config);
+        let store = open_store(&config).unwrap();
+        let mut site = Self::gateway_of(&config, store, Some(simulator.control().clone())).await;
+        site.simulator = Some((simulator, stop));
+        site.is_up().await;
+        site
+    }
+
     /// A gateway alone that dials `tserver`, whoever listens there.
     pub(crate) async fn gateway(topology: &Topology, tserver: &str, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = config_of_site(topology, tserver);
@@ -118,6 +131,10 @@ impl Site {
     }
 
     async fn gateway_on(config: &Config, store: Arc<dyn Store>) -> Self {
+        Self::gateway_of(config, store, None).await
+    }
+
+    async fn gateway_of(config: &Config, store: Arc<dyn Store>, simulator: Option<SimControl>) -> Self {
         let (stop_door, stop_gateway) = (CancellationToken::new(), CancellationToken::new());
         let (gateway, task) = start_gateway_on(config, Arc::clone(&store), &stop_gateway).await.unwrap();
         let port = open_port(config, &gateway, &stop_gateway).await.unwrap();
@@ -125,7 +142,7 @@ impl Site {
         let addr = listener.local_addr().unwrap();
         install_provider();
         let access = Access::new(config, Arc::clone(&store)).await.unwrap();
-        let door = DoorConfig::new(config, access.clone(), None);
+        let door = DoorConfig { simulator, ..DoorConfig::new(config, access.clone(), None) };
         let door = tokio::spawn(http::serve(listener, gateway.clone(), door, stop_door.clone()));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { addr, gateway, access, client, port, store, simulator: None, door, task, stop_door, stop_gateway }
@@ -168,6 +185,10 @@ impl Site {
 
     pub(crate) async fn put_json(&self, path: &str, body: Value) -> Reply {
         Reply::of(self.ask(Method::PUT, path).json(&body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Reply {
+        Reply::of(self.ask(Method::DELETE, path)).await
     }
 
     /// Ends the door's streams and open answers, as the first Ctrl-C does.

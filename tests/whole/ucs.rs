@@ -603,3 +603,42 @@ async fn the_command_line_copies_the_file_and_takes_the_copy_away() {
     assert_eq!(fs::read_to_string(world.at("mine.csv")).unwrap(), "somebody's");
     world.site.stop().await;
 }
+
+#[tokio::test]
+async fn an_import_that_a_restart_cuts_in_two_has_its_log_all_the_same() {
+    let data = tempfile::tempdir().unwrap();
+    let path = data.path().display().to_string();
+    let world = World::bare(|config| config.store.path = Some(path.clone())).await;
+    world.define().await;
+    let rows: String = (0..20_000).map(|n| format!("n{n},n{n}@x.org,{n}\n")).collect();
+    world.file("x.csv", format!("FirstName,EmailAddress,PhoneNumber\n{rows}"));
+    let body = json!({"profiles": "x.csv", "create-log": true, "id-key": "Email"});
+    let request = world.ask(Method::POST, "/ucs/profiles/import").header("prefer", "respond-async").json(&body);
+    Reply::of(request).await.with_plain(202);
+    let World { site, folder, .. } = world;
+    site.stop().await;
+    let log = folder.path().join("import/x.csv.log");
+    let was_cut = !log.exists();
+    fs::remove_file(folder.path().join("import/x.csv")).unwrap();
+
+    let import = folder.path().join("import").display().to_string();
+    let site = Site::gateway(&Topology::demo(), "127.0.0.1:1", |config| {
+        config.store.path = Some(path);
+        (config.ucs.import_folder, config.ucs.tenant_id) = (Some(import), 101);
+    })
+    .await;
+    let world = World { site, folder, token: None };
+    guard(async {
+        while !log.exists() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let text = fs::read_to_string(&log).unwrap();
+    assert_eq!(text.lines().count(), 20_002);
+    assert!(text.ends_with("# imported=20000 skipped=0 failed=0 not-reached=0\n"));
+    assert!(!text.contains("@x.org"));
+    assert!(was_cut, "the import was over before the gateway was stopped");
+    assert_eq!(world.job().await.progress.counts.created, 20_000);
+    world.site.stop().await;
+}

@@ -95,13 +95,13 @@ pub struct OtherSystemArgs {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Records and reports")]
 pub struct ReportArgs {
-    /// Outcome of each record [default: FILE.outcome.csv]
+    /// Outcome of each record; - for stdout [default: FILE.outcome.csv]
     #[arg(long, value_name = "FILE")]
     pub outcome: Option<PathBuf>,
-    /// Failed records, to be corrected and given again [default: FILE.reject.csv]
+    /// Failed records, to be corrected and given again; - for stdout [default: FILE.reject.csv]
     #[arg(long, value_name = "FILE")]
     pub reject: Option<PathBuf>,
-    /// What the job came to, as JSON
+    /// What the job came to, as JSON; - for stdout
     #[arg(long, value_name = "FILE")]
     pub summary: Option<PathBuf>,
     /// Bad records that are allowed, N or N%; above that nothing is done

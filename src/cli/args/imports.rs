@@ -221,7 +221,7 @@ pub struct ContactsExportArgs {
 #[derive(Clone, Debug, Args)]
 #[command(group = clap::ArgGroup::new("act"))]
 pub struct ContactsJobsArgs {
-    /// One job [default: all, the newest first]
+    /// One job, or the file of a push that was interrupted [default: all, the newest first]
     #[arg(value_name = "JOB")]
     pub job: Option<String>,
     /// Let it go on, once it is validated

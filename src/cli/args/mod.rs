@@ -1,13 +1,17 @@
 //! The words of the command line: nouns then verbs, global flags.
 
 mod access;
+mod bench;
+mod bench_import;
 mod contacts;
 mod dnc;
 mod imports;
 mod offline;
 mod profiles;
 mod run;
+mod scenario;
 mod sequence;
+mod sim;
 mod store;
 mod values;
 
@@ -20,6 +24,10 @@ use secrecy::SecretString;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use access::{AuditListArgs, AuditVerb, KeyCreateArgs, KeyRevokeArgs, KeyVerb, OfflineArgs};
+pub use bench::{
+    ArrivalsWord, BenchControlArgs, BenchDncArgs, BenchFanoutArgs, BenchVerb, FailIfArgs, PaceArgs, TserverArgs,
+};
+pub use bench_import::{BenchImportArgs, BenchImportStep};
 pub use contacts::{
     BatchArgs, ContactsClearArgs, ContactsDeleteArgs, ContactsPushArgs, ContactsResumeArgs, ContactsVerb, MaxErrors,
     OtherSystem, OtherSystemArgs, ProgressWhen, ReportArgs,
@@ -35,7 +43,11 @@ pub use offline::{
 };
 pub use profiles::{ProfilesImportArgs, ProfilesVerb};
 pub use run::{DemoArgs, GatewayArgs, RunArgs, ServeArgs, SimArgs, SimRunArgs};
+pub use scenario::{
+    LadderArgs, LadderForm, PlayArgs, ResultsForm, ScenarioArgs, ScenariosVerb, SimRecordArgs, SimReplayArgs,
+};
 pub use sequence::{SequenceFileArgs, SequenceIdArgs, SequenceListArgs, SequenceVerb};
+pub use sim::{SimClockArgs, SimFaultAddArgs, SimFaultRemoveArgs, SimFaultVerb, SimTriggerArgs};
 pub use store::{DataArgs, StoreBackupArgs, StoreRestoreArgs, StoreVerb};
 pub use values::{DbidList, Scope, Share, origin_list};
 use values::{duration, share};
@@ -56,9 +68,9 @@ pub struct Cli {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// The gateway's address
-    #[arg(long, global = true, env = "COMMDN_URL", default_value = "http://127.0.0.1:8080", value_name = "URL")]
-    pub url: String,
+    /// The gateway's address [default: http://127.0.0.1:8080]
+    #[arg(long, global = true, env = "COMMDN_URL", value_name = "URL")]
+    pub url: Option<String>,
     /// Key or token that the gateway asks for; @FILE reads it from a file, which other users of the machine do not see
     #[arg(long, global = true, env = "COMMDN_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub token: Option<SecretString>,
@@ -95,6 +107,17 @@ pub struct Global {
     /// Colours; NO_COLOR is honoured
     #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
     pub color: ColorWhen,
+}
+
+/// Where a gateway listens when nothing else is said.
+const URL: &str = "http://127.0.0.1:8080";
+
+impl Global {
+    /// The gateway's address.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.url.as_deref().unwrap_or(URL)
+    }
 }
 
 /// When to print colours.
@@ -145,6 +168,8 @@ pub enum Verb {
     Events(StreamArgs),
     /// Follow every UserEvent that passes, one line each
     Tap(TapArgs),
+    /// Draw who said what to whom, from a file of tap lines
+    Ladder(LadderArgs),
     /// Measure the way to the gateway, and to OCS and back
     Ping(PingArgs),
     /// Find the usual mistakes and say what to change
@@ -166,6 +191,9 @@ pub enum Verb {
     /// What outlives the process: read it through, copy it, put a copy back
     #[command(subcommand)]
     Store(StoreVerb),
+    /// Put a stated load on a gateway or a T-Server, and say what came of it
+    #[command(subcommand)]
+    Bench(Box<BenchVerb>),
     /// The configuration file
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -181,9 +209,20 @@ pub enum Verb {
 
 /// `sim`
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "one value a run")]
 pub enum SimVerb {
-    /// Run the simulated T-Server and OCS on a port
+    /// Run the simulated T-Server and OCS on a port, or a scenario without one
     Run(SimRunArgs),
+    /// The scenarios that are shipped, and a look at yours
+    #[command(subcommand)]
+    Scenarios(ScenariosVerb),
+    /// Make a scenario of what passes a gateway, or of a printed log
+    Record(SimRecordArgs),
+    /// Ask a simulated site what was asked in a recording, and tell where its answers differ
+    Replay(SimReplayArgs),
+    /// What goes wrong in a running simulator, its clock and its state
+    #[command(subcommand)]
+    Fault(SimFaultVerb),
 }
 
 /// `campaign`

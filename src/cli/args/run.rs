@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use jiff::Timestamp;
 
-use crate::cli::args::{DbidList, origin_list};
+use crate::cli::args::{DbidList, PlayArgs, origin_list};
 use crate::engine::ocs::dialer::millis_from_word;
 use crate::service::sim_clock::{SPEED_MAX, Speed};
 
@@ -94,6 +94,7 @@ pub struct ServeArgs {
 
 /// `sim run`
 #[derive(Clone, Debug, Args)]
+#[command(group(ArgGroup::new("alone").args(["length", "scenario"]).multiple(true)))]
 pub struct SimRunArgs {
     /// Flags of the long-running verbs.
     #[command(flatten)]
@@ -102,27 +103,34 @@ pub struct SimRunArgs {
     #[command(flatten)]
     pub sim: SimArgs,
     /// Address on which the simulated T-Server listens [default: 127.0.0.1:7000]
-    #[arg(long, value_name = "ADDR", conflicts_with = "length")]
+    #[arg(long, value_name = "ADDR", conflicts_with = "alone")]
     pub tserver: Option<String>,
     /// Folder of a store of its own, for calling lists and do-not-call rows [default: kept in memory]
-    #[arg(long, value_name = "DIR", conflicts_with = "length")]
+    #[arg(long, value_name = "DIR", conflicts_with = "alone")]
     pub data: Option<String>,
-    /// How time passes: real, x60 (sixty times as fast), or virtual, which needs --for
-    #[arg(long, value_name = "CLOCK", default_value = "real", value_parser = clock)]
-    pub clock: Speed,
+    /// Address of an HTTP API to control it by: faults, answers, triggers, clock; port 0 is allowed [default: none]
+    #[arg(long, value_name = "ADDR", conflicts_with = "alone")]
+    pub http: Option<String>,
+    /// How time passes: real, x60 (sixty times as fast), or virtual, which needs --for or --scenario
+    /// [default: virtual with --scenario, else real]
+    #[arg(long, value_name = "CLOCK", value_parser = clock)]
+    pub clock: Option<Speed>,
     /// Runs so long by itself, without sockets: every campaign is loaded and started, then the counts are printed
-    /// [default topology: shift]
+    /// [default topology: shift]; with --scenario, instead of what the file says
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     pub length: Option<Duration>,
-    /// Seed of the calls [default: the topology's]
-    #[arg(long, value_name = "N", requires = "length")]
+    /// Seed of the calls and faults [default: the topology's or the scenario's]
+    #[arg(long, value_name = "N", requires = "alone")]
     pub seed: Option<u64>,
-    /// The calendar at the start
-    #[arg(long, value_name = "TIME", default_value = "2026-03-02T08:00:00Z", requires = "length")]
-    pub start: Timestamp,
+    /// The calendar at the start [default: 2026-03-02T08:00:00Z, or what the scenario says]
+    #[arg(long, value_name = "TIME", requires = "alone")]
+    pub start: Option<Timestamp>,
+    /// What the scenario is and what comes out.
+    #[command(flatten)]
+    pub play: PlayArgs,
 }
 
-fn clock(word: &str) -> Result<Speed, String> {
+pub(super) fn clock(word: &str) -> Result<Speed, String> {
     let wanted = || format!("expected real, virtual or x1 to x{SPEED_MAX}, found '{word}'");
     Speed::from_word(word).ok_or_else(wanted)
 }

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::args::{
-    BatchArgs, ContactsClearArgs, ContactsDeleteArgs, ContactsPushArgs, ContactsResumeArgs, MaxErrors, ProgressWhen,
-    ReportArgs,
+    BatchArgs, ContactsClearArgs, ContactsDeleteArgs, ContactsJobsArgs, ContactsPushArgs, ContactsResumeArgs,
+    MaxErrors, ProgressWhen, ReportArgs,
 };
 use crate::cli::client::Ctx;
 use crate::cli::contacts::parameters;
@@ -16,7 +17,9 @@ use crate::cli::contacts::spool::Spooled;
 use crate::cli::contacts::summary;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::confirm;
+use crate::contact::Counts;
 use crate::contact::genesys_cloud::{Parameters, PhoneColumnParameter};
+use crate::http::shown;
 use crate::service::push::{
     FileLedger, Finished, Job, Ledger, NoLedger, Outside, PushError, Remote, RemoteOptions, Stage, State, Task,
     TaskKind,
@@ -62,7 +65,7 @@ pub(super) async fn push(
     task.phone_policy = args.phone_policy;
     task.default_country = args.default_country;
     task.value_chars = args.value_chars;
-    let job = with_reports(&mut task, &spool, &args.report, &args.batch, ctx);
+    let job = with_reports(&mut task, &spool, &args.report, &args.batch, ctx)?;
     let (summary, progress) = (args.report.summary, args.report.progress);
     begin(Order { parameters, task, job, summary, progress, outside, stop }, ctx).await
 }
@@ -77,7 +80,7 @@ pub(super) async fn delete(
     let parameters = parameters::read(&args.other, flags, ctx)?;
     let spool = Spool::of(&parameters)?;
     let mut task = Task::new(TaskKind::Delete, &parameters);
-    let job = with_reports(&mut task, &spool, &args.report, &args.batch, ctx);
+    let job = with_reports(&mut task, &spool, &args.report, &args.batch, ctx)?;
     task.check().map_err(error)?;
     let list = task.list_id.as_deref().unwrap_or_default();
     confirm(&ctx.global, &ctx.out, &format!("delete the contacts of this file from list {list}?"))?;
@@ -132,7 +135,18 @@ pub(super) async fn resume(
 }
 
 /// Gives a task its reports and what is allowed; where the job is kept.
-fn with_reports(task: &mut Task, spool: &Spool, report: &ReportArgs, batch: &BatchArgs, ctx: &Ctx) -> Option<PathBuf> {
+fn with_reports(
+    task: &mut Task,
+    spool: &Spool,
+    report: &ReportArgs,
+    batch: &BatchArgs,
+    ctx: &Ctx,
+) -> Result<Option<PathBuf>, CliError> {
+    let all = [&report.outcome, &report.reject, &report.summary];
+    if all.into_iter().flatten().any(|path| path.as_os_str() == "-") {
+        return Err(CliError::usage("the reports of a job with another system are files: `-` is none")
+            .hint("a resume goes on with them"));
+    }
     let source = task.file.clone().unwrap_or_default();
     let beside = |ending: &str| match spool {
         Spool::None => {
@@ -159,7 +173,53 @@ fn with_reports(task: &mut Task, spool: &Spool, report: &ReportArgs, batch: &Bat
     task.no_split = batch.no_split;
     task.continue_unknown = batch.continue_unknown;
     let kept = matches!(spool, Spool::None) && !task.dry_run;
-    kept.then(|| batch.job.clone().unwrap_or_else(|| beside(".job.json")))
+    Ok(kept.then(|| batch.job.clone().unwrap_or_else(|| beside(".job.json"))))
+}
+
+/// The file of a push job, where one is asked for instead of a job of a store.
+pub(super) fn file_of(args: &ContactsJobsArgs) -> Option<&Path> {
+    args.job.as_deref().map(Path::new).filter(|job| !super::import::is_id(job))
+}
+
+/// How far a push has come that was interrupted.
+pub(super) fn show(args: &ContactsJobsArgs, ctx: &Ctx) -> Result<Exit, CliError> {
+    let Some(file) = file_of(args) else { return Err(CliError::usage("expected the file of a job")) };
+    if args.go_on || args.cancel || args.retry {
+        let hint = format!("go on with `commdn contacts resume {0}`, or remove {0}", file.display());
+        return Err(CliError::usage("a push is moved on by resume only").hint(hint));
+    }
+    let state = FileLedger::load(file).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => CliError::new(Exit::NotFound, format!("{}: there is no job", file.display())),
+        _ => CliError::usage(format!("{}: {error}", file.display())),
+    })?;
+    let counts = shown::counts(&state.sums);
+    let document = json!({
+        "schema": state.schema,
+        "id": state.id,
+        "kind": state.task.kind.word(),
+        "to": "genesys-cloud",
+        "region": state.region,
+        "stage": state.stage,
+        "list_id": state.list_id,
+        "file": state.task.file,
+        "bytes": state.place.offset,
+        "size": state.size,
+        "sha256": state.sha256,
+        "counts": counts,
+    });
+    ctx.out.either(&document, || {
+        let list = state.list_id.as_deref().unwrap_or("-");
+        let Counts { created, updated, deleted, failed, .. } = state.sums;
+        format!(
+            "{} {}: list {list}, {} of {} bytes, {} records: {created} created, {updated} updated, {deleted} deleted, {failed} failed",
+            state.task.kind.word(),
+            state.id,
+            state.place.offset,
+            state.size,
+            counts.records
+        )
+    })?;
+    Ok(Exit::Done)
 }
 
 async fn begin(order: Order, ctx: &Ctx) -> Result<Exit, CliError> {
@@ -222,7 +282,7 @@ fn tell(finished: Finished, seconds: f64, order: &Order, ctx: &Ctx) -> Result<Ex
         }
         path => path.as_deref().filter(|path| path.exists()),
     };
-    if finished.error.is_none() || finished.state.sums.records > 0 {
+    if finished.error.is_none() || finished.state.sums.records() > 0 {
         ctx.out.either(&document, || summary::words(&finished))?;
     }
     let sums = &finished.state.sums;

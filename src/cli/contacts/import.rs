@@ -1,6 +1,7 @@
 //! `contacts import | delete | resume | jobs | undo` of our own calling lists.
 
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::{IsTerminal, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,6 +16,7 @@ use crate::cli::client::Ctx;
 use crate::cli::contacts::genesys_cloud::job_id;
 use crate::cli::contacts::place::{Place, Wanted};
 use crate::cli::contacts::progress::Progress;
+use crate::cli::contacts::spool::Spooled;
 use crate::cli::contacts::summary;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::confirm;
@@ -35,13 +37,22 @@ struct Reports {
     dry_run: bool,
     /// Folder of our own store, for the hint of what to do next.
     data: Option<PathBuf>,
+    /// Reports that go to stdout or into what is no regular file, once they are whole.
+    passed_on: Vec<PassedOn>,
+}
+
+/// A report that is made as a file of ours first.
+struct PassedOn {
+    made: Spooled,
+    /// `-` = stdout.
+    to: PathBuf,
 }
 
 pub(super) async fn import(args: ContactsImportArgs, ctx: &Ctx, stop: &CancellationToken) -> Result<Exit, CliError> {
     if args.confirm && !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) && !ctx.global.yes {
         return Err(CliError::usage("--confirm needs a terminal to ask on").hint("leave it out, or give --yes"));
     }
-    let (outcome, reject) = beside(&args.file, &args.report);
+    let (outcome, reject, passed_on) = beside(&args.file, &args.report, ctx)?;
     let wanted = Wanted {
         kind: JobKind::Import,
         list: args.list,
@@ -60,6 +71,7 @@ pub(super) async fn import(args: ContactsImportArgs, ctx: &Ctx, stop: &Cancellat
         allow_rejects: args.report.allow_rejects,
         dry_run: ctx.global.dry_run,
         data: args.place.data.clone(),
+        passed_on,
     };
     load(wanted, reports, &args.report, ctx, stop).await
 }
@@ -70,7 +82,7 @@ pub(super) async fn delete(args: ContactsDeleteArgs, ctx: &Ctx, stop: &Cancellat
     let list = args.list.clone().ok_or_else(|| need("--list NAME, or --to SYSTEM,"))?;
     let id_column = args.id_column.clone().ok_or_else(|| need("--id-column"))?;
     confirm(&ctx.global, &ctx.out, &format!("delete the contacts of this file from list {list}?"))?;
-    let (outcome, reject) = beside(&file, &args.report);
+    let (outcome, reject, passed_on) = beside(&file, &args.report, ctx)?;
     let report = crate::cli::args::MappingArgs::default().settings(Some(&args.report));
     let wanted = Wanted {
         kind: JobKind::Delete,
@@ -90,19 +102,48 @@ pub(super) async fn delete(args: ContactsDeleteArgs, ctx: &Ctx, stop: &Cancellat
         allow_rejects: args.report.allow_rejects,
         dry_run: ctx.global.dry_run,
         data: args.place.data.clone(),
+        passed_on,
     };
     load(wanted, reports, &args.report, ctx, stop).await
 }
 
-/// Where reports go when nothing is said.
-fn beside(file: &Path, report: &ReportArgs) -> (PathBuf, PathBuf) {
+/// Where reports go when nothing is said. Only regular files can be cut and gone on with: the others get a whole one.
+fn beside(file: &Path, report: &ReportArgs, ctx: &Ctx) -> Result<(PathBuf, PathBuf, Vec<PassedOn>), CliError> {
     let name = |ending: &str| {
-        let mut name = if file == Path::new("-") { "stdin".into() } else { file.as_os_str().to_owned() };
+        let mut name = if is_stdout(file) { "stdin".into() } else { file.as_os_str().to_owned() };
         name.push(ending);
         PathBuf::from(name)
     };
-    let outcome = report.outcome.clone().unwrap_or_else(|| name(".outcome.csv"));
-    (outcome, report.reject.clone().unwrap_or_else(|| name(".reject.csv")))
+    // A link that was named is meant; one that stands where nothing was named is somebody else's.
+    let place = |given: &Option<PathBuf>, ending| match given {
+        None => Some(name(ending)).filter(|path| !path.is_symlink()).ok_or_else(|| {
+            CliError::usage(format!("{}: a symbolic link stands in the place of a report", name(ending).display()))
+                .hint("name another place with --outcome and --reject")
+        }),
+        Some(path) => {
+            Ok(std::fs::canonicalize(path).ok().filter(|real| real.is_file()).unwrap_or_else(|| path.clone()))
+        }
+    };
+    let mut outcome = place(&report.outcome, ".outcome.csv")?;
+    let mut reject = place(&report.reject, ".reject.csv")?;
+    let named = [Some(&outcome), Some(&reject), report.summary.as_ref()];
+    let to_stdout = named.into_iter().flatten().filter(|path| is_stdout(path)).count();
+    if to_stdout + usize::from(ctx.out.json) > 1 {
+        return Err(CliError::usage("only one of --outcome -, --reject -, --summary - and --json can go to stdout"));
+    }
+    let mut passed_on = Vec::new();
+    for path in [&mut outcome, &mut reject] {
+        if is_stdout(path) || std::fs::metadata(&*path).is_ok_and(|about| !about.is_file() && !about.is_dir()) {
+            let made = Spooled::named()?;
+            let to = std::mem::replace(path, made.path.clone());
+            passed_on.push(PassedOn { made, to });
+        }
+    }
+    Ok((outcome, reject, passed_on))
+}
+
+fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
 }
 
 async fn load(
@@ -112,7 +153,7 @@ async fn load(
     ctx: &Ctx,
     stop: &CancellationToken,
 ) -> Result<Exit, CliError> {
-    if wanted.file != Path::new("-") {
+    if !is_stdout(&wanted.file) {
         let wrong = |why: String| CliError::usage(format!("{}: {why}", wanted.file.display()));
         let about = std::fs::metadata(&wanted.file).map_err(|error| wrong(error.to_string()))?;
         if !about.is_file() {
@@ -228,8 +269,8 @@ fn show(progress: &Progress, at: &JobProgressDto) {
         None => "waiting",
     };
     progress.show(phase, at.bytes, at.size, |_| {
-        let left = at.seconds_left.map(|left| format!(", {left:.0} s left")).unwrap_or_default();
-        format!("{} records, {:.0}/s{left}: {}", at.counts.records, at.rate, counts(&at.counts))
+        let rate = if at.rate > 0.0 { format!(", {:.0}/s", at.rate) } else { String::new() };
+        format!("{} records{rate}: {}", at.counts.records, counts(&at.counts))
     });
 }
 
@@ -245,7 +286,7 @@ fn counts(counts: &CountsDto) -> String {
         (counts.deleted, "deleted"),
         (counts.failed, "failed"),
         (counts.not_reached, "not reached"),
-        (counts.warnings, "warnings"),
+        (counts.warnings, if counts.warnings == 1 { "warning" } else { "warnings" }),
         (counts.dnc_hits, "on the do-not-call list"),
         (counts.merged_away, "merged away"),
         (counts.drift, "other than validated"),
@@ -276,15 +317,27 @@ fn tell(job: &JobDto, reports: &Reports, started: Instant, ctx: &Ctx) -> Result<
     let exit = exit_of(job, reports.allow_rejects);
     let seconds = started.elapsed().as_secs_f64();
     let document = document(job, reports, seconds, exit);
-    if let Some(path) = &reports.summary {
-        summary::write(path, &document)?;
-    }
-    ctx.out.either(&document, || {
+    let words = || {
         let dry = if reports.dry_run { " (dry run, nothing was stored)" } else { "" };
         let list = job.list.as_deref().unwrap_or("-");
         format!("list {list}: {} records: {}{dry}", job.counts.records, counts(&job.counts))
-    })?;
-    if let (Some(reject), true) = (&reports.reject, job.counts.failed > 0) {
+    };
+    for report in &reports.passed_on {
+        report.give(ctx)?;
+    }
+    let summary = reports.summary.as_deref();
+    if summary.is_some_and(is_stdout) {
+        ctx.out.document(&document)?;
+    } else if reports.passed_on.iter().any(|report| is_stdout(&report.to)) {
+        ctx.out.stderr(&format!("{}\n", words()));
+    } else {
+        ctx.out.either(&document, words)?;
+    }
+    if let Some(path) = summary.filter(|path| !is_stdout(path)) {
+        summary::write(path, &document)?;
+    }
+    let is_here = |path: &&Path| !reports.passed_on.iter().any(|report| report.made.path == **path);
+    if let Some(reject) = reports.reject.as_deref().filter(|_| job.counts.failed > 0).filter(is_here) {
         ctx.out.hint(&format!("failed records stand in {}", reject.display()));
     }
     match (&job.failure, job.state.as_str()) {
@@ -292,6 +345,28 @@ fn tell(job: &JobDto, reports: &Reports, started: Instant, ctx: &Ctx) -> Result<
         (_, "cancelled") => Err(CliError::new(exit, "the job was cancelled")),
         _ if exit == Exit::Missed => Err(CliError::new(exit, "too many records fail")),
         _ => Ok(exit),
+    }
+}
+
+impl PassedOn {
+    /// Gives the report to where it is wanted; one that was never begun is empty.
+    fn give(&self, ctx: &Ctx) -> Result<(), CliError> {
+        let wrong = |path: &Path, error: &std::io::Error| CliError::internal(format!("{}: {error}", path.display()));
+        let mut made = match File::open(&self.made.path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            made => made.map_err(|error| wrong(&self.made.path, &error))?,
+        };
+        if is_stdout(&self.to) {
+            let mut part = vec![0; 64 * 1_024];
+            loop {
+                match made.read(&mut part).map_err(|error| wrong(&self.made.path, &error))? {
+                    0 => return Ok(()),
+                    length => ctx.out.bytes(&part[..length])?,
+                }
+            }
+        }
+        let to = File::options().write(true).open(&self.to);
+        to.and_then(|mut to| std::io::copy(&mut made, &mut to)).map(drop).map_err(|error| wrong(&self.to, &error))
     }
 }
 
@@ -338,6 +413,7 @@ pub(super) async fn resume(args: ContactsResumeArgs, ctx: &Ctx, stop: &Cancellat
             allow_rejects: args.allow_rejects,
             dry_run: false,
             data: args.place.data.clone(),
+            passed_on: Vec::new(),
         };
         let job = match &place {
             Place::Here(here) => {

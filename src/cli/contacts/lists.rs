@@ -115,6 +115,9 @@ pub(super) async fn clear(args: ContactsClearArgs, ctx: &Ctx) -> Result<Exit, Cl
             cleared.list, cleared.deleted, cleared.in_use, cleared.cancellations
         )
     })?;
+    if let Some(job) = &cleared.job {
+        ctx.out.hint(&format!("`commdn contacts undo {job}` brings them back"));
+    }
     Ok(if cleared.in_use > 0 { Exit::Conflict } else { Exit::Done })
 }
 

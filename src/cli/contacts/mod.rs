@@ -11,6 +11,8 @@ mod rows;
 mod spool;
 mod summary;
 
+pub(super) use place::error as import_error;
+
 use std::sync::Arc;
 
 use tokio::signal;
@@ -72,6 +74,9 @@ async fn dispatch(
         ContactsVerb::Lists(args) => lists::lists(args, ctx).await,
         ContactsVerb::Create(args) => lists::create(args, ctx).await,
         ContactsVerb::Export(args) => lists::export(args, ctx).await,
+        ContactsVerb::Jobs(args) if args.place.data.is_none() && genesys_cloud::file_of(&args).is_some() => {
+            genesys_cloud::show(&args, ctx)
+        }
         ContactsVerb::Jobs(args) => import::jobs(args, ctx, &stop).await,
         ContactsVerb::Undo(args) => import::undo(args, ctx).await,
         ContactsVerb::Presets(verb) => presets::run(verb, ctx).await,

@@ -12,10 +12,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::client::{Client, Ctx};
-use crate::cli::contacts::spool::{Spooled, copy_stdin, private};
+use crate::cli::contacts::spool::{Spooled, copy_stdin};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::store::error as store_error;
 use crate::contact::{CallingList, ImportProfile};
+use crate::engine::words::nearest;
 use crate::http::dto::{
     ClearedDto, ImportSettings, JobBody, JobDto, JobProgressDto, ListBody, ListDto, Page, ProfileBody, ProfileDto,
     UploadDto,
@@ -25,6 +26,7 @@ use crate::service::Config;
 use crate::service::import::{
     Export, FileSource, ImportError, ImportService, JobStatus, ListTarget, NewJob, NewUpload, Reports, open_imports,
 };
+use crate::service::own_file;
 use crate::store::Store;
 use crate::store::contacts::{ImportJob, JobKind, JobState, SavedProfile};
 use crate::store::sqlite::{Options, SqliteStore};
@@ -63,7 +65,7 @@ pub(super) struct Wanted {
 }
 
 /// What an import says of itself.
-pub(super) fn error(cause: ImportError) -> CliError {
+pub(in crate::cli) fn error(cause: ImportError) -> CliError {
     let exit = match &cause {
         ImportError::Io(_)
         | ImportError::File(_)
@@ -120,9 +122,12 @@ impl Place {
     }
 
     pub(super) async fn list(&self, name: &str) -> Result<ListDto, CliError> {
-        let found = self.lists().await?.into_iter().find(|list| list.name == name);
+        let mut lists = self.lists().await?;
+        let found = lists.iter().position(|list| list.name == name).map(|at| lists.swap_remove(at));
         found.ok_or_else(|| {
-            CliError::new(Exit::NotFound, format!("there is no list {name:?}"))
+            let near = nearest(name, lists.iter().map(|list| list.name.as_str()));
+            let near = near.map(|near| format!(", did you mean {near:?}?")).unwrap_or_default();
+            CliError::new(Exit::NotFound, format!("there is no list {name:?}{near}"))
                 .hint("`commdn contacts lists` shows those that there are; import makes one with --create")
         })
     }
@@ -151,8 +156,8 @@ impl Place {
     pub(super) async fn clear(&self, list: &ListDto, backup: Option<&Path>) -> Result<ClearedDto, CliError> {
         match self {
             Self::Here(here) => {
-                let cleared = here.imports.clear(list.number, backup).await.map_err(error)?;
-                Ok(shown::cleared(&list.name, &cleared))
+                let job = here.imports.clear_as_job(OFFLINE, list.number, backup).await.map_err(error)?;
+                Ok(shown::cleared_by(&list.name, &job))
             }
             Self::There(client) => {
                 if let Some(path) = backup {
@@ -166,7 +171,7 @@ impl Place {
     /// A list as CSV into a new file for its owner only; its bytes.
     pub(super) async fn export_to(&self, list: &ListDto, raw: bool, path: &Path) -> Result<u64, CliError> {
         let wrong = |error: std::io::Error| CliError::usage(format!("{}: {error}", path.display()));
-        let mut file = private(path, File::options().create_new(true)).map_err(wrong)?;
+        let mut file = own_file(path, File::options().create_new(true)).map_err(wrong)?;
         let mut written = 0;
         let written_to = &mut written;
         let write = |bytes: &[u8]| {
@@ -405,7 +410,7 @@ impl Place {
             Err(error) if error.exit == Exit::NotFound => return Ok(()),
             other => other?,
         };
-        let mut file = private(to, File::options().create(true).truncate(true)).map_err(wrong)?;
+        let mut file = own_file(to, File::options().create(true).truncate(true)).map_err(wrong)?;
         while let Some(part) = client.part(&mut response).await? {
             file.write_all(&part).map_err(wrong)?;
         }
@@ -439,7 +444,7 @@ impl Place {
                 let found = all.into_iter().find(|it| it.name == name || it.id == name);
                 let found =
                     found.ok_or_else(|| CliError::new(Exit::NotFound, format!("there is no profile {name:?}")))?;
-                Some(shown::profile(found.settings, Some(ImportProfile::default())).map_err(CliError::internal)?)
+                Some(shown::profile(found.settings, None).map_err(CliError::internal)?)
             }
         };
         shown::profile(settings, base).map_err(CliError::usage)

@@ -25,7 +25,11 @@ async fn list(args: WhereArgs, ctx: &Ctx) -> Result<Exit, CliError> {
     let page = Page { schema: "commdn.import_profiles.v1".into(), items: done?, next: None };
     ctx.out.either(&page, || {
         let row = |it: &ProfileDto| {
-            vec![it.name.clone(), it.kind.clone(), it.version.to_string(), it.modified_at.clone(), it.id.clone()]
+            let (version, changed) = match it.version {
+                0 => ("-".to_owned(), "-".to_owned()), // a preset is as old as the program
+                version => (version.to_string(), it.modified_at.clone()),
+            };
+            vec![it.name.clone(), it.kind.clone(), version, changed, it.id.clone()]
         };
         ctx.out.table(&["NAME", "KIND", "VERSION", "CHANGED", "ID"], page.items.iter().map(row).collect())
     })?;

@@ -8,7 +8,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::args::ProgressWhen;
 use crate::cli::output::Output;
-use crate::service::push::{Phase, Seen, Sums, Watch};
+use crate::contact::Counts;
+use crate::service::push::{Phase, Seen, Watch};
 
 /// Time between two plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -39,7 +40,7 @@ impl Progress {
         };
         let bar = (wanted && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(UPDATES_PER_SECOND));
-            let style = "{prefix} {wide_bar} {binary_bytes}/{binary_total_bytes} {eta} {msg}";
+            let style = "{prefix} {wide_bar} {percent}% of {binary_total_bytes}, {eta} left\n{wide_msg}";
             bar.with_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
         let now = Instant::now();
@@ -64,14 +65,18 @@ impl Progress {
         }
         let seconds = shown.started.elapsed().as_secs_f64();
         if let Some(bar) = &self.bar {
-            bar.set_length(total);
-            bar.set_position(bytes);
-            bar.set_prefix(phase);
-            bar.set_message(counts(seconds));
+            // Of a file whose size nobody has told yet there is nothing to see.
+            if total > 0 {
+                bar.set_prefix(phase);
+                bar.set_message(counts(seconds));
+                bar.set_length(total);
+                bar.set_position(bytes);
+            }
         } else if shown.line.elapsed() >= LINE_EVERY {
             shown.line = Instant::now();
             let percent = bytes.saturating_mul(100).checked_div(total).unwrap_or(100);
-            self.out.note(&format!("{phase} {percent}%: {}", counts(seconds)));
+            let left = seconds * total.saturating_sub(bytes) as f64 / bytes.max(1) as f64;
+            self.out.note(&format!("{phase} {percent}%, {left:.0} s left: {}", counts(seconds)));
         }
     }
 
@@ -98,9 +103,9 @@ fn phase(phase: Phase) -> &'static str {
     }
 }
 
-fn counts(sums: &Sums, seconds: f64) -> String {
-    let rate = if seconds > 0.0 { sums.records as f64 / seconds } else { 0.0 };
-    let mut text = format!("{} records, {rate:.0}/s", sums.records);
+fn counts(sums: &Counts, seconds: f64) -> String {
+    let rate = if seconds > 0.0 { sums.records() as f64 / seconds } else { 0.0 };
+    let mut text = format!("{} records, {rate:.0}/s", sums.records());
     for (count, word) in [
         (sums.created, "created"),
         (sums.updated, "updated"),

@@ -1,10 +1,11 @@
-//! What comes from stdin, on the disk: two passes need it twice.
+//! What comes from stdin or goes to stdout, on the disk: two passes need the one twice, and the other may be cut.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::cli::contacts::genesys_cloud::job_id;
 use crate::cli::exit::CliError;
+use crate::service::own_file;
 
 /// A file of ours that goes with us.
 pub(super) struct Spooled {
@@ -14,29 +15,23 @@ pub(super) struct Spooled {
 impl Spooled {
     /// All of stdin.
     pub(super) fn stdin() -> Result<Self, CliError> {
-        let path = std::env::temp_dir().join(format!("commdn-{}.csv", job_id()?));
-        copy_stdin(&path)?;
-        Ok(Self { path })
+        let spooled = Self::named()?;
+        copy_stdin(&spooled.path)?;
+        Ok(spooled)
+    }
+
+    /// A name for a file that is not there yet.
+    pub(super) fn named() -> Result<Self, CliError> {
+        Ok(Self { path: std::env::temp_dir().join(format!("commdn-{}.csv", job_id()?)) })
     }
 }
 
 /// Copies stdin into a new file that only its owner reads.
 pub(super) fn copy_stdin(path: &Path) -> Result<(), CliError> {
     let wrong = |error: std::io::Error| CliError::internal(format!("{}: {error}", path.display()));
-    let mut file = private(path, OpenOptions::new().create_new(true)).map_err(wrong)?;
+    let mut file = own_file(path, File::options().create_new(true)).map_err(wrong)?;
     std::io::copy(&mut std::io::stdin().lock(), &mut file).map_err(wrong)?;
     file.sync_all().map_err(wrong)
-}
-
-/// Opens a file for writing that only its owner reads, when it is made here.
-pub(super) fn private(path: &Path, options: &mut OpenOptions) -> std::io::Result<File> {
-    options.write(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options.open(path)
 }
 
 impl Drop for Spooled {

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::cli::exit::{CliError, Exit};
+use crate::http::shown;
 use crate::service::push::{Finished, PushError};
 
 /// The exit code of a job.
@@ -34,7 +35,7 @@ pub(super) fn exit(finished: &Finished) -> Exit {
 /// The document.
 pub(super) fn document(finished: &Finished, seconds: f64, exit: Exit) -> Value {
     let (state, task) = (&finished.state, &finished.state.task);
-    let rate = if seconds > 0.0 { state.sums.records as f64 / seconds } else { 0.0 };
+    let rate = if seconds > 0.0 { state.sums.records() as f64 / seconds } else { 0.0 };
     let warnings = finished.warnings.iter();
     json!({
         "schema": "commdn.contacts_summary.v1",
@@ -48,7 +49,7 @@ pub(super) fn document(finished: &Finished, seconds: f64, exit: Exit) -> Value {
         "encoding": "UTF-8",
         "delimiter": ",",
         "dry_run": task.dry_run,
-        "counts": state.sums,
+        "counts": shown::counts(&state.sums),
         "warnings": warnings.map(|it| json!({"code": it.code.word(), "message": it.message})).collect::<Vec<_>>(),
         "outcome": task.outcome,
         "reject": task.reject,
@@ -75,14 +76,14 @@ pub(super) fn words(finished: &Finished) -> String {
         (sums.deleted, "deleted"),
         (sums.failed, "failed"),
         (sums.not_reached, "not reached"),
-        (sums.warnings, "warnings"),
+        (sums.warnings, if sums.warnings == 1 { "warning" } else { "warnings" }),
     ] {
         if count > 0 {
             parts.push(format!("{count} {word}"));
         }
     }
     let parts = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") };
-    format!("list {list}: {} records: {parts}{dry}", sums.records)
+    format!("list {list}: {} records: {parts}{dry}", sums.records())
 }
 
 /// Writes the document where `--summary` wants it, for its owner only.

@@ -128,6 +128,7 @@ impl<'a> Cells<'a> {
 
     /// The n-th; empty when there is none.
     #[must_use]
+    #[inline]
     pub fn get(&self, n: usize) -> &'a str {
         let cell = self.spans.get(n).and_then(|(from, to)| self.text.get(*from..*to));
         cell.unwrap_or_default()

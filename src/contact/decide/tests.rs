@@ -44,7 +44,7 @@ fn profile(on_match: OnMatch) -> ImportProfile {
 }
 
 fn run(draft: &Draft, hits: &[Contact], profile: &ImportProfile) -> Decision {
-    decide(draft, hits, Rules { profile, list: None, organisation: None }, &mut || "made".to_owned())
+    decide(draft, hits, Rules { profile, list: None, organisation: None }, &mut || "made".to_owned(), None)
 }
 
 fn updated(decision: Decision) -> Contact {
@@ -59,6 +59,24 @@ fn hits_come_in_the_order_of_keys_and_then_of_creation_each_once() {
     let [one, two, three] = [1, 2, 3].map(|number| contact(number, &[], &[]));
     let order = match_order(vec![(1, one), (0, three), (1, two.clone()), (0, two)]);
     assert_eq!(order.iter().map(|contact| contact.number).collect::<Vec<_>>(), [2, 3, 1]);
+}
+
+#[test]
+fn what_a_spare_contact_held_is_not_seen_again() {
+    let mut spare = contact(9, &[("a", "1"), ("b", "2"), ("c", "3")], &[phone("p", "+1"), phone("q", "x")]);
+    (spare.list, spare.organisation, spare.job, spare.callable) = (Some(1), Some(3), Some("7".to_owned()), false);
+    (spare.phones[0].extension, spare.phones[0].callable) = (Some("12".to_owned()), false);
+    let profile = profile(OnMatch::CreateAlways);
+    let rules = Rules { profile: &profile, list: None, organisation: None };
+    for draft in [
+        draft(&[], &[]),
+        draft(&[("b", "x")], &[phone("r", "+2")]),
+        draft(&[("b", ""), ("d", "y")], &[phone("p", ""), phone("q", "z")]),
+        draft(&[("1", "1"), ("2", "2"), ("3", "3"), ("4", "4")], &[phone("1", "1"), phone("2", "2"), phone("3", "3")]),
+    ] {
+        let make = |spare: Option<Box<Contact>>| decide(&draft, &[], rules, &mut || "made".to_owned(), spare);
+        assert_eq!(make(Some(Box::new(spare.clone()))), make(None));
+    }
 }
 
 #[test]
@@ -190,7 +208,7 @@ fn the_customer_is_named_as_its_system_does_and_stays() {
         (draft.id, draft.customer_id) = ("7".to_owned(), given.map(str::to_owned));
         draft.external_ids = vec![ExternalId { source: "crm".to_owned(), value: "e7".to_owned() }];
         let rules = Rules { profile: &profile, list, organisation: None };
-        updated(decide(&draft, &[], rules, &mut String::new)).customer_id
+        updated(decide(&draft, &[], rules, &mut String::new, None)).customer_id
     };
     for (source, wanted) in [
         (SourceKind::Native, "7"),

@@ -526,7 +526,7 @@ mod tests {
         let draft = draft(r#"{"id":"42","data":{"phone_number":"+420777888777"},"callable":false,"phoneNumberStatus":{"phone_number":{"callable":false}}}"#).unwrap();
         let profile = rest_profile();
         let rules = Rules { profile: &profile, list: Some(&list), organisation: None };
-        let Decision::Create(contact) = decide(&draft, &[], rules, &mut String::new) else { panic!("not made") };
+        let Decision::Create(contact) = decide(&draft, &[], rules, &mut String::new, None) else { panic!("not made") };
         let wanted = r#"{"id":"42","contactListId":"l","data":{"first_name":"","phone_number":"+420777888777"},"callable":false,"phoneNumberStatus":{"phone_number":{"callable":false}}}"#;
         assert_eq!(serde_json::to_string(&ContactBody::of(&contact, &list)).unwrap(), wanted);
         assert_eq!(contact.customer_id, "42");

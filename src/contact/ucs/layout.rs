@@ -118,25 +118,17 @@ impl Layout {
             (*name != path).then(|| (name.clone(), path))
         };
         ImportProfile {
-            source: SourceKind::Ucs,
             mapping: self.columns.iter().filter_map(rename).collect(),
             phone_columns: self.phones().into_iter().collect(),
             match_keys: key.map(match_key).into_iter().collect(),
             on_match: if key.is_some() { OnMatch::Skip } else { OnMatch::CreateAlways },
-            scope: MatchScope::Tenant,
-            empty: EmptyPolicy::Keep,
-            trim: false,
-            phones: PhonePolicy::AsIs,
-            phone_required: false,
-            dnc: DncPolicy::NoCall,
             encoding: request.encoding.clone(),
             delimiter: Some(request.delimiter),
-            ragged: Ragged::Error,
             max_errors: request.max_errors,
             start_from: request.start_from,
             rules: self.columns.iter().filter_map(|(_, _, rule)| rule.clone()).collect(),
             defaults: self.defaults(origin, metadata),
-            ..ImportProfile::default()
+            ..rules()
         }
     }
 
@@ -162,6 +154,24 @@ impl Layout {
             }
         }
         all
+    }
+}
+
+/// The rules of C for any file: blanks are data, empty cells carry no value, phones are taken as they are.
+#[must_use]
+pub fn rules() -> ImportProfile {
+    ImportProfile {
+        source: SourceKind::Ucs,
+        scope: MatchScope::Tenant,
+        empty: EmptyPolicy::Keep,
+        trim: false,
+        phones: PhonePolicy::AsIs,
+        phone_required: false,
+        dnc: DncPolicy::NoCall,
+        encoding: "utf-8".to_owned(),
+        delimiter: Some(','),
+        ragged: Ragged::Error,
+        ..ImportProfile::default()
     }
 }
 

@@ -13,7 +13,7 @@ mod shown;
 
 pub use answer::{Answer, ENTRIES_MAX, Entry, log_first, log_last, log_line};
 pub use fault::Fault;
-pub use layout::{Layout, Place, match_key};
+pub use layout::{Layout, Place, match_key, rules};
 pub use request::{Origin, Request};
 pub use schema::{Attribute, AttributeType, Cardinality, Extension, IdKey, Metadata, NAME_MAX, Schema};
 pub use shown::{profile, profile_id};

@@ -92,6 +92,17 @@ static CANCEL: &[Attribute] = &[
 static DNC: &[Attribute] =
     &[text("phone", keys::PHONE), text("customer_id", keys::CUSTOMER_ID), text("scope", keys::CHAIN_ATTR)];
 
+/// The table behind an attribute: numbers and their words.
+pub(super) fn words(path: &str) -> Vec<(i32, &'static str)> {
+    match path.rsplit('.').next() {
+        Some("mode") => DialMode::TABLE.iter().map(|(it, _, slug)| (it.0, *slug)).collect(),
+        Some("optimize_by") => OptimizeBy::TABLE.iter().map(|(it, _, slug)| (it.0, *slug)).collect(),
+        Some("status") => GroupCampStatus::TABLE.iter().map(|(it, _, slug)| (it.0, *slug)).collect(),
+        Some("error") => ErrorCode::TABLE.iter().map(|(it, _, slug)| (it.0, *slug)).collect(),
+        _ => Vec::new(),
+    }
+}
+
 fn is_items(attribute: &Attribute) -> bool {
     attribute.key == keys::SCHEDULE_ITEM_PREFIX
 }

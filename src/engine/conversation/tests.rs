@@ -285,7 +285,7 @@ fn a_mistake_is_told_with_its_line_and_the_nearest_word() {
             "app 201 -> 301 CM_ReqStopDialing campaign=1 group=2 group=3",
             "line 1: expected every attribute once, found 'GSW_CM_AttrGroupID'",
         ),
-        ("wait soon", "line 1: expected a duration such as 500ms, 1s or 5m, found 'soon'"),
+        ("wait soon", "line 1: expected a duration such as 500ms, 1s, 5m or 2h, found 'soon'"),
         ("trigger set_inactive 101", "line 1: expected a pair such as 101-732, found '101'"),
         ("app 201 -> 301 CM_ReqDoNotCall dnc.phone=\"5", "line 1: expected a closing quote, found the end of the line"),
     ];

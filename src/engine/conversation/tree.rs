@@ -1,6 +1,6 @@
 //! Messages as lists, and lists as attributes: the same road as over the wire, so that no field is forgotten.
 
-use super::attributes::{Attribute, Kind, TOP, of_key, of_name};
+use super::attributes::{Attribute, Kind, TOP, of_key, of_name, words};
 use super::{Mask, StepError, expected, hint};
 use crate::engine::words::{nearest, quote, unquote};
 use crate::message::AppDbid;
@@ -22,13 +22,13 @@ pub(super) fn build(
     kind: MessageType,
     origin: AppDbid,
     target: Target,
-    words: &[&str],
+    attributes: &[&str],
 ) -> Result<CommDnMessage, StepError> {
     let mut tree = TkvList::new()
         .int(keys::MESSAGE_TYPE, kind.0)
         .int(keys::ORIGIN_APP_ID, origin.0)
         .int(keys::TARGET_APP_ID, target.dbid());
-    for word in words {
+    for word in attributes {
         insert(&mut tree, word)?;
     }
     let bytes = tree.encode(&Dialect::default())?;
@@ -38,7 +38,7 @@ pub(super) fn build(
         return Err(expected("every attribute once", &warning.path));
     }
     let kept = tree_of(&decoded.message)?;
-    for word in words {
+    for word in attributes {
         let mut wanted = TkvList::new();
         insert(&mut wanted, word)?;
         if !contains(&kept, &wanted) {
@@ -50,7 +50,7 @@ pub(super) fn build(
 }
 
 /// Puts one `path=value` into a list.
-fn insert(tree: &mut TkvList, word: &str) -> Result<(), StepError> {
+pub(super) fn insert(tree: &mut TkvList, word: &str) -> Result<(), StepError> {
     let (path, value) = word.split_once('=').ok_or_else(|| expected("key=value", word))?;
     let mut list = tree;
     let mut table = TOP;
@@ -73,7 +73,10 @@ fn insert(tree: &mut TkvList, word: &str) -> Result<(), StepError> {
             }
             Kind::Int(read) if names.peek().is_none() => {
                 let number = value.parse().ok().or_else(|| read(value));
-                let number = number.ok_or_else(|| expected("a number or its word", value))?;
+                let number = number.ok_or_else(|| {
+                    let near = nearest(value, words(path).into_iter().map(|(_, word)| word));
+                    StepError::Expected { wanted: "a number or its word", found: value.to_owned(), hint: hint(near) }
+                })?;
                 list.push(key.into_bytes(), Value::Int(number));
                 return Ok(());
             }

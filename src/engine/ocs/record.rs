@@ -6,28 +6,10 @@ use crate::message::Pair;
 use crate::message::Phone;
 use crate::protocol::UtcSeconds;
 
-/// `record_type` of a new record.
-pub const GENERAL: i32 = 2;
-/// `record_type` of a record that must not be called.
-pub const NO_CALL: i32 = 7;
-/// `record_status`: to be dialed.
-pub const READY: i32 = 1;
-/// `record_status`: taken by OCS.
-pub const RETRIEVED: i32 = 2;
-/// `record_status`: final.
-pub const UPDATED: i32 = 3;
-/// `record_status`: taken back by a cancel.
-pub const CANCELLED: i32 = 5;
-/// `record_status`: final, because another record of its chain has reached the customer.
-pub const CHAIN_UPDATED: i32 = 7;
-/// `record_status`: to be dialed when the record before it in the chain has failed.
-pub const CHAIN_READY: i32 = 9;
-/// `call_result` of a new record.
-pub const UNKNOWN_RESULT: i32 = 28;
-/// `call_result` after a do-not-call.
-pub const DO_NOT_CALL: i32 = 51;
-/// `call_result` after a cancel.
-pub const CANCEL_RECORD: i32 = 52;
+pub use crate::contact::chain::{
+    CANCEL_RECORD, CANCELLED, CHAIN_READY, CHAIN_UPDATED, DO_NOT_CALL, GENERAL, NO_CALL, READY, RETRIEVED,
+    UNKNOWN_RESULT, UPDATED,
+};
 
 /// A calling list in memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

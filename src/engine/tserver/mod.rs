@@ -1,6 +1,7 @@
 //! The simulated T-Server: logins, DNs, fan-out. One machine for all sessions; answers come with the request.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
@@ -131,6 +132,15 @@ impl TServer {
     #[must_use]
     pub fn sessions(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// The ApplicationName of a session; empty before its login.
+    #[must_use]
+    pub fn application(&self, id: SessionId) -> Cow<'_, str> {
+        match self.sessions.get(&id).map(|session| &session.login) {
+            Some(Standing::Known { application }) => application.display(),
+            Some(Standing::Strange { .. }) | None => Cow::Borrowed(""),
+        }
     }
 
     /// The sessions on a DN.

@@ -7,7 +7,11 @@
 //! application --Link--> frames --> TServer --> frames --Link--> Ocs --> dialing --> record changes
 //!             <--Link-- frames <-- TServer <-- frames <--Link-- Ocs
 //! ```
+//!
+//! With faults every frame goes through [`Lines`](crate::engine::fault::Lines) on its way to and from the T-Server.
 
+mod faults;
+mod io;
 mod operator;
 mod script;
 #[cfg(test)]
@@ -18,15 +22,17 @@ use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
+pub use io::{AppInput, Application, Seen, WorldConfig, WorldError};
 pub use operator::Operator;
 pub use script::Script;
 pub use trace::TraceHash;
 
+use crate::engine::fault::{Client, Lines, Way};
 use crate::engine::ocs::dialer::CampaignCounts;
-use crate::engine::ocs::{self, Internal, Ocs, Output, RecordChange};
-use crate::engine::topology::{CommDn, Topology};
+use crate::engine::ocs::{self, Internal, Ocs, Output};
+use crate::engine::topology::CommDn;
 use crate::engine::tserver::{
     DnConfig, Outgoing, SessionId, TServer, TServerConfig, TServerInput, TServerOutput, Tristate, used_dns,
 };
@@ -34,101 +40,11 @@ use crate::message::AppDbid;
 use crate::message::CommDnMessage;
 use crate::message::Decoded;
 use crate::protocol::link::{Link, LinkConfig, LinkInput, LinkOutput, Tag};
-use crate::protocol::profile::Profile;
 use crate::protocol::{Time, UtcSeconds, UtcTime};
 use crate::wire::Dialect;
 use crate::wire::Text;
 use crate::wire::limits::FRAME_BYTES_MAX;
 use crate::wire::{Reading, take_frame};
-
-/// What a world is made of.
-#[derive(Clone, Debug)]
-pub struct WorldConfig {
-    /// The site.
-    pub topology: Topology,
-    /// Replaces the profiles of the topology.
-    pub profile: Option<Profile>,
-    /// Replaces the seed of the topology's dialing.
-    pub seed: Option<u64>,
-    /// The calendar at the start of the world.
-    pub start: UtcSeconds,
-    /// Bytes and charset.
-    pub dialect: Dialect,
-}
-
-impl WorldConfig {
-    /// A site as its file says.
-    #[must_use]
-    pub fn new(topology: Topology, start: UtcSeconds) -> Self {
-        Self { topology, profile: None, seed: None, start, dialect: Dialect::default() }
-    }
-}
-
-/// Why a world cannot be made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WorldError {
-    /// A profile that is not shipped.
-    #[error("OCS {0}: its profile is not known")]
-    Profile(AppDbid),
-}
-
-/// What an application of the world is told.
-#[derive(Clone, Copy, Debug)]
-pub enum AppInput<'a> {
-    /// Its CommDNs are registered: it can send.
-    Up,
-    /// A message for everybody or for somebody came by.
-    Heard {
-        /// The CommDN.
-        dn: &'a str,
-        /// The message.
-        message: &'a CommDnMessage,
-    },
-    /// Its time has come.
-    Tick,
-}
-
-/// An application in the world: a script, a test, an operator.
-pub trait Application: Send {
-    /// Its ApplicationName at the T-Server.
-    fn name(&self) -> &str;
-    /// Something happened; `utc` is the calendar.
-    fn handle(&mut self, now: Time, utc: UtcSeconds, input: AppInput<'_>);
-    /// What it sends next.
-    fn poll(&mut self) -> Option<CommDnMessage>;
-    /// When it wants a tick.
-    fn next_deadline(&self) -> Option<Time> {
-        None
-    }
-}
-
-/// What can be watched while a world runs.
-#[derive(Clone, Copy, Debug)]
-pub enum Seen<'a> {
-    /// A user event passed the T-Server.
-    UserEvent {
-        /// The CommDN.
-        dn: &'a Text,
-        /// Packed list.
-        user_data: &'a [u8],
-    },
-    /// A row of a calling list changed.
-    Record {
-        /// Whose list it is.
-        ocs: AppDbid,
-        /// What changed.
-        change: &'a RecordChange,
-    },
-    /// A line of an OCS log.
-    Trace {
-        /// Whose log.
-        ocs: AppDbid,
-        /// Its number.
-        number: u32,
-        /// Its words.
-        text: &'a str,
-    },
-}
 
 enum Who {
     Ocs(Box<Ocs>),
@@ -137,10 +53,13 @@ enum Who {
 
 /// Somebody at the T-Server.
 struct Peer {
+    name: String,
     who: Who,
     link: Link,
     session: SessionId,
     heard: BytesMut,
+    /// Bytes for the T-Server that are no whole frame yet; faults can bring that about.
+    said: BytesMut,
     sends: u64,
     /// The deadline that stands in the world's table.
     due: Option<Time>,
@@ -162,6 +81,11 @@ pub struct World {
     trace: TraceHash,
     sessions: u64,
     events: u64,
+    heartbeat: Duration,
+    lines: Lines,
+    lines_due: Option<Time>,
+    /// Somebody further out is doing what the lines give.
+    performing: bool,
 }
 
 impl fmt::Debug for World {
@@ -184,7 +108,8 @@ impl World {
     /// # Errors
     /// [`WorldError`].
     pub fn new(config: WorldConfig) -> Result<Self, WorldError> {
-        let WorldConfig { topology, profile, seed, start, dialect } = config;
+        let WorldConfig { topology, profile, seed, start, dialect, heartbeat } = config;
+        let named = topology.ocs.iter().map(|entry| (entry.name.clone(), entry.dbid));
         let dns: Vec<DnConfig> = topology.comm_dns.iter().map(|dn| dn_config(dn).0).collect();
         let used: Vec<String> = used_dns(&dns).into_iter().map(|dn| dn.name.to_string()).collect();
         let tserver = TServer::new(TServerConfig { dialect, ..TServerConfig::new(dns) });
@@ -201,6 +126,10 @@ impl World {
             trace: TraceHash::default(),
             sessions: 0,
             events: 0,
+            heartbeat,
+            lines: Lines::new(dialect, seed.unwrap_or(0), named),
+            lines_due: None,
+            performing: false,
         };
         for entry in &topology.ocs {
             let config = topology.ocs_config(entry.dbid, dialect, profile.clone());
@@ -224,12 +153,12 @@ impl World {
     }
 
     fn join(&mut self, who: Who, config: LinkConfig) {
-        // Nothing is lost on the way, so nobody asks whether the other is still there.
-        let config =
-            LinkConfig { heartbeat: Duration::ZERO, remote_heartbeat: Duration::ZERO, dialect: self.dialect, ..config };
+        let (heartbeat, dialect) = (self.heartbeat, self.dialect);
+        let config = LinkConfig { heartbeat, remote_heartbeat: heartbeat, dialect, ..config };
         let peer = self.peers.len();
-        let link = Link::new(config);
-        self.peers.push(Peer { who, link, session: SessionId(0), heard: BytesMut::new(), sends: 0, due: None });
+        let (name, link) = (config.application_name.to_string(), Link::new(config));
+        let (heard, said) = (BytesMut::new(), BytesMut::new());
+        self.peers.push(Peer { name, who, link, session: SessionId(0), heard, said, sends: 0, due: None });
         self.peers[peer].link.handle(self.now, LinkInput::Start);
         self.woken.push_back(peer);
     }
@@ -285,10 +214,10 @@ impl World {
     /// When something is to be done next; `None` when nothing is left to do.
     #[must_use]
     pub fn next_due(&self) -> Option<Time> {
-        if !self.woken.is_empty() {
+        if !self.woken.is_empty() || self.lines.has_news() {
             return Some(self.now);
         }
-        self.due.first().map(|(at, _)| *at).into_iter().chain(self.server_due).min()
+        self.due.first().map(|(at, _)| *at).into_iter().chain(self.server_due).chain(self.lines_due).min()
     }
 
     /// Does everything that is due until this moment, and ends there.
@@ -307,8 +236,13 @@ impl World {
     /// Does what is due at one moment, which becomes the present.
     pub fn step(&mut self, due: Time, watch: &mut dyn FnMut(Time, Seen<'_>)) {
         self.now = self.now.max(due);
+        self.perform(watch);
         while let Some(peer) = self.woken.pop_front() {
             self.work(peer, watch);
+        }
+        if self.lines_due.is_some_and(|at| at <= self.now) {
+            self.lines.tick(self.now);
+            self.perform(watch);
         }
         if self.server_due.is_some_and(|at| at <= self.now) {
             self.at_server(TServerInput::Tick, watch);
@@ -335,6 +269,12 @@ impl World {
             ocs.handle(now, utc, ocs::Input::Internal(internal));
             self.woken.push_back(at);
         }
+    }
+
+    /// Somebody outside has given this application something to send.
+    pub fn wake(&mut self, application: &str) {
+        let is_it = |peer: &Peer| matches!(&peer.who, Who::App(app) if app.name() == application);
+        self.woken.extend(self.peers.iter().position(is_it));
     }
 
     fn tick(&mut self, peer: usize) {
@@ -424,12 +364,25 @@ impl World {
             }
             LinkOutput::Send { bytes, .. } => {
                 let session = self.peers[at].session;
-                self.at_server(TServerInput::Frames(session, bytes), watch);
-                self.at_server(TServerInput::Flushed(session), watch);
+                if self.lines.is_idle() {
+                    self.at_server(TServerInput::Frames(session, bytes), watch);
+                    self.at_server(TServerInput::Flushed(session), watch);
+                } else {
+                    let client = Client { session, name: &self.peers[at].name };
+                    self.lines.frames(now, client, Way::Up, bytes);
+                    self.perform(watch);
+                }
             }
             LinkOutput::Close => {
                 let session = self.peers[at].session;
-                self.at_server(TServerInput::Closed(session), watch);
+                // Of a connection that is open at one end only the other end hears nothing.
+                if !self.lines.is_dead(session) {
+                    self.lines.closed(session);
+                    self.at_server(TServerInput::Closed(session), watch);
+                }
+                self.peers[at].session = SessionId(0);
+                self.peers[at].heard.clear();
+                self.peers[at].said.clear();
             }
             LinkOutput::Up(_) => {
                 if let Who::App(app) = &mut self.peers[at].who {
@@ -460,9 +413,9 @@ impl World {
             match output {
                 TServerOutput::Send(session, outgoing) => self.deliver(session, &outgoing),
                 TServerOutput::Close(session, _) => {
-                    if let Some(at) = self.peers.iter().position(|peer| peer.session == session) {
-                        self.peers[at].link.handle(now, LinkInput::Closed);
-                        self.woken.push_back(at);
+                    if !self.lines.is_dead(session) {
+                        self.lines.closed(session);
+                        self.hang_up(session);
                     }
                 }
                 TServerOutput::Seen(seen) => {
@@ -472,16 +425,45 @@ impl World {
             }
         }
         self.server_due = self.tserver.next_deadline();
+        self.perform(watch);
     }
 
     fn deliver(&mut self, session: SessionId, outgoing: &Outgoing) {
-        let Some(at) = self.peers.iter().position(|peer| peer.session == session) else { return };
-        let peer = &mut self.peers[at];
-        peer.heard.extend_from_slice(&outgoing.head);
-        peer.heard.extend_from_slice(outgoing.tail.as_ref().map_or(&[], |tail| &tail[..]));
-        while let Ok(Some(frame)) = take_frame(&mut peer.heard, FRAME_BYTES_MAX, Reading::Tolerant) {
-            peer.link.handle(self.now, LinkInput::Frame(frame));
+        let Some(at) = self.of_session(session) else { return };
+        let tail = outgoing.tail.as_ref().map_or(&[][..], |tail| &tail[..]);
+        if self.lines.is_idle() {
+            return self.hear(at, &[&outgoing.head, tail]);
         }
+        let frames = Bytes::from([&outgoing.head[..], tail].concat());
+        let client = Client { session, name: &self.peers[at].name };
+        self.lines.frames(self.now, client, Way::Down, frames);
+    }
+
+    fn of_session(&self, session: SessionId) -> Option<usize> {
+        self.peers.iter().position(|peer| peer.session == session)
+    }
+
+    /// Bytes come to a client.
+    fn hear(&mut self, at: usize, parts: &[&[u8]]) {
+        let peer = &mut self.peers[at];
+        parts.iter().for_each(|part| peer.heard.extend_from_slice(part));
+        loop {
+            match take_frame(&mut peer.heard, FRAME_BYTES_MAX, Reading::Tolerant) {
+                Ok(Some(frame)) => peer.link.handle(self.now, LinkInput::Frame(frame)),
+                Ok(None) => break,
+                Err(error) => {
+                    peer.link.handle(self.now, LinkInput::Broken(error));
+                    break;
+                }
+            }
+        }
+        self.woken.push_back(at);
+    }
+
+    /// A client is told that its connection has ended.
+    fn hang_up(&mut self, session: SessionId) {
+        let Some(at) = self.of_session(session) else { return };
+        self.peers[at].link.handle(self.now, LinkInput::Closed);
         self.woken.push_back(at);
     }
 }

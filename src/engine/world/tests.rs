@@ -1,4 +1,5 @@
 use super::*;
+use crate::engine::topology::Topology;
 use crate::message::{DoNotCall, Message, Pair, Target};
 
 /// 2026-03-02T08:00:00Z, a Monday.

@@ -25,6 +25,7 @@ pub struct PhoneColumnDto {
 #[serde(deny_unknown_fields, default)]
 pub struct ImportSettings {
     /// Whose rules apply where systems differ: `native` (default), `genesys_cloud`, `external`, `classic`, `ucs`, `jtel`.
+    /// Where no profile is named, what is absent here has the value of that system.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
     /// Column of the contact's id.
@@ -78,6 +79,9 @@ pub struct ImportSettings {
     /// ISO 3166.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_country: Option<String>,
+    /// Digits without plus are E.164.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plusless: Option<bool>,
     /// `nocall`, `skip` or `error`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dnc: Option<String>,
@@ -203,6 +207,8 @@ pub struct ClearedDto {
     pub in_use: u64,
     /// Ids of the first 100 of those.
     pub in_use_ids: Vec<String>,
+    /// The job that did it; undone it brings the contacts back. None for a list that is gone itself.
+    pub job: Option<String>,
 }
 
 /// A saved profile: body of `POST` and `PUT /v1/import-profiles`.

@@ -6,6 +6,7 @@ mod adjacent;
 mod backup;
 mod campaigns;
 mod dnc;
+mod external;
 mod forms;
 mod genesys_cloud;
 mod imports;
@@ -17,6 +18,7 @@ mod requests;
 mod sequences;
 pub(super) use requests::may_read;
 mod send;
+mod sim;
 mod ucs;
 
 use std::time::Duration;
@@ -56,6 +58,8 @@ pub(super) fn all() -> Routes {
         .merge(adjacent::routes())
         .merge(access::routes())
         .merge(genesys_cloud::routes())
+        .merge(external::routes())
+        .merge(sim::routes())
 }
 
 /// Entries of a page when a caller does not say.

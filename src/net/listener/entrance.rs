@@ -18,8 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::{Doors, Heard};
-use crate::engine::tserver::TServerInput;
+use super::{Command, Doors, Heard};
 use crate::net::tls::Stream;
 
 /// TLS handshakes that may be under way; one more connection is closed at once.
@@ -32,7 +31,7 @@ pub(super) struct Entrance {
     /// They take their time beside the port's task, not within it.
     handshakes: JoinSet<(io::Result<Stream>, SocketAddr)>,
     accept_again: Option<Instant>,
-    commands: mpsc::UnboundedReceiver<TServerInput>,
+    commands: mpsc::UnboundedReceiver<Command>,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
     due: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
@@ -40,7 +39,7 @@ pub(super) struct Entrance {
 }
 
 impl Entrance {
-    pub(super) fn new(doors: Doors, commands: mpsc::UnboundedReceiver<TServerInput>, stop: CancellationToken) -> Self {
+    pub(super) fn new(doors: Doors, commands: mpsc::UnboundedReceiver<Command>, stop: CancellationToken) -> Self {
         Self {
             doors,
             handshakes: JoinSet::new(),
@@ -94,7 +93,7 @@ impl Entrance {
     }
 
     /// Pending for ever once nobody can command any more.
-    pub(super) fn poll_command(&mut self, context: &mut Context<'_>) -> Poll<TServerInput> {
+    pub(super) fn poll_command(&mut self, context: &mut Context<'_>) -> Poll<Command> {
         match ready!(self.commands.poll_recv(context)) {
             Some(command) => Poll::Ready(command),
             None => Poll::Pending,

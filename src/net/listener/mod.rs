@@ -1,6 +1,7 @@
 //! The T-Server's port: how it is opened, told and heard.
 
 mod entrance;
+mod faults;
 mod task;
 
 use std::{io, net::SocketAddr, sync::Arc};
@@ -19,6 +20,8 @@ use crate::net::tls::{ClientCertificate, TlsServer};
 use crate::wire::ServerRole;
 use crate::wire::Text;
 use entrance::Entrance;
+use faults::Command;
+pub use faults::{FaultControl, FaultState, Stopped};
 use task::Port;
 
 /// User events that a slow tap may be behind before it loses some.
@@ -66,13 +69,13 @@ impl std::fmt::Debug for Inbox {
 
 /// Sends user events from the T-Server itself. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Announcer(mpsc::UnboundedSender<TServerInput>);
+pub struct Announcer(mpsc::UnboundedSender<Command>);
 
 impl Announcer {
     /// Hands a user event to everybody on a DN.
     pub fn announce(&self, dn: Text, user_data: Bytes) {
         // One that has stopped has nobody left to tell.
-        let _ = self.0.send(TServerInput::Announce { dn, user_data });
+        let _ = self.0.send(TServerInput::Announce { dn, user_data }.into());
     }
 }
 
@@ -80,7 +83,7 @@ impl Announcer {
 #[derive(Debug)]
 pub struct TServerHandle {
     local_addr: SocketAddr,
-    control: mpsc::UnboundedSender<TServerInput>,
+    control: mpsc::UnboundedSender<Command>,
     tap: broadcast::Sender<Arc<UserEventSeen>>,
     task: JoinHandle<()>,
 }
@@ -171,6 +174,12 @@ impl TServerHandle {
         Announcer(self.control.clone())
     }
 
+    /// For faults on its connections.
+    #[must_use]
+    pub fn faults(&self) -> FaultControl {
+        FaultControl::new(self.control.clone())
+    }
+
     /// Connects or disconnects the switch.
     pub fn set_switch(&self, up: bool) {
         self.tell(TServerInput::SetSwitch(up));
@@ -200,6 +209,6 @@ impl TServerHandle {
 
     fn tell(&self, input: TServerInput) {
         // One that has stopped has nothing left to change.
-        let _ = self.control.send(input);
+        let _ = self.control.send(input.into());
     }
 }

@@ -12,14 +12,16 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::{
     io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
     sync::{broadcast, mpsc},
     time::{Instant, timeout},
 };
 
+use super::faults::OnLeap;
 use super::{Entrance, Heard, Inbox, Peer};
+use crate::engine::fault::{Client, Lines, Way};
 use crate::engine::tserver::{
     CloseReason, Outgoing, SessionId, TServer, TServerConfig, TServerInput, TServerOutput, UserEventSeen,
 };
@@ -41,15 +43,19 @@ const LINGER: Duration = Duration::from_secs(1);
 const HEARD_A_READ: usize = READ_BYTES / 32;
 /// The entrance stands in the list of what was woken under this number; sessions count from 1.
 const ENTRANCE: u64 = 0;
+/// For the chance of faults that name no seed.
+const FAULT_SEED: u64 = 1;
 /// News at the entrance before connections have their turn again.
 const NEWS_MAX: usize = 64;
 
-struct Connection {
+pub(super) struct Connection {
     stream: Stream,
     peer: Peer,
     slot: Slot,
     /// The beginning of a frame whose rest has not come.
     partial: BytesMut,
+    /// The same behind the faults, which may hold a rest back.
+    pub(super) said: BytesMut,
     queue: SendQueue,
     dirty: bool,
     /// TLS has taken bytes that its socket has not.
@@ -57,9 +63,9 @@ struct Connection {
 }
 
 pub(super) struct Port {
-    codec: FrameCodec,
-    machine: TServer,
-    connections: BTreeMap<SessionId, Connection>,
+    pub(super) codec: FrameCodec,
+    pub(super) machine: TServer,
+    pub(super) connections: BTreeMap<SessionId, Connection>,
     ready: Arc<Ready>,
     buffer: BytesMut,
     /// Connections with something new to write.
@@ -68,12 +74,16 @@ pub(super) struct Port {
     queued_bytes: usize,
     next_session: u64,
     start: Instant,
-    now: Time,
+    pub(super) now: Time,
     utc: UtcTime,
     tap: broadcast::Sender<Arc<UserEventSeen>>,
     inbox: Option<Inbox>,
     /// Connections that are not read until the inbox has room again.
     held: Vec<SessionId>,
+    pub(super) lines: Lines,
+    /// Somebody further out is doing what the lines give.
+    pub(super) performing: bool,
+    pub(super) on_leap: Option<OnLeap>,
 }
 
 impl Port {
@@ -83,6 +93,7 @@ impl Port {
         tap: broadcast::Sender<Arc<UserEventSeen>>,
         inbox: Option<Inbox>,
     ) -> Self {
+        let lines = Lines::new(config.dialect, FAULT_SEED, []);
         Self {
             codec,
             machine: TServer::new(config),
@@ -98,6 +109,9 @@ impl Port {
             tap,
             inbox,
             held: Vec::new(),
+            lines,
+            performing: false,
+            on_leap: None,
         }
     }
 
@@ -116,7 +130,7 @@ impl Port {
                 }
             }
             self.flush();
-            if entrance.set_due(self.machine.next_deadline().map(|time| self.start + time.0))
+            if entrance.set_due(self.next_deadline().map(|time| self.start + time.0))
                 || (!self.held.is_empty() && !entrance.is_waiting_for_room())
             {
                 slot.again();
@@ -142,7 +156,7 @@ impl Port {
                 more = true;
             }
             if let Poll::Ready(command) = entrance.poll_command(context) {
-                self.give(command);
+                self.command(command);
                 more = true;
             }
             if !self.held.is_empty()
@@ -156,6 +170,9 @@ impl Port {
                 }
             }
             if entrance.poll_due(context).is_ready() {
+                self.look_at_clocks();
+                self.lines.tick(self.now);
+                self.perform();
                 self.give(TServerInput::Tick);
                 more = true;
             }
@@ -166,6 +183,11 @@ impl Port {
         }
         slot.again();
         true
+    }
+
+    fn next_deadline(&self) -> Option<Time> {
+        let machine = self.machine.next_deadline();
+        if self.lines.is_idle() { machine } else { machine.into_iter().chain(self.lines.next_deadline()).min() }
     }
 
     fn look_at_clocks(&mut self) {
@@ -185,8 +207,8 @@ impl Port {
         self.next_session += 1;
         let slot = self.ready.slot(id.0);
         slot.again(); // the first look tells the socket whom to wake
-        let (partial, queue) = (BytesMut::new(), SendQueue::default());
-        let connection = Connection { stream, peer, slot, partial, queue, dirty: false, unflushed: false };
+        let (partial, said, queue) = (BytesMut::new(), BytesMut::new(), SendQueue::default());
+        let connection = Connection { stream, peer, slot, partial, said, queue, dirty: false, unflushed: false };
         self.connections.insert(id, connection);
         self.give(TServerInput::Accepted(id));
     }
@@ -235,12 +257,14 @@ impl Port {
             input.extend_from_slice(&self.buffer);
             self.buffer.clear();
         }
-        self.give(TServerInput::Heard(id));
+        if !self.lines.is_dead(id) {
+            self.give(TServerInput::Heard(id));
+        }
         let (whole, error) = self.codec.whole(&input, |kind| {
             tracing::warn!(session = id.0, kind, "frame of a reserved kind skipped");
         });
         if whole > 0 {
-            self.give(TServerInput::Frames(id, input.split_to(whole).freeze()));
+            self.go_up(id, input.split_to(whole).freeze());
         }
         if let Some(error) = error {
             self.give(TServerInput::Broken(id, error));
@@ -251,7 +275,7 @@ impl Port {
         }
     }
 
-    fn give(&mut self, input: TServerInput) {
+    pub(super) fn give(&mut self, input: TServerInput) {
         self.machine.handle(self.now, self.utc, input);
         while let Some(output) = self.machine.poll() {
             match output {
@@ -275,18 +299,27 @@ impl Port {
                 }
             }
         }
+        self.perform();
     }
 
     fn send(&mut self, id: SessionId, outgoing: &Outgoing) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
         let tail = outgoing.tail.as_ref().map_or(&[][..], |tail| &tail[..]);
-        let bytes = outgoing.head.len() + tail.len();
-        let mut pushed = connection.queue.push([&outgoing.head, tail], outgoing.urgent, outgoing.frames);
+        if self.lines.is_idle() {
+            return self.push(id, [&outgoing.head, tail], outgoing.urgent, outgoing.frames);
+        }
+        let client = Client { session: id, name: &self.machine.application(id) };
+        self.lines.frames(self.now, client, Way::Down, Bytes::from([&outgoing.head[..], tail].concat()));
+    }
+
+    pub(super) fn push(&mut self, id: SessionId, parts: [&[u8]; 2], urgent: bool, frames: usize) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let bytes = parts[0].len() + parts[1].len();
+        let mut pushed = connection.queue.push(parts, urgent, frames);
         if pushed.is_err() {
             // Much came at once: the queue is only full when the socket takes nothing either.
             self.write(id);
             let Some(connection) = self.connections.get_mut(&id) else { return };
-            pushed = connection.queue.push([&outgoing.head, tail], outgoing.urgent, outgoing.frames);
+            pushed = connection.queue.push(parts, urgent, frames);
         }
         if let Err(full) = pushed {
             return self.gone(id, &full);
@@ -333,6 +366,10 @@ impl Port {
 
     /// The machine ended a session: its last frames are written and the client gets some time to fetch them.
     fn close(&mut self, id: SessionId, reason: CloseReason) {
+        if self.lines.is_dead(id) {
+            return; // the client does not hear of it
+        }
+        self.lines.closed(id);
         let Some(mut connection) = self.connections.remove(&id) else { return };
         tracing::warn!(session = id.0, peer = %connection.peer.addr, %reason, "session closed");
         self.queued_bytes -= connection.queue.len();
@@ -342,7 +379,8 @@ impl Port {
     }
 
     /// A session ended without the machine: it is told.
-    fn gone(&mut self, id: SessionId, reason: &(impl std::fmt::Display + ?Sized)) {
+    pub(super) fn gone(&mut self, id: SessionId, reason: &(impl std::fmt::Display + ?Sized)) {
+        self.lines.closed(id);
         let Some(connection) = self.connections.remove(&id) else { return };
         tracing::info!(session = id.0, peer = %connection.peer.addr, %reason, "session ended");
         self.queued_bytes -= connection.queue.len();

@@ -7,6 +7,8 @@
 //!
 //! A key that stands twice means one or the other; different keys must all fit. A narrowed scope allows nothing that
 //! does not name its object, so what a route forgets to name is denied.
+//!
+//! Scopes of external contacts are spelled as their documents spell permissions: `externalContacts:importJob:add`.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -49,6 +51,48 @@ pub enum Verb {
     ContactsDelete,
     /// Empty a list.
     ContactsClear,
+    /// Import external contacts and organisations.
+    ExternalEntityImport,
+    /// Read what became of them: reports name people.
+    ExternalContactView,
+    /// Make external sources.
+    ExternalSourceAdd,
+    /// Change external sources.
+    ExternalSourceEdit,
+    /// Remove external sources.
+    ExternalSourceDelete,
+    /// Make jobs of external contacts.
+    ImportJobAdd,
+    /// Move such jobs on.
+    ImportJobEdit,
+    /// Read one's own.
+    ImportJobView,
+    /// Read everyone's.
+    ImportJobViewAll,
+    /// Make them of a file.
+    ImportCsvJobAdd,
+    /// Save settings of such jobs.
+    ImportSettingsAdd,
+    /// Change settings.
+    ImportSettingsEdit,
+    /// Remove settings.
+    ImportSettingsDelete,
+    /// Read one's own settings.
+    ImportSettingsView,
+    /// Read everyone's settings.
+    ImportSettingsViewAll,
+    /// Save where columns go.
+    ImportCsvSettingsAdd,
+    /// Change where columns go.
+    ImportCsvSettingsEdit,
+    /// Remove where columns go.
+    ImportCsvSettingsDelete,
+    /// Read where columns go.
+    ImportCsvSettingsView,
+    /// Send files of external contacts.
+    ImportCsvUploadAdd,
+    /// Look into one's own files.
+    ImportCsvUploadView,
     /// Faults, answers and clock of the simulator.
     SimControl,
     /// Phones and customer ids as they are, where they are hidden else.
@@ -99,6 +143,27 @@ const TABLE: &[(Verb, &str, &[Key])] = &[
     (Verb::ContactsRead, "contacts:read", LIST),
     (Verb::ContactsDelete, "contacts:delete", LIST),
     (Verb::ContactsClear, "contacts:clear", LIST),
+    (Verb::ExternalEntityImport, "externalContacts:entity:import", NOTHING),
+    (Verb::ExternalContactView, "externalContacts:contact:view", NOTHING),
+    (Verb::ExternalSourceAdd, "externalContacts:externalSource:add", NOTHING),
+    (Verb::ExternalSourceEdit, "externalContacts:externalSource:edit", NOTHING),
+    (Verb::ExternalSourceDelete, "externalContacts:externalSource:delete", NOTHING),
+    (Verb::ImportJobAdd, "externalContacts:importJob:add", NOTHING),
+    (Verb::ImportJobEdit, "externalContacts:importJob:edit", NOTHING),
+    (Verb::ImportJobView, "externalContacts:importJob:view", NOTHING),
+    (Verb::ImportJobViewAll, "externalContacts:importJob:viewAll", NOTHING),
+    (Verb::ImportCsvJobAdd, "externalContacts:importCsvJob:add", NOTHING),
+    (Verb::ImportSettingsAdd, "externalContacts:importSettings:add", NOTHING),
+    (Verb::ImportSettingsEdit, "externalContacts:importSettings:edit", NOTHING),
+    (Verb::ImportSettingsDelete, "externalContacts:importSettings:delete", NOTHING),
+    (Verb::ImportSettingsView, "externalContacts:importSettings:view", NOTHING),
+    (Verb::ImportSettingsViewAll, "externalContacts:importSettings:viewAll", NOTHING),
+    (Verb::ImportCsvSettingsAdd, "externalContacts:importCsvSettings:add", NOTHING),
+    (Verb::ImportCsvSettingsEdit, "externalContacts:importCsvSettings:edit", NOTHING),
+    (Verb::ImportCsvSettingsDelete, "externalContacts:importCsvSettings:delete", NOTHING),
+    (Verb::ImportCsvSettingsView, "externalContacts:importCsvSettings:view", NOTHING),
+    (Verb::ImportCsvUploadAdd, "externalContacts:importCsvUpload:add", NOTHING),
+    (Verb::ImportCsvUploadView, "externalContacts:importCsvUpload:view", NOTHING),
     (Verb::SimControl, "sim:control", NOTHING),
     (Verb::NumbersShow, "numbers:show", NOTHING),
     (Verb::OcsPost, "ocs:post", NOTHING),
@@ -404,8 +469,15 @@ mod tests {
 
     #[test]
     fn scopes_survive_being_written() {
-        for text in ["*", "admin", "sequence:*", "record:cancel@campaign=101,campaign=102", "contacts:read@list=a-b.c"]
-        {
+        for text in [
+            "*",
+            "admin",
+            "sequence:*",
+            "externalContacts:*",
+            "externalContacts:importJob:viewAll",
+            "record:cancel@campaign=101,campaign=102",
+            "contacts:read@list=a-b.c",
+        ] {
             assert_eq!(text.parse::<Scope>().unwrap().to_string(), text);
         }
     }

@@ -205,6 +205,9 @@ pub struct CampaignSection {
     pub name: String,
     /// DBID of the OCS that runs it.
     pub ocs: i32,
+    /// Names of the calling lists that it dials from: while it is loaded they cannot be removed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lists: Vec<String>,
 }
 
 /// `[[group]]`

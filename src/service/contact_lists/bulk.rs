@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::contacts::named;
@@ -39,7 +40,7 @@ impl BulkKind {
 }
 
 /// A bulk change.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Bulk {
     /// Number of its list.
     pub list: i64,
@@ -95,10 +96,11 @@ impl ContactLists {
             }
             work.bulk.push_back(bulk.clone());
             let old = if work.bulk.len() > JOBS_MAX { work.bulk.pop_front() } else { None };
-            let backup = old.and_then(|old| old.backup);
-            backup.inspect(|file| {
+            let backup = old.and_then(|old| old.backup).inspect(|file| {
                 work.downloads.remove(file);
-            })
+            });
+            self.keep(&work);
+            backup
         };
         self.remove_files(old.as_slice());
         let backs_up = request.generate_download_uri.unwrap_or(true);
@@ -106,13 +108,15 @@ impl ContactLists {
         let only = request.contact_ids.map(|ids| ids.into_iter().collect());
         tokio::spawn(async move {
             let done = lists.carry_out(&list, &id, &search, only, &deed, backs_up).await;
-            lists.note(&id, |bulk| {
+            let mut work = lists.work();
+            if let Some(bulk) = work.bulk.iter_mut().find(|bulk| bulk.job.id == id) {
                 bulk.job.state = if done.is_ok() { "Complete" } else { "Failed" }.to_owned();
                 bulk.job.failure_reason = done.as_ref().err().map(|refusal| refusal.0.message.clone());
                 if done.is_ok() {
                     bulk.job.percent_complete = 100;
                 }
-            });
+            }
+            lists.keep(&work);
         });
         Ok(bulk)
     }

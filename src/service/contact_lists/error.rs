@@ -2,6 +2,7 @@
 
 use crate::contact::genesys_cloud::{Detail, ErrorBody, ErrorCode, ErrorLimit};
 use crate::service::import::ImportError;
+use crate::service::signed::Denied;
 
 /// What is answered instead of what was asked for. Nobody's number or name stands in it.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +59,12 @@ impl Refusal {
     }
 }
 
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        Self::new(ErrorCode::NotAuthorized, denied.to_string())
+    }
+}
+
 impl From<ImportError> for Refusal {
     fn from(error: ImportError) -> Self {
         let code = match &error {
@@ -71,7 +78,8 @@ impl From<ImportError> for Refusal {
                 return Self::ours(503, "service.unavailable", "the store cannot be used");
             }
             ImportError::Stale { .. } => ErrorCode::VersionMismatch,
-            ImportError::InUse(_) | ImportError::State { .. } => ErrorCode::InUse,
+            ImportError::InUse(_) => ErrorCode::InUse,
+            ImportError::State { .. } => ErrorCode::WrongState,
             ImportError::Busy(_) => ErrorCode::TooManyRequests,
             ImportError::File(_)
             | ImportError::Mapping(_)

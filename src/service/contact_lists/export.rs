@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::search::conditions;
@@ -12,7 +13,7 @@ use crate::contact::genesys_cloud::shape::ExportRequest;
 use crate::service::import::{Export, Search};
 
 /// The last export of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exported {
     /// Its id, and its file's.
     pub id: String,
@@ -65,6 +66,7 @@ impl ContactLists {
             for file in &old {
                 work.downloads.remove(file);
             }
+            lists.keep(&work);
             drop(work);
             lists.remove_files(&old);
         });
@@ -120,6 +122,7 @@ impl ContactLists {
         for file in &files {
             work.downloads.remove(file);
         }
+        self.keep(&work);
         drop(work);
         self.remove_files(&files);
     }

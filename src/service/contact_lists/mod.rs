@@ -5,7 +5,9 @@ mod bulk;
 mod contacts;
 mod error;
 mod export;
+mod kept;
 mod lists;
+mod receive;
 mod search;
 mod uploads;
 
@@ -21,7 +23,8 @@ pub use bulk::{Bulk, BulkKind};
 pub use error::{Answer, Refusal};
 pub use export::Exported;
 pub use lists::{ListFilter, shown};
-pub use uploads::{FormUpload, Parts};
+pub use receive::{Parts, take_file};
+pub use uploads::FormUpload;
 
 use crate::contact::genesys_cloud::shape::Page;
 use crate::contact::genesys_cloud::{ErrorCode, ListLimits};
@@ -56,7 +59,7 @@ struct Inner {
     work: Mutex<Work>,
 }
 
-/// What goes on behind answers; a restart forgets it.
+/// What goes on behind answers.
 #[derive(Debug, Default)]
 struct Work {
     /// Oldest first.
@@ -65,7 +68,7 @@ struct Work {
     exports: HashMap<i64, Exported>,
     /// Files that can be fetched, and the list they come from.
     downloads: HashMap<String, i64>,
-    /// The last upload of each list.
+    /// The last upload of each list; a restart knows the last job only.
     uploads: HashMap<i64, uploads::Last>,
 }
 
@@ -73,7 +76,7 @@ impl ContactLists {
     /// On this store, as the configuration says.
     #[must_use]
     pub fn new(imports: ImportService, section: &ContactListsSection, default_country: &str) -> Self {
-        imports.sweep_exports();
+        let work = Mutex::new(kept::read(&imports));
         let signer = Signer::new().inspect_err(|error| tracing::error!(%error, "no random bytes: no uploads")).ok();
         Self(Arc::new(Inner {
             imports,
@@ -81,7 +84,7 @@ impl ContactLists {
             default_country: default_country.to_owned(),
             signer,
             slots: Semaphore::new(AT_ONCE),
-            work: Mutex::default(),
+            work,
         }))
     }
 

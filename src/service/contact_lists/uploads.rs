@@ -1,39 +1,25 @@
 //! Files of contacts: announced, received, imported; and how far that is.
 
-use std::io::Write as _;
-use std::time::Duration;
-
-use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
-use tokio::time::timeout;
 
-use super::{Answer, ContactLists, Refusal, now_ms};
+use super::{Answer, ContactLists, Parts, Refusal, now_ms, take_file};
 use crate::contact::CallingList;
 use crate::contact::ImportProfile;
 use crate::contact::csv::Limits;
 use crate::contact::genesys_cloud::shape::{UploadAnswer, UploadRequest};
 use crate::contact::genesys_cloud::{ErrorCode, ImportStatus, upload_profile};
-use crate::service::import::{FileSource, ImportError, JobStatus, ListTarget, NewJob, NewUpload};
+use crate::service::import::{FileSource, ImportError, JobStatus, ListTarget, NewJob, NewUpload, failure_of};
+use crate::service::signed::Denied;
 use crate::store::contacts::{ImportJob, JobState, ListRow, StoredUpload};
 
 /// Seconds for which a signed address counts where nobody says.
 const SIGNED_SECONDS: i64 = 600;
 /// A week: the longest time.
 const SIGNED_SECONDS_MAX: i64 = 604_800;
-/// How long the next part of a file may take.
-const PART: Duration = Duration::from_secs(30);
 /// Column of an export that says whether a contact may be dialed.
 const CALLABLE: &str = "ContactCallable";
 /// Endings of files that are no CSV.
 const WORKBOOKS: [&str; 2] = [".xls", ".xlsx"];
-
-/// Where the parts of a file come from, one after the other; `None` = that was all.
-pub trait Parts: Send {
-    /// The next part, or the words why there is none.
-    fn next(&mut self) -> BoxFuture<'_, Option<Result<Bytes, String>>>;
-}
 
 /// What is remembered with an upload until it comes.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -108,11 +94,10 @@ impl ContactLists {
         };
         let upload = self.begin(who, name, request.content_length, &announced).await?;
         let expires = now_ms().saturating_add(seconds.saturating_mul(1_000));
-        let signature = signer.sign(&to_sign(&upload.id, expires));
         let mut headers = serde_json::Map::new();
         headers.insert("Content-Type".into(), "text/csv".into());
         Ok(UploadAnswer {
-            url: format!("/uploads/v2/contactlist/{}?expires={expires}&signature={signature}", upload.id),
+            url: format!("/uploads/v2/contactlist/{}?{}", upload.id, signer.query(&to_sign(&upload.id), expires)),
             upload_key: upload.id,
             headers,
         })
@@ -133,20 +118,10 @@ impl ContactLists {
     /// # Errors
     /// Not signed by us, expired, used, of another size, too large, or broken off.
     pub async fn receive(&self, id: &str, expires: &str, signature: &str, parts: &mut dyn Parts) -> Answer<()> {
-        let denied = |what: &str| Refusal::new(ErrorCode::NotAuthorized, what);
-        let signer = self.0.signer.as_ref().ok_or_else(|| denied("there are no uploads"))?;
-        let at: i64 = expires.parse().map_err(|_| denied("the address is not one of ours"))?;
-        if !signer.is_signed(&to_sign(id, at), signature) {
-            return Err(denied("the address is not one of ours"));
-        }
-        if at <= now_ms() {
-            return Err(denied("the address has expired"));
-        }
+        let signer = self.0.signer.as_ref().ok_or(Denied::NotOurs)?;
+        signer.admit(&to_sign(id), expires, signature, now_ms())?;
         let upload = self.imports().upload(id).await?;
-        if upload.bytes.is_some() {
-            return Err(denied("the address was used already"));
-        }
-        self.take(&upload, parts).await?;
+        take_file(self.imports(), &upload, Limits::GENESYS_CLOUD.file, parts).await?;
         let announced: Announced = serde_json::from_str(&upload.extra).unwrap_or_default();
         let list = self.imports().list_by_number(announced.list).await?.list;
         self.start(&list, &upload, &announced).await;
@@ -159,7 +134,7 @@ impl ContactLists {
     /// Too large, or broken off.
     pub async fn receive_form(&self, who: &str, name: &str, parts: &mut dyn Parts) -> Answer<String> {
         let upload = self.begin(who, name.to_owned(), None, &Announced::default()).await?;
-        match self.take(&upload, parts).await {
+        match take_file(self.imports(), &upload, Limits::GENESYS_CLOUD.file, parts).await {
             Ok(()) => Ok(upload.id),
             Err(refusal) => {
                 self.discard(&upload.id).await;
@@ -186,63 +161,6 @@ impl ContactLists {
         let announced = Announced { list: list.number, contact_id_name, clear_system_data: false };
         self.start(list, &upload, &announced).await;
         Ok(())
-    }
-
-    /// Writes the file; what broke off may be sent again.
-    async fn take(&self, upload: &StoredUpload, parts: &mut dyn Parts) -> Answer<()> {
-        let path = self.imports().upload_path(&upload.id)?;
-        let most = upload.announced.unwrap_or(Limits::GENESYS_CLOUD.file);
-        let (to, mut from) = mpsc::channel::<Bytes>(8);
-        let file = path.clone();
-        let writer = tokio::task::spawn_blocking(move || -> std::io::Result<()> {
-            let mut options = std::fs::OpenOptions::new();
-            options.create_new(true).write(true);
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::OpenOptionsExt as _;
-                options.mode(0o600);
-            }
-            let mut file = options.open(file)?;
-            while let Some(part) = from.blocking_recv() {
-                file.write_all(&part)?;
-            }
-            file.sync_all()
-        });
-        let bad = |what: &str| Refusal::new(ErrorCode::BadRequest, what);
-        let mut bytes = 0_u64;
-        let read = loop {
-            match timeout(PART, parts.next()).await {
-                Err(_) => break Err(Refusal::ours(408, ErrorCode::BadRequest.word(), "the file did not come in time")),
-                Ok(None) => break Ok(()),
-                Ok(Some(Err(what))) => break Err(bad(&what)),
-                Ok(Some(Ok(part))) => {
-                    bytes = bytes.saturating_add(u64::try_from(part.len()).unwrap_or(u64::MAX));
-                    if bytes > most {
-                        let what = format!("the file has more than {most} bytes");
-                        break Err(Refusal::ours(413, ErrorCode::BadRequest.word(), &what));
-                    }
-                    if to.send(part).await.is_err() {
-                        break Ok(()); // the writer says why
-                    }
-                }
-            }
-        };
-        drop(to);
-        let written = writer.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-        if let Err(error) = &written
-            && error.kind() == std::io::ErrorKind::AlreadyExists
-        {
-            return Err(Refusal::new(ErrorCode::NotAuthorized, "the address was used already"));
-        }
-        let whole = match (read, written) {
-            (Err(refusal), _) => Err(refusal),
-            (Ok(()), Err(error)) => Err(ImportError::Io(error.to_string()).into()),
-            (Ok(()), Ok(())) => self.imports().complete_upload(&upload.id).await.map(drop).map_err(Refusal::from),
-        };
-        if whole.is_err() {
-            let _ = std::fs::remove_file(&path); // what is left of it is of no use
-        }
-        whole
     }
 
     /// Begins an import. Whether that goes well is told by the list's import status.
@@ -302,8 +220,8 @@ fn is_known(name: &str, list: &CallingList, profile: &ImportProfile) -> bool {
     special || rejects || list.columns.iter().any(|column| column == name)
 }
 
-fn to_sign(id: &str, expires: i64) -> String {
-    format!("contactlist {id} {expires}")
+fn to_sign(id: &str) -> String {
+    format!("contactlist {id}")
 }
 
 fn status_of(job: &ImportJob, lists: Vec<String>) -> ImportStatus {
@@ -327,7 +245,7 @@ fn status_of(job: &ImportJob, lists: Vec<String>) -> ImportStatus {
         } else {
             0
         }),
-        failure_reason: job.progress.failure.clone(),
+        failure_reason: failure_of(job),
         target_contact_list_ids: lists,
     }
 }

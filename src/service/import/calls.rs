@@ -1,13 +1,12 @@
 //! Contacts that come or go by a call: the same application as a file's, at once and in one transaction.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::contact::{Draft, ImportProfile, MatchKey};
 use crate::service::import::error::Answer;
 use crate::service::import::run::email_columns;
-use crate::service::import::{Export, ImportService, PIECE, now_ms};
-use crate::store::contacts::{Called, Cleared, ContactRef, Context, Removal, StoredContact};
+use crate::service::import::{ImportService, now_ms};
+use crate::store::contacts::{Called, ContactRef, Context, Removal, StoredContact};
 
 /// Drafts that a caller has made.
 #[derive(Clone, Debug)]
@@ -77,30 +76,5 @@ impl ImportService {
     /// The store.
     pub async fn delete_contacts(&self, list: Option<i64>, ids: Vec<String>) -> Answer<Vec<Removal>> {
         Ok(self.inner.store.delete_contacts(list, ids).await?)
-    }
-
-    /// Removes every contact of a list that is not in use. Do-not-call entries stay; how many cancellations went is told.
-    /// With `backup` the list is written into that new file first, and nothing goes before it is on the disk.
-    ///
-    /// # Errors
-    /// The backup cannot be written, or the store.
-    pub async fn clear(&self, list: i64, backup: Option<&Path>) -> Answer<Cleared> {
-        let lock = self.list_lock(Some(list));
-        let _turn = lock.lock().await;
-        if let Some(path) = backup {
-            let list = self.list_by_number(list).await?.list;
-            self.export_to(Export::new(list, true), path).await?;
-        }
-        let mut all = Cleared::default();
-        loop {
-            let some = self.inner.store.clear_some(list, all.after, PIECE, None).await?;
-            all.deleted += some.deleted;
-            all.cancellations += some.cancellations;
-            all.in_use.extend(some.in_use);
-            (all.after, all.more) = (some.after, some.more);
-            if !some.more {
-                return Ok(all);
-            }
-        }
     }
 }

@@ -10,6 +10,7 @@ use crate::contact::formula;
 use crate::contact::{CallingList, Contact};
 use crate::service::import::error::{Answer, ImportError};
 use crate::service::import::{ImportService, Search};
+use crate::service::own_file;
 use crate::store::contacts::StoredContact;
 
 /// Contacts that are read at once.
@@ -85,15 +86,15 @@ impl ImportService {
     /// # Errors
     /// The folder.
     pub fn export_path(&self, id: Uuid) -> Answer<PathBuf> {
-        let folder = self.inner.settings.folder.join("exports");
+        let folder = self.exports_folder();
         std::fs::create_dir_all(&folder).map_err(|error| ImportError::Io(format!("{}: {error}", folder.display())))?;
         Ok(folder.join(format!("{id}.csv")))
     }
 
-    /// Removes exports that nobody can fetch any more: those of another process.
-    pub fn sweep_exports(&self) {
-        // Often there never were any.
-        let _ = std::fs::remove_dir_all(self.inner.settings.folder.join("exports"));
+    /// The folder of files that are fetched later; often there never was one.
+    #[must_use]
+    pub fn exports_folder(&self) -> PathBuf {
+        self.inner.settings.folder.join("exports")
     }
 
     /// The next rows of an export, the header in front of the first; `None` = that was all.
@@ -126,14 +127,7 @@ impl ImportService {
     /// The file is there already, the disk, or the store.
     pub async fn export_to(&self, mut export: Export, path: &Path) -> Answer<usize> {
         let wrong = |error: std::io::Error| ImportError::Io(format!("{}: {error}", path.display()));
-        let mut options = std::fs::OpenOptions::new();
-        options.create_new(true).write(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt as _;
-            options.mode(0o600);
-        }
-        let mut file = options.open(path).map_err(wrong)?;
+        let mut file = own_file(path, std::fs::File::options().create_new(true)).map_err(wrong)?;
         let mut contacts = 0;
         while let Some(row) = self.export_some(&mut export).await? {
             file.write_all(&row.bytes).map_err(wrong)?;

@@ -8,7 +8,7 @@ use crate::service::import::error::{Answer, ImportError};
 use crate::service::import::source;
 use crate::service::import::{ImportService, now_ms};
 use crate::store::StoreErrorKind;
-use crate::store::contacts::{Cleared, ListChange, ListRow, new_list};
+use crate::store::contacts::{Cleared, ImportJob, ListChange, ListRow, new_list};
 
 /// Which list an import writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +110,15 @@ impl ImportService {
         Ok(cleared)
     }
 
+    /// A list that was made for a dry run goes again, unless somebody has come to it meanwhile.
+    pub(super) async fn unmake_list(&self, job: &ImportJob) {
+        let (Some(list), Some(_)) = (job.spec.list, &job.spec.made_list) else { return };
+        let Ok(open) = self.inner.store.jobs(None, 1_000, true).await else { return };
+        if open.iter().all(|other| other.id == job.id || other.spec.list != Some(list)) {
+            let _ = self.inner.store.delete_list(list).await; // one with contacts is refused
+        }
+    }
+
     /// The list of a new job, made when that is wanted.
     pub(super) async fn target(
         &self,
@@ -147,7 +156,11 @@ fn list_of(name: &str, header: &Header, profile: &ImportProfile) -> CallingList 
         if own || ignored || rejects || (profile.only_mapped && mapped.is_none()) {
             continue;
         }
-        columns.push(mapped.unwrap_or(column).clone());
+        let target = mapped.unwrap_or(column);
+        let apart = ["external_id:", "organisation."].iter().any(|start| target.starts_with(start));
+        if target != "external_id" && !apart {
+            columns.push(target.clone());
+        }
     }
     CallingList {
         columns,

@@ -8,6 +8,7 @@
 //! ```
 
 mod calls;
+mod clear;
 mod error;
 mod export;
 mod lists;
@@ -39,20 +40,24 @@ pub use open::open_imports;
 pub use preview::{ColumnType, Preview};
 pub use saved::NewUpload;
 pub use search::{Clause, Comparison, Found, Join, Predicate, Search, Sort};
-pub use status::JobStatus;
+pub use source::{ReadThrough, read_through};
+pub use status::{JobStatus, failure_of};
 
 pub use crate::store::contacts::new_list;
 
 use crate::contact::ImportProfile;
+use crate::contact::SourceKind;
 use crate::contact::phone::PhoneLibrary;
 use crate::service::wall;
 use crate::store::contacts::{
-    ContactStore, ImportJob, JobEvent, JobKind, JobSpec, JobState, Progress, Stop, StopReason, Undone,
+    ContactStore, ImportJob, JobEvent, JobKind, JobSpec, JobState, Progress, Stop, StopReason, TRANSACTION_RECORDS_MAX,
+    Undone,
 };
 use crate::store::{StoreError, StoreErrorKind};
 
-/// Records of a batch: three of them are in memory at a time, each record with its texts.
-const BATCH_RECORDS: usize = 4_000;
+/// Records of a batch: six of them are in memory at a time, each record with its texts, about 2 KiB. So many stay in
+/// the processor's cache. A transaction takes many batches.
+const BATCH_RECORDS: usize = 250;
 /// Contacts that one transaction of a clear or an undo looks at.
 const PIECE: usize = 500;
 
@@ -69,8 +74,10 @@ pub struct ImportSettings {
     pub jobs_waiting: usize,
     /// Name of a zone and its DBID.
     pub zones: Vec<(String, i32)>,
-    /// Records that are read before they are applied; fewer = smaller transactions.
+    /// Records of one transaction, of at most 10,000.
     pub batch_records: usize,
+    /// Country of national phones where a profile names none, ISO 3166.
+    pub default_country: String,
     /// Reads phones.
     pub phones: Arc<dyn PhoneLibrary>,
 }
@@ -85,7 +92,8 @@ impl ImportSettings {
             jobs_at_once: 4,
             jobs_waiting: 100,
             zones: Vec::new(),
-            batch_records: BATCH_RECORDS,
+            batch_records: TRANSACTION_RECORDS_MAX,
+            default_country: String::new(),
             phones,
         }
     }
@@ -231,10 +239,7 @@ impl ImportService {
     /// # Errors
     /// [`ImportError`]
     pub async fn create(&self, new: NewJob) -> Answer<ImportJob> {
-        let waiting = self.running().len().saturating_sub(self.inner.settings.jobs_at_once);
-        if waiting >= self.inner.settings.jobs_waiting {
-            return Err(ImportError::Busy(waiting));
-        }
+        self.check_room()?;
         let idempotency = new.idempotency.clone();
         let job = self.prepare(new).await?;
         let id = job.id.clone();
@@ -251,8 +256,14 @@ impl ImportService {
         Ok(job)
     }
 
+    /// Whether one more job may wait.
+    fn check_room(&self) -> Answer<()> {
+        let waiting = self.running().len().saturating_sub(self.inner.settings.jobs_at_once);
+        if waiting >= self.inner.settings.jobs_waiting { Err(ImportError::Busy(waiting)) } else { Ok(()) }
+    }
+
     /// Everything of a job but its number.
-    async fn prepare(&self, new: NewJob) -> Answer<ImportJob> {
+    async fn prepare(&self, mut new: NewJob) -> Answer<ImportJob> {
         if !matches!(new.kind, JobKind::Import | JobKind::Delete) {
             return Err(ImportError::Settings(format!("a job of kind {} reads no file", new.kind.slug())));
         }
@@ -268,6 +279,19 @@ impl ImportService {
                 }
                 (self.upload_path(&id)?, upload.file_name, Some(id))
             }
+        };
+        if matches!(new.profile.source, SourceKind::Native | SourceKind::External)
+            && new.profile.default_country.is_empty()
+        {
+            new.profile.default_country.clone_from(&self.inner.settings.default_country);
+        }
+        new.profile = self.fitted(file.clone(), new.profile).await?;
+        let made_list = match &new.list {
+            ListTarget::Named { name, create: true } => match self.list_by_name(name).await {
+                Err(ImportError::Unknown { .. }) => Some(name.clone()),
+                found => found.map(|_| None)?,
+            },
+            _ => None,
         };
         let list = self.target(&new.list, &file, &new.profile).await?;
         self.inspect(file.clone(), new.profile.clone(), list.clone()).await?;
@@ -291,6 +315,7 @@ impl ImportService {
             spec: JobSpec {
                 profile: new.profile,
                 list: list.map(|list| list.number),
+                made_list,
                 file: Some(file),
                 file_name: new.file_name.unwrap_or(label),
                 upload,
@@ -326,6 +351,7 @@ impl ImportService {
             let _ = std::fs::remove_file(self.verdicts(&job.id));
             let _ = std::fs::remove_dir(folder); // only when nothing else lies there
         }
+        self.unmake_list(&job).await;
         done?;
         Ok(job)
     }
@@ -489,7 +515,9 @@ impl ImportService {
         let mut resumed = 0;
         for job in open.into_iter().rev() {
             // Those that wait for somebody go on waiting, and so do those of another kind.
-            if matches!(job.kind, JobKind::Import | JobKind::Delete) && self.resume(&job.id).await.is_ok() {
+            if matches!(job.kind, JobKind::Import | JobKind::Delete | JobKind::Clear)
+                && self.resume(&job.id).await.is_ok()
+            {
                 resumed += 1;
             }
         }

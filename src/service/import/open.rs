@@ -19,6 +19,7 @@ pub fn open_imports(config: &Config, store: Arc<dyn ContactStore>) -> ImportServ
         temporary,
         jobs_at_once: config.import.jobs_at_once,
         jobs_waiting: config.import.jobs_waiting,
+        default_country: config.import.default_country.clone(),
         ..ImportSettings::new(folder, Arc::new(NumberingPlans))
     };
     ImportService::new(store, settings)

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::contact::csv::{self, Item};
-use crate::contact::{CallingList, ImportProfile, Mapping};
+use crate::contact::external::{classic_profile, with_equal_names};
+use crate::contact::{CallingList, ImportProfile, Mapping, SourceKind};
 use crate::service::import::ImportService;
 use crate::service::import::error::{Answer, ImportError};
 use crate::service::import::source::{self, Source};
@@ -111,6 +112,24 @@ impl ImportService {
         rows: usize,
     ) -> Answer<Preview> {
         let work = move || preview(&file, &profile, list.as_ref(), rows);
+        tokio::task::spawn_blocking(work).await.map_err(|error| ImportError::Io(error.to_string()))?
+    }
+
+    /// A profile whose mapping hangs on the header: those of B, where nobody has said where columns go.
+    pub(super) async fn fitted(&self, file: PathBuf, profile: ImportProfile) -> Answer<ImportProfile> {
+        let hangs = matches!(profile.source, SourceKind::Classic | SourceKind::External);
+        if !hangs || profile.only_mapped || !profile.mapping.is_empty() {
+            return Ok(profile);
+        }
+        let work = move || {
+            let (_, _, _, header, _, _) = source::open(&file, &profile)?;
+            if profile.source == SourceKind::External {
+                return Ok(with_equal_names(profile, &header.names));
+            }
+            let fit = classic_profile(&header.names, &profile.external_source);
+            let fit = fit.map_err(|error| ImportError::Settings(error.to_string()))?;
+            Ok(ImportProfile { mapping: fit.mapping, only_mapped: true, ..profile })
+        };
         tokio::task::spawn_blocking(work).await.map_err(|error| ImportError::Io(error.to_string()))?
     }
 

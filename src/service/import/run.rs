@@ -10,11 +10,11 @@ use tokio::sync::{mpsc, watch};
 use crate::contact::{MatchKey, MatchScope, OnMatch, SourceKind};
 use crate::service::import::error::{Answer, ImportError};
 use crate::service::import::sink::{FileSink, Pass, SinkFiles, finish};
-use crate::service::import::source::{Said, Source, sha256_of};
+use crate::service::import::source::{Source, sha256_of};
 use crate::service::import::{ImportService, JobStatus, Running, now_ms};
 use crate::store::contacts::{
-    Batch, Context, Cursor, DryRun, ImportJob, JobEvent, JobKind, JobState, Piece, Progress, Sink, Step, Stop,
-    StopReason,
+    Batch, Context, Cursor, DryRun, Feed, ImportJob, JobEvent, JobKind, JobState, Piece, Progress, Sink, Step, Stop,
+    StopReason, TRANSACTION_RECORDS_MAX,
 };
 use crate::store::{StoreError, StoreErrorKind};
 
@@ -124,7 +124,14 @@ impl ImportService {
                     true
                 });
                 let job = self.inner.store.change_job(id, change).await?;
-                job.iter().for_each(|job| tell(told, job));
+                if let Some(job) = &job {
+                    self.unmake_list(job).await;
+                    tell(told, job);
+                }
+                Ok(false)
+            }
+            JobState::Failed | JobState::Cancelled if job.spec.dry_run => {
+                self.unmake_list(&job).await;
                 Ok(false)
             }
             JobState::Validated if job.spec.auto_continue => {
@@ -135,6 +142,7 @@ impl ImportService {
                 self.shift(id, JobEvent::Continue, "go on", begin).await?;
                 Ok(true)
             }
+            JobState::Importing if job.kind == JobKind::Clear => self.clear_on(&job, cancel, told).await,
             JobState::Importing => {
                 if self.import(&mut job, cancel, told, *seen).await? == Ended::Interrupted {
                     return Ok(false);
@@ -257,7 +265,7 @@ impl ImportService {
             failure: None,
             ..job.progress.clone()
         };
-        let piece = Piece { context, batch: Batch::default(), next: 0, progress, sink };
+        let piece = Piece { context, batch: Batch::default(), next: 0, feed: Feed::none(), progress, sink };
         let mut pass = PassTask { service: self, to: To::Picture(Some(dry)), cancel, told, began: Instant::now() };
         let (mut piece, ended, sha256) = pass.run(piece, source, &job.id, job.state).await?;
         let lengths = finish(&mut *piece.sink, &files).map_err(|error| ImportError::Io(error.to_string()))?;
@@ -308,7 +316,8 @@ impl ImportService {
         };
         let reported = job.progress.counts.records().saturating_sub(job.progress.counts.before_start);
         let sink = sink(&files, Pass::Import(reported), (cursor.outcome_len, cursor.reject_len), &source)?;
-        let piece = Piece { context, batch: Batch::default(), next: 0, progress: job.progress.clone(), sink };
+        let progress = job.progress.clone();
+        let piece = Piece { context, batch: Batch::default(), next: 0, feed: Feed::none(), progress, sink };
         let mut pass = PassTask { service: self, to: To::Store, cancel, told, began: Instant::now() };
         let (mut piece, ended, _) = pass.run(piece, source, &job.id, job.state).await?;
         if ended == Ended::Whole {
@@ -404,38 +413,35 @@ impl PassTask<'_> {
         state: JobState,
     ) -> Answer<(Piece, Ended, Option<String>)> {
         let before = piece.progress.counts.records();
-        let (to, mut said) = mpsc::channel(1);
-        let (give_back, mut back) = mpsc::channel(4);
+        // One is filled, four wait, and one is applied.
+        let (to, next) = mpsc::channel(4);
+        let (give_back, mut back) = mpsc::channel(6);
+        let most = self.service.inner.settings.batch_records.min(TRANSACTION_RECORDS_MAX);
+        piece.feed = Feed { next, back: give_back, most };
         let reader = tokio::task::spawn_blocking(move || source.run(&to, &mut back));
         let mut ended = Ended::Whole;
-        let mut hash = None;
-        while let Some(next) = said.recv().await {
-            match next {
-                Said::Batch(batch) => {
-                    (piece.batch, piece.next) = (batch, 0);
-                    while !piece.is_done() && ended == Ended::Whole {
-                        piece = self.apply(piece).await?;
-                        self.report(&piece.progress, id, state, before);
-                        if self.service.inner.stopping.load(Ordering::Acquire) {
-                            ended = Ended::Interrupted;
-                        }
-                    }
-                    if ended == Ended::Interrupted {
-                        break;
-                    }
-                    let used = std::mem::take(&mut piece.batch);
-                    let _ = give_back.try_send(used); // one too many is dropped
+        while let Some(batch) = piece.feed.next.recv().await {
+            let used = std::mem::replace(&mut piece.batch, batch);
+            piece.feed.give_back(used);
+            piece.next = 0;
+            while !piece.is_done() && ended == Ended::Whole {
+                piece = self.apply(piece).await?;
+                self.report(&piece.progress, id, state, before);
+                if self.service.inner.stopping.load(Ordering::Acquire) {
+                    ended = Ended::Interrupted;
+                    piece.feed.next.close();
                 }
-                Said::End { blank_lines, sha256 } => {
-                    piece.progress.counts.blank_lines = blank_lines;
-                    hash = sha256;
-                }
-                Said::Failed(why) => return Err(ImportError::Io(why)),
+            }
+            if ended == Ended::Interrupted {
+                break;
             }
         }
-        drop(said);
-        reader.await.map_err(|error| join(&error))?;
-        Ok((piece, ended, hash))
+        piece.feed = Feed::none();
+        let end = reader.await.map_err(|error| join(&error))?.map_err(|error| ImportError::Io(error.to_string()))?;
+        if ended == Ended::Whole {
+            piece.progress.counts.blank_lines = end.blank_lines;
+        }
+        Ok((piece, ended, end.sha256.filter(|_| ended == Ended::Whole)))
     }
 
     async fn apply(&mut self, mut piece: Piece) -> Answer<Piece> {

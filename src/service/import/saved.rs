@@ -1,13 +1,18 @@
 //! Profiles with a name, and uploads.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use uuid::Uuid;
 
+use crate::contact::preset::{PRESETS, preset};
 use crate::service::import::error::{Answer, ImportError};
 use crate::service::import::source::sha256_of;
 use crate::service::import::{ImportService, now_ms};
 use crate::store::contacts::{SavedProfile, StoredUpload};
+
+/// How long an upload lies there.
+const UPLOAD_KEPT_MS: i64 = 8 * 24 * 3_600_000;
 
 /// An upload that is about to come.
 #[derive(Clone, Debug, Default)]
@@ -22,13 +27,30 @@ pub struct NewUpload {
     pub extra: String,
 }
 
+/// A preset as if it were saved: its name is its id.
+fn preset_of(name: &str) -> Option<SavedProfile> {
+    Some(SavedProfile {
+        id: name.to_owned(),
+        name: name.to_owned(),
+        kind: "preset".to_owned(),
+        owner: String::new(),
+        version: 0,
+        created_at: 0,
+        modified_at: 0,
+        profile: preset(name)?,
+        extra: String::new(),
+    })
+}
+
 impl ImportService {
-    /// Every saved profile.
+    /// Every saved profile by name, and behind them the presets, which nobody changes.
     ///
     /// # Errors
     /// The store.
     pub async fn profiles(&self) -> Answer<Vec<SavedProfile>> {
-        Ok(self.inner.store.profiles().await?)
+        let mut all = self.inner.store.profiles().await?;
+        all.extend(PRESETS.iter().filter_map(|(name, _)| preset_of(name)));
+        Ok(all)
     }
 
     /// The profile with this name or id.
@@ -47,6 +69,9 @@ impl ImportService {
     pub async fn save_profile(&self, mut profile: SavedProfile) -> Answer<SavedProfile> {
         if profile.name.trim().is_empty() {
             return Err(ImportError::Settings("expected a name of the profile, found none".into()));
+        }
+        if preset(&profile.name).is_some() || preset(&profile.id).is_some() {
+            return Err(ImportError::Taken { what: "preset", name: profile.name });
         }
         if profile.id.is_empty() {
             profile.id = Uuid::new_v4().to_string();
@@ -75,6 +100,9 @@ impl ImportService {
     /// # Errors
     /// Unknown, or the store.
     pub async fn delete_profile(&self, id: &str) -> Answer<()> {
+        if preset(id).is_some() {
+            return Err(ImportError::InUse(format!("{id} is a preset, it stays")));
+        }
         if self.inner.store.delete_profile(id).await? { Ok(()) } else { Err(ImportError::unknown("profile", id)) }
     }
 
@@ -139,6 +167,32 @@ impl ImportService {
     /// Unknown, or the store.
     pub async fn upload(&self, id: &str) -> Answer<StoredUpload> {
         self.inner.store.upload(id).await?.ok_or_else(|| ImportError::unknown("upload", id))
+    }
+
+    /// Removes uploads that have lain for eight days, a day longer than an address for one may count, and that no job
+    /// still reads; how many.
+    ///
+    /// # Errors
+    /// The store, or the folder.
+    pub async fn sweep_uploads(&self) -> Answer<usize> {
+        let old = self.inner.store.uploads_before(now_ms().saturating_sub(UPLOAD_KEPT_MS)).await?;
+        if old.is_empty() {
+            return Ok(0);
+        }
+        let mut read = BTreeSet::new();
+        let mut before = None;
+        loop {
+            let open = self.inner.store.jobs(before, 100, true).await?;
+            let Some(last) = open.last() else { break };
+            before = Some(last.number);
+            read.extend(open.into_iter().filter_map(|job| job.spec.upload));
+        }
+        let mut gone = 0;
+        for upload in old.iter().filter(|upload| !read.contains(&upload.id)) {
+            self.delete_upload(&upload.id).await?;
+            gone += 1;
+        }
+        Ok(gone)
     }
 
     /// Removes an upload and its file.

@@ -1,11 +1,12 @@
 //! Outcome and reject file of a pass, and beside them one byte a record for the pass that follows.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::contact::csv::{Format, Header};
 use crate::contact::{Outcome, OutcomeWriter, RecordReport, RejectWriter, Severity};
+use crate::service::own_file;
 use crate::store::contacts::Sink;
 
 /// Where a pass tells what it did.
@@ -54,14 +55,7 @@ const BUFFER: usize = 256 << 10;
 impl Part {
     /// Opens a file, cut to a length; a new one is readable by its owner only.
     fn open(path: &Path, len: u64) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options.create(true).truncate(false).write(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt as _;
-            options.mode(0o600);
-        }
-        let mut file = options.open(path)?;
+        let mut file = own_file(path, File::options().create(true).truncate(false))?;
         if file.metadata()?.len() < len {
             let what = format!("{}: shorter than the {len} bytes that were written", path.display());
             return Err(io::Error::new(io::ErrorKind::InvalidData, what));

@@ -9,15 +9,16 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
 use crate::contact::csv::{self, Format, Framer, Header, HeaderRules, Limits, find_format};
-use crate::contact::phone::PhoneLibrary;
+use crate::contact::phone::{NumberingPlans, PhoneLibrary};
 use crate::contact::{CallingList, ImportProfile, Mapping, MappingError, Remark, SourceKind};
+use crate::service::import::BATCH_RECORDS;
 use crate::service::import::error::{Answer, ImportError};
-use crate::store::contacts::{BATCH_RECORDS_MAX, Batch, Cursor, Item};
+use crate::store::contacts::{Batch, Cursor, Item};
 
 /// Bytes that are read at once.
 const CHUNK: usize = 256 << 10;
-/// Bytes of records in one batch: less than a batch may have, since batches are read ahead.
-const BATCH_BYTES: usize = 4 << 20;
+/// Bytes of records in one batch. A record is at most 1 MiB.
+const BATCH_BYTES: usize = 1 << 20;
 
 /// A file that can be read: what it is written in, its columns, and where they go.
 #[derive(Debug)]
@@ -33,22 +34,19 @@ pub(super) struct Source {
     hash: Option<Sha256>,
     phones: Arc<dyn PhoneLibrary>,
     batch_records: usize,
+    /// What was read last.
+    bytes: Vec<u8>,
+    /// Nothing comes behind it.
+    ended: bool,
 }
 
-/// What the thread says.
+/// What the thread found behind the last record.
 #[derive(Debug)]
-pub(super) enum Said {
-    /// Records.
-    Batch(Batch),
-    /// Nothing comes any more.
-    End {
-        /// Blank lines of the file.
-        blank_lines: u64,
-        /// SHA-256 of the whole file, when it was read from its start.
-        sha256: Option<String>,
-    },
-    /// The file cannot be read any further.
-    Failed(String),
+pub(super) struct End {
+    /// Blank lines of the file.
+    pub(super) blank_lines: u64,
+    /// SHA-256 of the whole file, when it was read from its start.
+    pub(super) sha256: Option<String>,
 }
 
 /// The sizes that hold for a system.
@@ -127,7 +125,9 @@ impl Source {
             limits,
             hash: Some(hash),
             phones,
-            batch_records: BATCH_RECORDS_MAX,
+            batch_records: BATCH_RECORDS,
+            bytes: Vec::new(),
+            ended: false,
         })
     }
 
@@ -144,9 +144,9 @@ impl Source {
         Ok(())
     }
 
-    /// Batches of at most so many records.
+    /// Batches of at most so many records, and never of many.
     pub(super) fn in_batches_of(&mut self, records: usize) {
-        self.batch_records = records.clamp(1, BATCH_RECORDS_MAX);
+        self.batch_records = records.clamp(1, BATCH_RECORDS);
     }
 
     /// Does not hash what it reads: somebody has done so.
@@ -154,66 +154,52 @@ impl Source {
         self.hash = None;
     }
 
-    /// Reads to the end. Batches that were applied come back to be filled again.
-    pub(super) fn run(mut self, to: &mpsc::Sender<Said>, back: &mut mpsc::Receiver<Batch>) {
-        let mut batch = Batch::default();
-        let mut bytes = vec![0; CHUNK];
-        let mut whole = false;
+    /// Fills a batch up to its limits; false = the file has ended.
+    fn fill(&mut self, batch: &mut Batch) -> std::io::Result<bool> {
         loop {
-            if whole {
+            while self.take(batch) {
+                if batch.len >= self.batch_records || batch.raw.len() >= BATCH_BYTES {
+                    return Ok(true);
+                }
+            }
+            if self.ended {
+                return Ok(false);
+            }
+            self.bytes.resize(CHUNK, 0);
+            let read = self.file.read(&mut self.bytes)?;
+            let read = self.bytes.get(..read).unwrap_or_default();
+            if read.is_empty() {
+                self.ended = true;
                 self.framer.finish();
             }
-            let ended = loop {
-                match self.take(&mut batch) {
-                    Taken::Row => {
-                        if batch.len >= self.batch_records || batch.raw.len() >= BATCH_BYTES {
-                            // Sent before another is begun: one is filled, one waits, one is applied.
-                            let full = std::mem::take(&mut batch);
-                            if to.blocking_send(Said::Batch(full)).is_err() {
-                                return; // nobody applies them any more
-                            }
-                            batch = empty(back.try_recv().ok());
-                        }
-                    }
-                    Taken::NeedBytes => break false,
-                    Taken::End => break true,
-                }
-            };
-            if ended || whole {
-                break;
+            if let Some(hash) = &mut self.hash {
+                hash.update(read);
             }
-            match self.file.read(&mut bytes) {
-                Ok(0) => whole = true,
-                Ok(read) => {
-                    let read = bytes.get(..read).unwrap_or_default();
-                    if let Some(hash) = &mut self.hash {
-                        hash.update(read);
-                    }
-                    self.framer.push(read);
-                }
-                Err(error) => {
-                    let _ = to.blocking_send(Said::Failed(error.to_string()));
-                    return;
-                }
-            }
+            self.framer.push(read);
         }
-        if batch.len > 0 && to.blocking_send(Said::Batch(batch)).is_err() {
-            return;
-        }
-        let sha256 = self.hash.take().map(hex);
-        let _ = to.blocking_send(Said::End { blank_lines: self.framer.cursor().blank_lines, sha256 });
     }
 
-    fn take(&mut self, batch: &mut Batch) -> Taken {
-        let row = match self.framer.next() {
-            csv::Item::NeedBytes => return Taken::NeedBytes,
-            csv::Item::End => return Taken::End,
-            csv::Item::Row(row) => row,
-        };
+    /// Reads to the end, or until nobody takes batches any more. Batches that were applied come back to be filled again.
+    pub(super) fn run(mut self, to: &mpsc::Sender<Batch>, back: &mut mpsc::Receiver<Batch>) -> std::io::Result<End> {
+        let mut batch = Batch::default();
+        let mut more = true;
+        while more {
+            more = self.fill(&mut batch)?;
+            if batch.len > 0 && to.blocking_send(std::mem::take(&mut batch)).is_err() {
+                break;
+            }
+            batch = empty(back.try_recv().ok());
+        }
+        Ok(End { blank_lines: self.framer.cursor().blank_lines, sha256: self.hash.take().map(hex) })
+    }
+
+    /// One record more; false = the framer has none.
+    fn take(&mut self, batch: &mut Batch) -> bool {
+        let csv::Item::Row(row) = self.framer.next() else { return false };
         if batch.items.len() == batch.len {
             batch.items.push(Item { draft: self.mapping.draft(), ..Item::default() });
         }
-        let Some(item) = batch.items.get_mut(batch.len) else { return Taken::End };
+        let Some(item) = batch.items.get_mut(batch.len) else { return false };
         item.raw = row.raw.map(|raw| {
             let from = batch.raw.len();
             batch.raw.extend_from_slice(raw);
@@ -226,14 +212,37 @@ impl Source {
         let cursor = self.framer.cursor();
         (item.offset, item.line, item.blank_lines) = (cursor.offset, cursor.line, cursor.blank_lines);
         batch.len += 1;
-        Taken::Row
+        true
     }
 }
 
-enum Taken {
-    Row,
-    NeedBytes,
-    End,
+/// What a file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadThrough {
+    /// Records without an error.
+    pub good: u64,
+    /// Records with one.
+    pub bad: u64,
+    /// SHA-256 in hex.
+    pub sha256: String,
+}
+
+/// Reads, checks and hashes every record of a file as an import does, on the caller's thread and without a store.
+///
+/// # Errors
+/// The file cannot be read, or does not fit the profile.
+pub fn read_through(path: &Path, profile: &ImportProfile) -> Answer<ReadThrough> {
+    let mut source = Source::open(path, profile, None, Arc::new(NumberingPlans))?;
+    let (mut batch, mut good, mut bad) = (Batch::default(), 0, 0);
+    let mut more = true;
+    while more {
+        batch = empty(Some(batch));
+        more = source.fill(&mut batch).map_err(|error| ImportError::Io(error.to_string()))?;
+        let fails = |item: &&Item| item.draft.error().is_some();
+        let failed = batch.items.iter().take(batch.len).filter(fails).count() as u64;
+        (good, bad) = (good + batch.len as u64 - failed, bad + failed);
+    }
+    Ok(ReadThrough { good, bad, sha256: source.hash.take().map(hex).unwrap_or_default() })
 }
 
 /// A record that gives no cells. Names of the draft stay for the next one.

@@ -26,6 +26,16 @@ pub struct JobStatus {
     pub failure: Option<String>,
 }
 
+/// Why a job failed, for those who know its file by the label they gave it.
+#[must_use]
+pub fn failure_of(job: &ImportJob) -> Option<String> {
+    let failure = job.progress.failure.as_ref()?;
+    Some(match &job.spec.file {
+        Some(path) => failure.replace(&path.display().to_string(), &job.spec.file_name),
+        None => failure.clone(),
+    })
+}
+
 impl JobStatus {
     /// As it stands in the store.
     #[must_use]

@@ -20,4 +20,4 @@ pub use error::PushError;
 pub use outside::{Outside, ThisMachine};
 pub use remote::{Account, Remote, RemoteOptions};
 pub use run::{Finished, Job, Phase, Seen, Watch};
-pub use state::{FileLedger, Ledger, NoLedger, Place, Stage, State, Sums, Task, TaskKind};
+pub use state::{FileLedger, Ledger, NoLedger, Place, Stage, State, Task, TaskKind};

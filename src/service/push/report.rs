@@ -6,8 +6,8 @@ use std::path::Path;
 
 use crate::contact::csv::{Format, Header};
 use crate::contact::{OutcomeWriter, RecordReport, RejectWriter, Severity};
+use crate::service::own_file;
 use crate::service::push::error::PushError;
-use crate::service::push::state::private;
 
 /// Both files.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl Part {
     /// Opens a file, cut to a length.
     fn open(path: &Path, len: u64) -> Result<Self, PushError> {
         let open = || {
-            let mut file = private(path, false)?;
+            let mut file = own_file(path, File::options().create(true).truncate(false))?;
             if file.metadata()?.len() < len {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "shorter than what was written into it"));
             }

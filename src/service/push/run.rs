@@ -8,12 +8,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::contact::Severity;
 use crate::contact::genesys_cloud::PhoneBody;
-use crate::contact::{Code, Remark};
+use crate::contact::{Code, Counts, Outcome, Remark};
 use crate::service::push::error::PushError;
 use crate::service::push::remote::{Answer, Call, Remote};
 use crate::service::push::report::Reports;
 use crate::service::push::send::Sender;
-use crate::service::push::state::{Ledger, Stage, State, Sums, TaskKind};
+use crate::service::push::state::{Ledger, Stage, State, TaskKind};
 use crate::service::push::table::Table;
 
 /// Records between two looks at the clock, the user and the share of errors.
@@ -40,7 +40,7 @@ pub struct Seen {
     /// Bytes of the file.
     pub total: u64,
     /// Sums up to here.
-    pub sums: Sums,
+    pub sums: Counts,
 }
 
 /// Somebody who wants to see how far it is.
@@ -155,11 +155,12 @@ impl Job<'_> {
             let message = format!("not read: {}", table.ignored.join(", "));
             warnings.push(Remark::warning(Code::IgnoredColumn, "", message));
         }
-        let (mut sums, mut too_many) = (Sums::default(), false);
+        let (mut sums, mut too_many) = (Counts::default(), false);
         while let Some(entry) = table.next()? {
-            sums.records += 1;
-            sums.failed += u64::from(entry.remarks.iter().any(|remark| remark.severity == Severity::Error));
-            if sums.records.is_multiple_of(STRIDE) {
+            let is_bad = entry.remarks.iter().any(|remark| remark.severity == Severity::Error);
+            // Nothing is sent yet.
+            sums.add(if is_bad { Outcome::Failed } else { Outcome::Unchanged }, &[]);
+            if sums.records().is_multiple_of(STRIDE) {
                 too_many |= self.share_is_too_large(&sums);
                 let bytes = entry.after.offset;
                 self.watch.seen(&Seen { phase: Phase::Validating, bytes, total: table.size, sums });
@@ -177,7 +178,7 @@ impl Job<'_> {
             return Err(PushError::Settings("the file is another one than that of the job".to_owned()));
         }
         let is_new = self.state.stage == Stage::Made;
-        let (failed, records) = (sums.failed, sums.records);
+        let (failed, records) = (sums.failed, sums.records());
         let bad = |why| Ok(Err(PushError::BadRecords { failed, records, why }));
         (self.state.size, self.state.sha256) = (size, sha256);
         let task = &self.state.task;
@@ -191,9 +192,9 @@ impl Job<'_> {
         }
     }
 
-    fn share_is_too_large(&self, sums: &Sums) -> bool {
+    fn share_is_too_large(&self, sums: &Counts) -> bool {
         let most = self.state.task.max_error_share.map(u64::from);
-        most.is_some_and(|most| sums.failed.saturating_mul(10_000) > most.saturating_mul(sums.records))
+        most.is_some_and(|most| sums.failed.saturating_mul(10_000) > most.saturating_mul(sums.records()))
     }
 
     /// Token, list, clear.

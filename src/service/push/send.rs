@@ -8,7 +8,7 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::contact::genesys_cloud::{BatchLimits, Batcher, DELETE_IDS, delete_query};
-use crate::contact::{Code, Outcome, RecordReport, Remark, Severity};
+use crate::contact::{Code, Outcome, RecordReport, Remark};
 use crate::service::push::error::PushError;
 use crate::service::push::remote::{Answer, Call, Remote};
 use crate::service::push::report::Reports;
@@ -254,9 +254,7 @@ impl Sender<'_> {
                 None => Verdict { outcome: Outcome::Failed, contact_id: String::new(), remark: None },
             };
             remarks.extend(verdict.remark);
-            self.state.sums.add(verdict.outcome);
-            let warnings = remarks.iter().filter(|remark| remark.severity == Severity::Warning).count();
-            self.state.sums.warnings += warnings as u64;
+            self.state.sums.add(verdict.outcome, &remarks);
             let report = RecordReport {
                 record: entry.record,
                 line: entry.line,
@@ -286,9 +284,7 @@ impl Sender<'_> {
 
     /// Rows in front of the first, and blank lines.
     fn count_others(&mut self) {
-        let before = std::mem::take(&mut self.table.before_start);
-        self.state.sums.before_start += before;
-        self.state.sums.records += before;
+        self.state.sums.before_start += std::mem::take(&mut self.table.before_start);
         self.state.sums.blank_lines = self.state.place.blank_lines;
     }
 

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::contact::Counts;
-use crate::contact::Outcome;
 use crate::contact::PhonePolicy;
 use crate::contact::csv::Cursor;
 use crate::contact::genesys_cloud::{ListLimits, ParameterError, Parameters, PhoneColumnParameter};
+use crate::service::own_file;
 use crate::service::push::error::PushError;
 
 /// What is done.
@@ -214,69 +214,6 @@ impl From<Place> for Cursor {
     }
 }
 
-/// How many records became what, as it is written down.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Sums {
-    /// Data records that were looked at.
-    pub records: u64,
-    /// In front of the first that was to be read.
-    pub before_start: u64,
-    /// Contacts that came.
-    pub created: u64,
-    /// Contacts that were sent with their id: they came, or changed.
-    pub updated: u64,
-    /// Always 0 here: the other side does not say it.
-    pub unchanged: u64,
-    /// Always 0 here.
-    pub skipped: u64,
-    /// Contacts that went.
-    pub deleted: u64,
-    /// Failed.
-    pub failed: u64,
-    /// Behind a stop.
-    pub not_reached: u64,
-    /// Remarks that fail nothing.
-    pub warnings: u64,
-    /// Lines without a byte.
-    pub blank_lines: u64,
-}
-
-impl Sums {
-    /// Adds a record.
-    pub(super) fn add(&mut self, outcome: Outcome) {
-        let sum = match outcome {
-            Outcome::Created => &mut self.created,
-            Outcome::Updated => &mut self.updated,
-            Outcome::Unchanged => &mut self.unchanged,
-            Outcome::Skipped => &mut self.skipped,
-            Outcome::Deleted => &mut self.deleted,
-            Outcome::Failed => &mut self.failed,
-            Outcome::NotReached => &mut self.not_reached,
-        };
-        *sum += 1;
-        self.records += 1;
-    }
-
-    /// The same, so that the law of counts can be asked.
-    #[must_use]
-    pub fn counts(&self) -> Counts {
-        Counts {
-            before_start: self.before_start,
-            created: self.created,
-            updated: self.updated,
-            unchanged: self.unchanged,
-            skipped: self.skipped,
-            deleted: self.deleted,
-            failed: self.failed,
-            not_reached: self.not_reached,
-            warnings: self.warnings,
-            blank_lines: self.blank_lines,
-            ..Counts::default()
-        }
-    }
-}
-
 /// A job and how far it has come.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct State {
@@ -311,7 +248,7 @@ pub struct State {
     /// Bytes of the reject file.
     pub reject_len: u64,
     /// Sums up to there.
-    pub sums: Sums,
+    pub sums: Counts,
     /// The last record of a request that is under way and cannot be repeated; 0 = there is none.
     pub in_flight: u64,
 }
@@ -336,7 +273,7 @@ impl State {
             place: Place::default(),
             outcome_len: 0,
             reject_len: 0,
-            sums: Sums::default(),
+            sums: Counts::default(),
             in_flight: 0,
         }
     }
@@ -386,23 +323,11 @@ impl Ledger for FileLedger {
         let mut beside = self.path.clone().into_os_string();
         beside.push(".new");
         let beside = PathBuf::from(beside);
-        let mut file = private(&beside, true)?;
+        let mut file = own_file(&beside, fs::File::options().create(true).truncate(true))?;
         file.write_all(&bytes)?;
         file.sync_data()?;
         fs::rename(&beside, &self.path)
     }
-}
-
-/// A file that only its owner reads.
-pub(super) fn private(path: &Path, empty: bool) -> std::io::Result<fs::File> {
-    let mut options = fs::OpenOptions::new();
-    options.create(true).truncate(empty).write(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options.open(path)
 }
 
 /// Keeps nothing: dry runs, clears, and files that are gone afterwards.

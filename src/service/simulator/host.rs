@@ -3,12 +3,13 @@
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::{
-    sync::{mpsc, watch},
-    time::{sleep_until, timeout},
+    sync::{mpsc, oneshot, watch},
+    time::timeout,
 };
 
+use super::control::OcsState;
 use super::shelf::{Landed, Shelf};
-use crate::engine::ocs::{Input, Ocs, Output};
+use crate::engine::ocs::{Input, Internal, Ocs, Output};
 use crate::net::client::{LinkEvent, LinkHandle};
 use crate::protocol::link::Tag;
 use crate::service::sim_clock::SimClock;
@@ -31,7 +32,20 @@ pub(super) struct OcsHost {
     waiting: VecDeque<(u64, Output)>,
     /// Readings of lists that are not over: until then nothing else is given to the OCS.
     reads: u32,
+    commands: mpsc::Receiver<OcsCommand>,
 }
+
+/// What somebody who controls the simulator wants of an OCS.
+#[derive(Debug)]
+pub(super) enum OcsCommand {
+    /// Something happens inside.
+    Internal(Internal),
+    /// How does it stand?
+    State(oneshot::Sender<OcsState>),
+}
+
+/// Commands that may wait for an OCS; one more waits for its place.
+pub(super) const COMMANDS_MAX: usize = 64;
 
 impl OcsHost {
     pub(super) fn new(
@@ -40,17 +54,18 @@ impl OcsHost {
         clock: SimClock,
         up: watch::Sender<bool>,
         shelf: Option<Shelf>,
+        commands: mpsc::Receiver<OcsCommand>,
     ) -> Self {
-        Self { ocs, handle, clock, sends: 0, up, shelf, waiting: VecDeque::new(), reads: 0 }
+        Self { ocs, handle, clock, sends: 0, up, shelf, waiting: VecDeque::new(), reads: 0, commands }
     }
 
     pub(super) async fn run(mut self, mut events: mpsc::Receiver<LinkEvent>) {
         loop {
             let listens = self.reads == 0 && self.waiting.len() < WAITING_MAX;
-            let due = self.ocs.next_deadline().map(|due| self.clock.instant(due));
+            let (due, clock) = (self.ocs.next_deadline(), self.clock.clone());
             let timer = async {
                 match due {
-                    Some(due) => sleep_until(due).await,
+                    Some(due) => clock.sleep_until(due).await,
                     None => std::future::pending().await,
                 }
             };
@@ -60,6 +75,11 @@ impl OcsHost {
                     None => break, // the link has stopped
                 },
                 () = timer, if self.reads == 0 => self.give(Input::Tick),
+                Some(command) = self.commands.recv(), if listens => match command {
+                    OcsCommand::Internal(internal) => self.give(Input::Internal(internal)),
+                    // Whoever asked may have gone.
+                    OcsCommand::State(told) => drop(told.send(OcsState::of(&self.ocs))),
+                },
                 landed = landed(&mut self.shelf) => match landed {
                     Landed::Written => self.perform_ripe(),
                     Landed::Read(lists) => {

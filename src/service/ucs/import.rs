@@ -5,14 +5,15 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{Ucs, no_key};
 use crate::contact::ImportProfile;
 use crate::contact::SourceKind;
 use crate::contact::ucs::{Fault, IdKey, Layout, Origin, Place, Request};
-use crate::service::confined::{ConfinedError, Folder, Found, LogPlace};
+use crate::service::confined::{Below, ConfinedError, Folder, Found, LogPlace};
 use crate::service::import::{FileSource, ImportError, ListTarget, NewJob, NewUpload, Preview, new_list};
 use crate::store::contacts::{ImportJob, JobState};
 
@@ -28,6 +29,8 @@ pub struct Prepared {
     log: Option<LogPlace>,
     upload: String,
     file_name: String,
+    /// As the request named the file, when there is a log.
+    logged: Option<String>,
     phones: Vec<crate::contact::PhoneColumn>,
 }
 
@@ -73,7 +76,8 @@ impl Ucs {
         match prepared.await {
             Ok((list, has_extensions, phones, profile)) => {
                 let phones = phones.into_iter().collect();
-                Ok(Prepared { list, has_extensions, profile, key, log, upload, file_name, phones })
+                let logged = request.create_log.then_some(request.profiles);
+                Ok(Prepared { list, has_extensions, profile, key, log, upload, file_name, logged, phones })
             }
             Err(fault) => {
                 self.forget(&upload).await;
@@ -92,12 +96,13 @@ impl Ucs {
     /// # Errors
     /// [`Fault`]
     pub async fn start(&self, who: &str, prepared: Prepared) -> Result<Started, Fault> {
-        let Prepared { list, profile, key, log, upload, file_name, phones, .. } = prepared;
+        let Prepared { list, profile, key, log, upload, file_name, logged, phones, .. } = prepared;
         let created = async {
             let list = self.list(&list, phones).await?;
             let mut new = NewJob::new(who, profile, ListTarget::Number(list), FileSource::Upload(upload.clone()));
             new.file_name = Some(file_name);
-            new.extra = json!({"interface": "ucs", "id-key": key.as_ref().map(|key| &key.name)}).to_string();
+            let extra = Extra { interface: INTERFACE.to_owned(), id_key: key.clone(), log: logged };
+            new.extra = serde_json::to_string(&extra).map_err(|error| Fault::new(500, error.to_string()))?;
             Ok::<_, Fault>(self.imports.create(new).await?)
         };
         let job = match created.await {
@@ -108,14 +113,59 @@ impl Ucs {
             }
         };
         let (ucs, id) = (self.clone(), job.clone());
-        let answer = tokio::spawn(async move {
-            let job = ucs.imports.wait(&id).await?;
-            if job.state == JobState::Completed {
-                ucs.forget(&upload).await;
-            }
-            blocking(move || super::report::report(&job, key.as_ref(), log.as_ref())).await?
-        });
+        let answer = tokio::spawn(async move { ucs.end(&id, key, log).await });
         Ok(Started { job, answer })
+    }
+
+    /// Waits for the end of an import; its answer, once its log is written.
+    async fn end(&self, id: &str, key: Option<IdKey>, log: Option<LogPlace>) -> Result<Value, Fault> {
+        let job = self.imports.wait(id).await?;
+        if let (JobState::Completed, Some(upload)) = (job.state, &job.spec.upload) {
+            self.forget(upload).await;
+        }
+        blocking(move || super::report::report(&job, key.as_ref(), log.as_ref())).await?
+    }
+
+    /// Imports of C that an earlier run of this program has begun, and that have not ended.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn interrupted(&self) -> Result<Vec<Interrupted>, ImportError> {
+        let mut found = Vec::new();
+        let mut before = None;
+        loop {
+            let open = self.imports.store().jobs(before, 100, true).await?;
+            let Some(last) = open.last() else { return Ok(found) };
+            before = Some(last.number);
+            let ours = open.into_iter().filter_map(|job| {
+                let extra: Extra = serde_json::from_str(&job.spec.extra).ok()?;
+                (extra.interface == INTERFACE).then_some(Interrupted { job: job.id, extra })
+            });
+            found.extend(ours);
+        }
+    }
+
+    /// Gives them their logs when they end: they must have been taken up again. Nobody hears their answers any more.
+    pub fn finish(&self, interrupted: Vec<Interrupted>) {
+        for Interrupted { job, extra } in interrupted {
+            let ucs = self.clone();
+            tokio::spawn(async move {
+                let done = async {
+                    let log = match (&extra.log, &ucs.section.import_folder) {
+                        (Some(given), Some(folder)) => {
+                            let (given, folder) = (given.clone(), folder.clone());
+                            let dir = ucs.section.log_dir.clone();
+                            Some(blocking(move || log_of(&folder, &given, dir.as_deref())).await??)
+                        }
+                        _ => None,
+                    };
+                    ucs.end(&job, extra.id_key, log).await
+                };
+                if let Err(fault) = done.await {
+                    tracing::warn!(job, fault = fault.message, "an import of profiles that was taken up again");
+                }
+            });
+        }
     }
 
     /// The body of an import that ends now.
@@ -196,6 +246,35 @@ impl From<ConfinedError> for Fault {
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
     spawn_blocking(work).await.map_err(|error| Fault::new(500, error.to_string()))
+}
+
+/// What a job of C is found again by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+struct Extra {
+    interface: String,
+    id_key: Option<IdKey>,
+    log: Option<String>,
+}
+
+/// The word in it.
+const INTERFACE: &str = "ucs";
+
+/// An import of C that has not ended.
+#[derive(Clone, Debug)]
+pub struct Interrupted {
+    job: String,
+    extra: Extra,
+}
+
+/// The place of the log of a file, whether or not the file is still there.
+fn log_of(folder: &str, given: &str, log_dir: Option<&str>) -> Result<LogPlace, Fault> {
+    let root = Path::new(folder);
+    let below = Below::new(given, root).ok_or(ConfinedError::NoSuchFile)?;
+    Ok(match log_dir {
+        None => Folder::open(root)?.log_beside(&below)?,
+        Some(dir) => Folder::open(Path::new(dir))?.log_of(&below)?,
+    })
 }
 
 fn open(

@@ -19,7 +19,7 @@ use crate::service::UcsSection;
 use crate::service::import::{ImportError, ImportService};
 use crate::store::contacts::SavedProfile;
 
-pub use import::Prepared;
+pub use import::{Interrupted, Prepared};
 
 /// The kind of saved profile that holds definitions.
 const KIND: &str = "ucs-metadata";

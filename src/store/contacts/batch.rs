@@ -3,6 +3,8 @@
 use std::io;
 use std::ops::Range;
 
+use tokio::sync::mpsc;
+
 use crate::contact::CallingList;
 use crate::contact::Contact;
 use crate::contact::Draft;
@@ -10,10 +12,10 @@ use crate::contact::ImportProfile;
 use crate::contact::RecordReport;
 use crate::store::contacts::{ImportJob, Progress};
 
-/// Records of one batch.
-pub const BATCH_RECORDS_MAX: usize = 10_000;
-/// Bytes of one batch.
-pub const BATCH_BYTES_MAX: usize = 8 << 20;
+/// Records of one transaction.
+pub const TRANSACTION_RECORDS_MAX: usize = 10_000;
+/// Bytes of records behind which a transaction takes no other batch.
+pub const TRANSACTION_BYTES: usize = 4 << 20;
 /// Records of one transaction while others wait for the writer.
 pub const BUSY_RECORDS_MAX: usize = 1_000;
 /// Milliseconds of one transaction while others wait for the writer.
@@ -74,6 +76,37 @@ pub trait Sink: Send {
     fn seal(&mut self) -> io::Result<(u64, u64)>;
 }
 
+/// Batches on their way from whoever reads them, and back to be filled again.
+#[derive(Debug)]
+pub struct Feed {
+    /// What was read; closed at the end of the file, or when reading failed.
+    pub next: mpsc::Receiver<Batch>,
+    /// What was applied.
+    pub back: mpsc::Sender<Batch>,
+    /// Records of one transaction.
+    pub most: usize,
+}
+
+impl Feed {
+    /// Gives a batch back for the next one; false = that is not there yet.
+    pub fn swap(&mut self, batch: &mut Batch) -> bool {
+        let Ok(next) = self.next.try_recv() else { return false };
+        self.give_back(std::mem::replace(batch, next));
+        true
+    }
+
+    /// One too many is dropped.
+    pub fn give_back(&mut self, used: Batch) {
+        let _ = self.back.try_send(used);
+    }
+
+    /// One that gives nothing.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { next: mpsc::channel(1).1, back: mpsc::channel(1).0, most: 0 }
+    }
+}
+
 /// A piece of work for the writer, on its way there and back.
 pub struct Piece {
     /// What does not change.
@@ -82,6 +115,8 @@ pub struct Piece {
     pub batch: Batch,
     /// The first of them that was not applied yet.
     pub next: usize,
+    /// Where more of them come from while the transaction is a small one.
+    pub feed: Feed,
     /// The job's progress, which is written with them.
     pub progress: Progress,
     /// Where reports go.

@@ -178,6 +178,9 @@ pub struct JobSpec {
     pub profile: ImportProfile,
     /// Number of the list; `None` = contacts outside of lists.
     pub list: Option<i64>,
+    /// Name of the list, when it was made for this job.
+    #[serde(default)]
+    pub made_list: Option<String>,
     /// The file that is read; `None` for calls and clears.
     pub file: Option<PathBuf>,
     /// What its user calls it: a label, never a path.

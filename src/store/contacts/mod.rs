@@ -8,8 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use batch::{
-    BATCH_BYTES_MAX, BATCH_RECORDS_MAX, BUSY_MS_MAX, BUSY_RECORDS_MAX, Batch, Called, Cleared, Context, DryRun, Item,
-    JobChange, Piece, Removal, Sink,
+    BUSY_MS_MAX, BUSY_RECORDS_MAX, Batch, Called, Cleared, Context, DryRun, Feed, Item, JobChange, Piece, Removal,
+    Sink, TRANSACTION_BYTES, TRANSACTION_RECORDS_MAX,
 };
 pub use job::{Cursor, ImportJob, JobEvent, JobKind, JobSpec, JobState, Progress, Step, Stop, StopReason, Undone};
 pub use saved::{ListChange, SavedProfile, StoredContact, StoredUpload, new_list};

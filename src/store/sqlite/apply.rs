@@ -135,7 +135,9 @@ impl<'l> Rows<'l> {
             ),
             Write::List(head) => self.run(
                 "calling_lists",
-                "INSERT INTO calling_lists (name, enabled, customer_column) VALUES (?1, ?2, ?3) ON CONFLICT (name) \
+                "INSERT INTO calling_lists (name, enabled, customer_column, created_at, modified_at) \
+                 VALUES (?1, ?2, ?3, CAST(unixepoch('subsec') * 1000 AS INTEGER), \
+                 CAST(unixepoch('subsec') * 1000 AS INTEGER)) ON CONFLICT (name) \
                  DO UPDATE SET enabled = excluded.enabled, customer_column = excluded.customer_column",
                 params![head.name, head.enabled, head.customer_column],
             ),
@@ -452,14 +454,19 @@ impl<'l> Rows<'l> {
         Ok(())
     }
 
+    /// Who writes has read its rows a while ago. A row that went stays away, one of another chain that has its number now
+    /// is left, and what was taken out of dialing meanwhile (NoCall, a cancel) is not brought back.
     fn record_states(&self, list: &str, records: &[Record]) -> Done {
         records.iter().try_for_each(|record| {
             self.run(
                 "calling_records",
-                "UPDATE calling_records SET record_type = ?3, record_status = ?4, call_result = ?5, attempt = ?6, \
+                "UPDATE calling_records SET record_type = iif(record_type = 7, 7, ?3), \
+                 record_status = iif(record_status = 5 AND ?4 IN (0, 1, 2, 9), 5, ?4), \
+                 call_result = iif(record_type = 7 AND call_result = 51 \
+                 OR record_status = 5 AND ?4 IN (0, 1, 2, 9), call_result, ?5), attempt = ?6, \
                  dial_sched_time = ?7, call_time = ?8, campaign_id = ?9, group_id = ?10, agent_id = ?11, app_id = ?12, \
                  switch_id = ?13, treatments = ?14 \
-                 WHERE list = (SELECT id FROM calling_lists WHERE name = ?1) AND record_id = ?2",
+                 WHERE list = (SELECT id FROM calling_lists WHERE name = ?1) AND record_id = ?2 AND chain_id = ?15",
                 params![
                     list,
                     record.record_id,
@@ -475,6 +482,7 @@ impl<'l> Rows<'l> {
                     record.app_id,
                     record.switch_id,
                     record.treatments,
+                    record.chain_id,
                 ],
             )
         })

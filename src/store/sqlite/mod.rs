@@ -28,7 +28,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub use heads::heads_in;
 pub use offline::{Restored, backup_offline, check_copy, check_offline, restore};
-pub use open::{Files, SCHEMA};
+pub use open::{Files, SCHEMA, pragmas, version};
 
 use crate::engine::PairState;
 use crate::engine::RequestNumber;

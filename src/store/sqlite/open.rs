@@ -132,16 +132,27 @@ pub(super) fn open_reader(file: &Path) -> Result<Connection, StoreError> {
     open().map_err(|error| failed(&file.display().to_string(), &error))
 }
 
+/// How a writer's connection is set up, for whoever compares another program with it.
+#[must_use]
+pub fn pragmas() -> String {
+    format!(
+        "PRAGMA synchronous = full;\nPRAGMA foreign_keys = on;\nPRAGMA wal_autocheckpoint = {LOG_PAGES};\n\
+         PRAGMA temp_store = memory;\nPRAGMA cache_size = -{CACHE_KIB};\n"
+    )
+}
+
+/// The SQLite that is part of this program.
+#[must_use]
+pub fn version() -> &'static str {
+    rusqlite::version()
+}
+
 fn configure(db: &Connection, pages_max: Option<u32>) -> rusqlite::Result<()> {
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     // A plan that hangs on the values that are bound is made anew with each of them, from the text on.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    db.pragma_update(None, "synchronous", "full")?;
-    db.pragma_update(None, "foreign_keys", true)?;
-    db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
-    db.pragma_update(None, "temp_store", "memory")?;
-    db.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    db.execute_batch(&pragmas())?;
     if let Some(pages) = pages_max {
         db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
     }

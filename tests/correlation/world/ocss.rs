@@ -153,7 +153,8 @@ impl World<'_> {
                 self.push(3, Happening::Event { gateway, told, single: false });
                 continue;
             }
-            let (way, fault) = self.way(Leg::Down, gateway, ocs, number, (item, age));
+            let message = self.plan.faults.as_ref().map(|_| self.told[told].message.clone());
+            let (way, fault) = self.way(Leg::Down, gateway, ocs, number, (item, age), message.as_ref());
             let (late, double) = match fault {
                 Some(Fault::Drop) => continue,
                 Some(Fault::Late { late, double }) => (late, double),

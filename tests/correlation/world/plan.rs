@@ -3,12 +3,20 @@
 //! ```text
 //! set seed 7
 //! at 1200 submit item=1 gateway=0 target=1 what=start subject=0 variant=0 deadline=0 durable=1
-//! fault down gateway=0 ocs=0 type=21 item=1 nth=0 late=14000 double=800
+//! fault delay 14s client gateway0 down ocs=301 type=CM_EvDialingStarted request=1 nth 1
+//! fault duplicate after 800ms client gateway0 down ocs=301 type=CM_EvDialingStarted request=1 nth 1
 //! ```
+//!
+//! Faults are those of `engine::fault`, in its words and by its judge. A request on its way to an OCS is `ocs 301 down
+//! link=gateway0`, EventACK `client gateway0 down type=EventACK`, an EventError of the T-Server `client gateway0 up`, an
+//! event of an OCS `client gateway0 down`; `request` is the submission behind it, 0 = none.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::fmt::Write as _;
 
-use super::dice::Dice;
+use commdn::engine::fault::{self, Rule};
+use commdn::message::MessageType;
+
+use super::{dice::Dice, site};
 
 pub const B: u64 = 30_000;
 pub const D: u64 = 2_000;
@@ -152,8 +160,6 @@ pub enum Leg {
     Down,
 }
 
-const LEGS: &[(Leg, &str)] = &[(Leg::Up, "up"), (Leg::Ack, "ack"), (Leg::Down, "down")];
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     Drop,
@@ -168,12 +174,39 @@ pub enum Fault {
     Fail(u64),
 }
 
+/// The rules that do this on that way.
+pub fn rules(way: &Way, fault: Fault) -> Vec<Rule> {
+    let Way { leg, gateway, ocs, number, item, nth } = way;
+    let ocs = site::OCS[*ocs as usize];
+    let place = match (leg, fault) {
+        (Leg::Up, _) => format!("ocs {ocs} down link=gateway{gateway}"),
+        (Leg::Ack, Fault::Fail(_)) => format!("client gateway{gateway} up ocs={ocs}"),
+        (Leg::Ack, _) => format!("client gateway{gateway} down ocs={ocs} type=EventACK"),
+        (Leg::Down, _) => format!("client gateway{gateway} down ocs={ocs}"),
+    };
+    let whats = match fault {
+        Fault::Drop => vec!["drop".to_owned()],
+        Fault::Late { late, double } => {
+            let late = (late > 0).then(|| format!("delay {late}ms"));
+            late.into_iter().chain(double.map(|gap| format!("duplicate after {gap}ms"))).collect()
+        }
+        Fault::Refuse(code) => vec![format!("refuse {code}")],
+        Fault::Fail(code) => vec![format!("fail {code}")],
+    };
+    let number = MessageType(*number as i32);
+    let rule = |what: &String| {
+        let line = format!("{what} {place} type={number} request={item} nth {}", nth + 1);
+        fault::read_line(&line).unwrap_or_else(|error| panic!("{line}: {error}"))
+    };
+    whats.iter().map(rule).collect()
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     pub settings: Settings,
     pub acts: Vec<Act>,
     /// `None`: by the seed.
-    pub faults: Option<BTreeMap<Way, Fault>>,
+    pub faults: Option<Vec<Rule>>,
 }
 
 impl Plan {
@@ -277,7 +310,7 @@ impl Plan {
     }
 
     pub fn write(&self) -> String {
-        let mut text = String::from("# commdn schedule 1\n");
+        let mut text = String::from("# commdn schedule 2\n");
         for (name, value) in Settings::NAMES.iter().zip(self.settings.values()) {
             let _ = writeln!(text, "set {name} {value}");
         }
@@ -292,23 +325,14 @@ impl Plan {
             }
             text.push('\n');
         }
-        for (way, fault) in self.faults.iter().flatten() {
-            let leg = LEGS.iter().find(|(leg, _)| *leg == way.leg).unwrap().1;
-            let Way { gateway, ocs, number, item, nth, .. } = way;
-            let _ = write!(text, "fault {leg} gateway={gateway} ocs={ocs} type={number} item={item} nth={nth} ");
-            let _ = match fault {
-                Fault::Drop => writeln!(text, "drop"),
-                Fault::Late { late, double: None } => writeln!(text, "late={late}"),
-                Fault::Late { late, double: Some(gap) } => writeln!(text, "late={late} double={gap}"),
-                Fault::Refuse(code) => writeln!(text, "refuse={code}"),
-                Fault::Fail(code) => writeln!(text, "fail={code}"),
-            };
+        for rule in self.faults.iter().flatten() {
+            let _ = writeln!(text, "fault {rule}");
         }
         text
     }
 
     pub fn read(text: &str) -> Result<Self, String> {
-        let mut plan = Self { settings: Settings::default(), acts: Vec::new(), faults: Some(BTreeMap::new()) };
+        let mut plan = Self { settings: Settings::default(), acts: Vec::new(), faults: Some(Vec::new()) };
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.split('#').next().unwrap_or_default();
             let words: Vec<&str> = line.split_whitespace().collect();
@@ -337,28 +361,9 @@ impl Plan {
                 self.acts.push(Act { at: number(at)?, verb: *verb, args: found });
                 Ok(())
             }
-            ["fault", leg, args @ ..] => {
-                let leg = LEGS.iter().find(|(_, word)| word == leg).ok_or("up, ack or down")?.0;
-                let pairs: BTreeMap<&str, &str> = args.iter().filter_map(|arg| arg.split_once('=')).collect();
-                let arg = |name: &str| number(pairs.get(name).ok_or_else(|| format!("{name}=..."))?);
-                let way = Way {
-                    leg,
-                    gateway: arg("gateway")?,
-                    ocs: arg("ocs")?,
-                    number: arg("type")?,
-                    item: arg("item")?,
-                    nth: arg("nth")?,
-                };
-                let fault = if args.contains(&"drop") {
-                    Fault::Drop
-                } else if let Ok(late) = arg("late") {
-                    Fault::Late { late, double: arg("double").ok() }
-                } else if let Ok(code) = arg("refuse") {
-                    Fault::Refuse(code)
-                } else {
-                    Fault::Fail(arg("fail")?)
-                };
-                self.faults.get_or_insert_default().insert(way, fault);
+            ["fault", words @ ..] => {
+                let rule = fault::read(words).map_err(|error| error.to_string())?;
+                self.faults.get_or_insert_default().push(rule);
                 Ok(())
             }
             _ => Err("set, at or fault".to_owned()),

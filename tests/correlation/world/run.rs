@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use commdn::{
-    engine::ocs::Ocs,
+    engine::{fault::Faults, ocs::Ocs},
     message::*,
     protocol::{correlate::Subject, requester::*},
 };
@@ -19,6 +19,8 @@ use super::{
 pub struct World<'p> {
     pub plan: &'p Plan,
     pub applied: BTreeMap<Way, Fault>,
+    /// The rules of a plan that has some.
+    pub(super) faults: Option<Faults>,
     pub now: u64,
     pub(super) queue: BTreeMap<(u64, u64), Happening>,
     pub(super) serial: u64,
@@ -81,6 +83,7 @@ impl<'p> World<'p> {
         let mut world = Self {
             plan,
             applied: BTreeMap::new(),
+            faults: plan.faults.as_deref().map(site::faults),
             now: 1_000,
             queue: BTreeMap::new(),
             serial: 0,

@@ -1,7 +1,7 @@
 //! Makes a failing schedule small: leaves out what the failure does not need.
 
 use super::{
-    plan::Plan,
+    plan::{Plan, rules},
     records::Failure,
     run::{How, play},
 };
@@ -13,7 +13,8 @@ const RUNS_MAX: u32 = 3_000;
 pub fn shrink(plan: &Plan, how: How) -> Option<(Plan, Failure)> {
     let world = play(plan, how);
     let mut failure = world.failure?;
-    let mut best = Plan { faults: Some(world.applied), ..plan.clone() };
+    let faults = world.applied.iter().flat_map(|(way, fault)| rules(way, *fault)).collect();
+    let mut best = Plan { faults: Some(faults), ..plan.clone() };
     let mut runs = 0;
     let breaks = |plan: &Plan, property: &str, runs: &mut u32| {
         *runs += 1;
@@ -23,7 +24,7 @@ pub fn shrink(plan: &Plan, how: How) -> Option<(Plan, Failure)> {
         return Some((plan.clone(), failure)); // the script alone does not do it
     }
     loop {
-        let before = (best.acts.len(), best.faults.as_ref().map_or(0, std::collections::BTreeMap::len));
+        let before = (best.acts.len(), best.faults.as_ref().map_or(0, Vec::len));
         let mut size = best.acts.len().div_ceil(2).max(1);
         while size > 0 && runs < RUNS_MAX {
             let mut from = 0;
@@ -37,17 +38,17 @@ pub fn shrink(plan: &Plan, how: How) -> Option<(Plan, Failure)> {
             }
             size /= 2;
         }
-        let ways: Vec<_> = best.faults.iter().flat_map(|faults| faults.keys().copied()).collect();
-        for way in ways {
+        let rules: Vec<_> = best.faults.clone().unwrap_or_default();
+        for rule in rules {
             let mut less = best.clone();
-            less.faults.get_or_insert_default().remove(&way);
+            less.faults.get_or_insert_default().retain(|other| *other != rule);
             if runs < RUNS_MAX
                 && let Some(now) = breaks(&less, failure.property, &mut runs)
             {
                 (best, failure) = (less, now);
             }
         }
-        let after = (best.acts.len(), best.faults.as_ref().map_or(0, std::collections::BTreeMap::len));
+        let after = (best.acts.len(), best.faults.as_ref().map_or(0, Vec::len));
         if after == before || runs >= RUNS_MAX {
             return Some((best, failure));
         }

@@ -3,9 +3,11 @@
 use std::sync::OnceLock;
 
 use commdn::{
+    engine::fault::{Faults, Rule},
     engine::ocs::{CallingList, Campaign, Group, Ocs, OcsConfig, Origin, OriginKind, PairConfig, Record},
     message::*,
     protocol::{
+        Time,
         profile::Profile,
         requester::{DnAddress, LinkId},
     },
@@ -91,6 +93,15 @@ fn build(ocs: usize, number: u64) -> Ocs {
         dialing: None,
     };
     Ocs::new(config, vec![DN.to_owned()])
+}
+
+/// The faults of a plan, from its start on.
+pub fn faults(rules: &[Rule]) -> Faults {
+    let mut faults = Faults::new(1);
+    for rule in rules {
+        faults.add(Time::ZERO, rule.clone()).expect("a schedule has not that many");
+    }
+    faults
 }
 
 /// A fresh OCS; built once, then copied.

@@ -1,6 +1,11 @@
 //! The T-Server and the network: every frame has its way, and every way may have its fault.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
+use commdn::engine::Filtered;
+use commdn::engine::fault::{self, Fate, Faults, Passing, Verdict};
+use commdn::protocol::Time;
 use commdn::{message::*, protocol::requester::*};
 
 use super::{
@@ -16,7 +21,7 @@ impl World<'_> {
         let (id, life, ocss) = (self.sends[ix].id, self.sends[ix].life, self.sends[ix].ocss.clone());
         let link = self.link_of(ocss[0]);
         let number = message.body.message_type().0 as u64;
-        let (ack, fault) = self.way(Leg::Ack, gateway, ocss[0], number, (item, 0));
+        let (ack, fault) = self.way(Leg::Ack, gateway, ocss[0], number, (item, 0), Some(&message));
         match fault {
             Some(Fault::Drop) => {}
             Some(Fault::Fail(code)) => {
@@ -35,7 +40,7 @@ impl World<'_> {
             if self.link_of(ocs) != link {
                 continue; // the other T-Server carries its own frame
             }
-            let (way, fault) = self.way(Leg::Up, gateway, ocs, number, (item, 0));
+            let (way, fault) = self.way(Leg::Up, gateway, ocs, number, (item, 0), Some(&message));
             let (late, refuse) = match fault {
                 Some(Fault::Drop) => continue,
                 Some(Fault::Late { late, .. }) => (late, None),
@@ -70,6 +75,7 @@ impl World<'_> {
         ocs: usize,
         number: u64,
         (item, age): (u64, u64),
+        message: Option<&CommDnMessage>,
     ) -> (u64, Option<Fault>) {
         let settings: &Settings = &self.plan.settings;
         let mut way = Way { leg, gateway: gateway as u64, ocs: ocs as u64, number, item, nth: 0 };
@@ -82,8 +88,9 @@ impl World<'_> {
         // What an OCS does hangs on the order in which it is asked, with and without us.
         let salt = if leg == Leg::Down { self.how.salt } else { 0 };
         let usual = if self.how.way > 0 { self.how.way } else { 2 + mix(dice(1), &[salt]) % settings.way };
-        let fault = match &self.plan.faults {
-            Some(script) => script.get(&way).copied(),
+        let scripted = self.faults.as_mut().map(|faults| judged(faults, self.now, &way, message));
+        let fault = match scripted {
+            Some(fault) => fault,
             None if self.how.double && leg == Leg::Down => {
                 Some(Fault::Late { late: 0, double: Some(1 + dice(3) % self.double_most()) })
             }
@@ -144,6 +151,61 @@ impl World<'_> {
             && self.plan.settings.beyond == 1
         {
             self.check_counted(ix, ocs, before);
+        }
+    }
+}
+
+/// One frame on its way, as far as faults ask.
+struct OnWay<'a> {
+    way: &'a Way,
+    gateway: String,
+    ocs: AppDbid,
+    is_ack: bool,
+}
+
+impl Filtered for OnWay<'_> {
+    fn field(&self, key: &str) -> Vec<Cow<'_, str>> {
+        match key {
+            "link" => vec![Cow::from(&self.gateway)],
+            "ocs" => vec![Cow::from(self.ocs.to_string())],
+            "request" => vec![Cow::from(self.way.item.to_string())],
+            "type" => {
+                let kind = MessageType(self.way.number as i32);
+                let ack = self.is_ack.then_some(Cow::from("EventACK"));
+                [Cow::from(kind.to_string())].into_iter().chain(ack).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// What the rules of a plan do on a way.
+fn judged(faults: &mut Faults, now: u64, way: &Way, message: Option<&CommDnMessage>) -> Option<Fault> {
+    let ocs = site::OCS[way.ocs as usize];
+    let on_way = |is_ack| OnWay { way, gateway: format!("gateway{}", way.gateway), ocs, is_ack };
+    let mut judge = |frame: &OnWay<'_>, client: &str, dbids: &[AppDbid], to: fault::Way| {
+        let is_ocs = !dbids.is_empty();
+        let passing = Passing { client, dbids, is_ocs, way: to, message, fields: frame };
+        faults.judge(Time::from_millis(now), &passing)
+    };
+    let frame = on_way(way.leg == Leg::Ack);
+    let verdict = match way.leg {
+        Leg::Up => judge(&frame, "ocs", &[ocs, site::BACKUP], fault::Way::Down),
+        Leg::Down => judge(&frame, &frame.gateway, &[], fault::Way::Down),
+        Leg::Ack => {
+            let refused = judge(&on_way(false), &frame.gateway, &[], fault::Way::Up);
+            let acked = judge(&frame, &frame.gateway, &[], fault::Way::Down);
+            if refused == Verdict::default() { acked } else { refused }
+        }
+    };
+    match verdict {
+        Verdict { fate: Fate::Drop, .. } => Some(Fault::Drop),
+        Verdict { fate: Fate::Refuse(code), .. } => Some(Fault::Refuse(code.0 as u64)),
+        Verdict { fate: Fate::Fail(code), .. } => Some(Fault::Fail(code.0 as u64)),
+        Verdict { struck, .. } if struck.is_empty() => None,
+        Verdict { delay, copies, .. } => {
+            let millis = |length: &std::time::Duration| length.as_millis() as u64;
+            Some(Fault::Late { late: millis(&delay), double: copies.first().map(millis) })
         }
     }
 }

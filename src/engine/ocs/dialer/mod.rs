@@ -18,7 +18,7 @@ mod hooks;
 mod kind;
 mod model;
 mod pace;
-pub(in crate::engine) mod random;
+pub mod random;
 mod result;
 mod seats;
 mod talk;

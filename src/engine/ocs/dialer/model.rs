@@ -105,7 +105,7 @@ impl Span {
         Self::Between(millis, millis)
     }
 
-    pub(super) fn draw(self, random: &mut Random) -> u64 {
+    pub(in crate::engine) fn draw(self, random: &mut Random) -> u64 {
         match self {
             Self::Between(min, max) => random.between(min, max),
             Self::Mean(mean) => random.exponential(mean),

@@ -2,10 +2,12 @@
 
 /// splitmix64.
 #[derive(Clone, Debug)]
-pub(in crate::engine) struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    pub(in crate::engine) fn new(seed: u64) -> Self {
+    /// The same seed draws the same numbers.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -34,7 +36,7 @@ impl Random {
     }
 
     /// Exponential with this mean, at most eight times the mean.
-    pub(in crate::engine) fn exponential(&mut self, mean: u64) -> u64 {
+    pub fn exponential(&mut self, mean: u64) -> u64 {
         const LN_2: u128 = 45_426; // in 1/65536
         let halvings = u128::from((64 << 16) - log2(self.next() | 1)); // -log2 of a number below 1, in 1/65536
         let drawn = u64::try_from((u128::from(mean) * halvings * LN_2) >> 32).unwrap_or(u64::MAX);

@@ -441,7 +441,6 @@ impl Fight {
 }
 
 #[test]
-#[allow(clippy::print_stdout, reason = "what the fights came to")]
 fn two_sequencers_that_fight_for_one_lease_double_no_step() {
     let (mut pauses, mut takeovers, mut started) = (0, 0, 0);
     for seed in 0..FIGHTS {
@@ -451,7 +450,6 @@ fn two_sequencers_that_fight_for_one_lease_double_no_step() {
         takeovers += fight.takeovers;
         started += fight.ocs.effects.iter().filter(|((_, act), _)| *act == Act::Start).map(|(_, n)| n).sum::<u32>();
     }
-    println!("fights={FIGHTS} pauses={pauses} takeovers={takeovers} started={started}");
     assert!(pauses > FIGHTS && takeovers > 2 * i64::try_from(FIGHTS).unwrap(), "{pauses} {takeovers}");
     assert!(u64::from(started) > 2 * FIGHTS, "most steps are run: {started}");
 }

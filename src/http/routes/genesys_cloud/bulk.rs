@@ -67,7 +67,7 @@ async fn update_contacts(
     Ok(Json(shown(&door, &headers, bulk)))
 }
 
-/// Bulk changes of a list, newest first. A restart forgets them.
+/// Bulk changes of a list, newest first.
 #[utoipa::path(get, path = "/api/v2/outbound/contactlists/{contact_list_id}/contacts/bulk/jobs", tag = "contact-lists",
     params(("contact_list_id" = String, Path, description = "Id of the list")),
     responses((status = 200, body = ContactListJobs), (status = 403, body = ContactListError),

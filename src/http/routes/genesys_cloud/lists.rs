@@ -7,7 +7,7 @@ use serde_json::Value;
 use utoipa_axum::routes;
 
 use super::words::{ContactList, ContactListError, ContactListPage};
-use super::{Answer, DELETE, IMPORT, READ, Words, list_of, may, need};
+use super::{Answer, DELETE, IMPORT, READ, Words, address, list_of, may, need};
 use crate::contact::genesys_cloud::ListBody;
 use crate::contact::genesys_cloud::shape::Page;
 use crate::http::Door;
@@ -70,7 +70,8 @@ async fn contact_lists(
     };
     let place = Place::of(words.number("pageNumber")?, words.number("pageSize")?)?;
     let may = |list: &crate::contact::CallingList| may(&caller, Verb::ContactsRead, &list.name);
-    Ok(Json(door.contact_lists.page(&filter, place, LISTS, may).await?))
+    let here = address(LISTS, &words, &["pageSize", "pageNumber"]);
+    Ok(Json(door.contact_lists.page(&filter, place, &here, may).await?))
 }
 
 /// Make a list.
@@ -102,6 +103,9 @@ async fn delete_contact_lists(
     let mut rows = Vec::new();
     for id in &ids {
         rows.push(list_of(&door, &caller, Verb::ContactsDelete, id).await?);
+    }
+    for row in &rows {
+        door.need_unloaded(&row.list.name).await?;
     }
     for row in &rows {
         door.contact_lists.remove(row).await?;
@@ -139,7 +143,7 @@ async fn change_contact_list(
     Ok(Json(door.contact_lists.shown(&row).await?))
 }
 
-/// Remove a list with its contacts. Do-not-call entries stay.
+/// Remove a list with its contacts, unless a campaign has it loaded. Do-not-call entries stay.
 #[utoipa::path(delete, path = "/api/v2/outbound/contactlists/{contact_list_id}", tag = "contact-lists",
     params(("contact_list_id" = String, Path, description = "Its id")),
     responses((status = 200), (status = 403, body = ContactListError), (status = 404, body = ContactListError),
@@ -150,6 +154,7 @@ async fn delete_contact_list(
     At(id): At<String>,
 ) -> Result<StatusCode, CloudError> {
     let row = list_of(&door, &caller, Verb::ContactsDelete, &id).await?;
+    door.need_unloaded(&row.list.name).await?;
     door.contact_lists.remove(&row).await?;
     Ok(StatusCode::OK)
 }

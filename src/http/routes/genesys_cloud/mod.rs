@@ -8,12 +8,14 @@ mod oauth;
 mod problem;
 mod search;
 mod uploads;
+pub(super) use uploads::{BodyParts, SignedQuery};
 mod words;
 
 use axum::http::{HeaderMap, header};
 
 use crate::contact::CallingList;
 use crate::contact::genesys_cloud::ErrorCode;
+use crate::contact::genesys_cloud::percent_encoded;
 use crate::http::Door;
 use crate::http::access::{Caller, Routes};
 use crate::http::foreign::CloudError;
@@ -38,7 +40,7 @@ pub(super) fn routes() -> Routes {
 }
 
 /// What the handlers answer.
-type Answer<T> = Result<T, CloudError>;
+pub(super) type Answer<T> = Result<T, CloudError>;
 
 fn may(caller: &Caller, verb: Verb, name: &str) -> bool {
     caller.may(verb, Object { list: Some(name), ..Object::default() })
@@ -61,10 +63,10 @@ async fn list_of(door: &Door, caller: &Caller, verb: Verb, id: &str) -> Answer<L
 }
 
 /// What a query says, as often as it says it.
-struct Words(Vec<(String, String)>);
+pub(super) struct Words(pub Vec<(String, String)>);
 
 impl Words {
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
@@ -74,12 +76,12 @@ impl Words {
         given.filter(|value| !value.is_empty()).map(str::to_owned).collect()
     }
 
-    fn number(&self, name: &str) -> Answer<Option<i64>> {
+    pub(super) fn number(&self, name: &str) -> Answer<Option<i64>> {
         let read = self.get(name).map(|text| text.parse().map_err(|_| Refusal::invalid(name)));
         Ok(read.transpose()?)
     }
 
-    fn flag(&self, name: &str) -> Answer<Option<bool>> {
+    pub(super) fn flag(&self, name: &str) -> Answer<Option<bool>> {
         match self.get(name).map(str::to_ascii_lowercase).as_deref() {
             None => Ok(None),
             Some("true") => Ok(Some(true)),
@@ -89,8 +91,16 @@ impl Words {
     }
 }
 
+/// An address with what else was asked, so that its other pages are asked the same.
+pub(super) fn address(path: &str, words: &Words, page: &[&str]) -> String {
+    let kept = words.0.iter().filter(|(name, value)| !value.is_empty() && !page.contains(&name.as_str()));
+    let pairs: Vec<String> =
+        kept.map(|(name, value)| format!("{}={}", percent_encoded(name), percent_encoded(value))).collect();
+    if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
+}
+
 /// Our own address, as the caller knows it: the name in Host was checked.
-fn base(door: &Door, headers: &HeaderMap) -> String {
+pub(super) fn base(door: &Door, headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
     let scheme = if door.has_tls { "https" } else { "http" };
     format!("{scheme}://{host}")
@@ -108,5 +118,7 @@ mod tests {
         assert_eq!((words.get("name"), words.get("id")), (None, Some("1,2")));
         assert_eq!((words.flag("yes").unwrap(), words.flag("no").unwrap()), (Some(true), None));
         assert!(words.flag("id").is_err() && words.number("id").is_err());
+        assert_eq!(address("/x", &words, &["yes"]), "/x?id=1%2C2&id=3%2C");
+        assert_eq!(address("/x", &words, &["id", "yes"]), "/x");
     }
 }

@@ -1,27 +1,34 @@
 //! Files: by an address that carries its own permission, or as a form.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::multipart::Field;
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Query, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
+use tokio::time::timeout;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 
 use super::words::{ContactListError, ContactListForm, ContactListStatus, ContactListUpload, ContactListUploadAnswer};
 use super::{Answer, IMPORT, READ, base, list_of, need};
+use crate::contact::csv::Limits;
 use crate::contact::genesys_cloud::ErrorCode;
 use crate::contact::genesys_cloud::ImportStatus;
 use crate::contact::genesys_cloud::shape::{UploadAnswer, UploadRequest};
 use crate::http::Door;
 use crate::http::access::{Caller, Routes};
-use crate::http::extract::{Place, contact_body};
+use crate::http::extract::{Place, contact_body, not_longer};
 use crate::service::access::Verb;
 use crate::service::contact_lists::{FormUpload, Parts, Refusal, read};
 
+/// Bytes of a refused file that are read all the same, and for how long.
+const DRAINED_MAX: usize = 64 << 20;
+const DRAINED_FOR: Duration = Duration::from_secs(10);
 /// Most bytes of a word of a form.
 const WORD_MAX: usize = 4 * 1024;
 
@@ -57,17 +64,41 @@ async fn announce_upload(
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-struct SignedQuery {
+pub(in crate::http::routes) struct SignedQuery {
     /// Milliseconds since 1970 UTC.
     #[serde(default)]
-    expires: String,
-    /// Of id and expiry.
+    pub expires: String,
+    /// Of what it allows, and of expiry.
     #[serde(default)]
-    signature: String,
+    pub signature: String,
 }
 
 /// The parts of a body.
-struct BodyParts(BodyDataStream);
+pub(in crate::http::routes) struct BodyParts(BodyDataStream);
+
+impl BodyParts {
+    pub(in crate::http::routes) fn of(body: Body) -> Self {
+        Self(body.into_data_stream())
+    }
+
+    /// Takes what still comes of a file that is refused, within bounds: a client that is cut off while it sends never reads
+    /// why. One that has asked first (`Expect`) sends nothing.
+    pub(in crate::http::routes) async fn drain(mut self, headers: &HeaderMap) {
+        if headers.contains_key(header::EXPECT) {
+            return;
+        }
+        let all = async {
+            let mut left = DRAINED_MAX;
+            while let Some(Ok(part)) = self.0.next().await {
+                left = left.saturating_sub(part.len());
+                if left == 0 {
+                    return;
+                }
+            }
+        };
+        let _ = timeout(DRAINED_FOR, all).await;
+    }
+}
 
 impl Parts for BodyParts {
     fn next(&mut self) -> BoxFuture<'_, Option<Result<Bytes, String>>> {
@@ -96,10 +127,16 @@ async fn receive_upload(
     State(door): State<Door>,
     Place(id): Place<String>,
     Query(query): Query<SignedQuery>,
+    headers: HeaderMap,
     body: Body,
 ) -> Answer<StatusCode> {
-    let mut parts = BodyParts(body.into_data_stream());
-    door.contact_lists.receive(&id, &query.expires, &query.signature, &mut parts).await?;
+    not_longer(&body, Limits::GENESYS_CLOUD.file).map_err(Refusal::from)?;
+    let mut parts = BodyParts::of(body);
+    let done = door.contact_lists.receive(&id, &query.expires, &query.signature, &mut parts).await;
+    if done.is_err() {
+        parts.drain(&headers).await;
+    }
+    done?;
     Ok(StatusCode::OK)
 }
 

@@ -82,7 +82,11 @@ fn no_such_part(len: u64) -> Response {
 }
 
 /// A file as it stands now.
-pub(super) async fn file(path: Option<&Path>, name: &str, headers: &HeaderMap) -> Result<Response, Problem> {
+pub(in crate::http::routes) async fn file(
+    path: Option<&Path>,
+    name: &str,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
     let none = || Problem::new("report-not-found", 404, format!("there is no {name} of this job"));
     let path = path.ok_or_else(none)?.to_owned();
     let open = move || {

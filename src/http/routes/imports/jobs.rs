@@ -29,10 +29,10 @@ use crate::store::contacts::{ImportJob, JobKind};
 use crate::store::hex;
 
 pub(super) fn routes() -> Routes {
-    const READ: &[Verb] = &[Verb::ContactsRead, Verb::ContactsImport, Verb::ContactsDelete];
-    const LOAD: &[Verb] = &[Verb::ContactsImport, Verb::ContactsDelete];
+    const READ: &[Verb] = &[Verb::ContactsRead, Verb::ContactsImport, Verb::ContactsDelete, Verb::ContactsClear];
+    const LOAD: &[Verb] = &[Verb::ContactsImport, Verb::ContactsDelete, Verb::ContactsClear];
     Routes::new()
-        .guarded_within(LOAD, routes!(create))
+        .guarded_within(&[Verb::ContactsImport, Verb::ContactsDelete], routes!(create))
         .guarded_within(READ, routes!(jobs))
         .guarded_within(READ, routes!(show))
         .guarded_within(LOAD, routes!(go_on))
@@ -54,7 +54,11 @@ const QUIET: Duration = Duration::from_secs(10);
 
 /// What a caller needs for a job of this kind.
 fn verb(kind: JobKind) -> Verb {
-    if kind == JobKind::Delete { Verb::ContactsDelete } else { Verb::ContactsImport }
+    match kind {
+        JobKind::Delete => Verb::ContactsDelete,
+        JobKind::Clear => Verb::ContactsClear,
+        JobKind::Import | JobKind::Call | JobKind::Push => Verb::ContactsImport,
+    }
 }
 
 /// Name of a job's list; `None` = it has none, or it is gone.

@@ -98,7 +98,7 @@ async fn change(
     Ok(Json(shown::list(&door.imports.change_list(list, version).await?)))
 }
 
-/// Remove a calling list with its contacts. Do-not-call entries stay.
+/// Remove a calling list with its contacts, unless a campaign has it loaded. Do-not-call entries stay.
 #[utoipa::path(delete, path = "/v1/lists/{id}", tag = "contacts", params(("id" = String, Path)),
     responses((status = 200, body = ClearedDto), (status = 404, body = ProblemDto), (status = 409, body = ProblemDto)))]
 async fn delete(
@@ -107,12 +107,13 @@ async fn delete(
     Place(id): Place<String>,
 ) -> Result<Json<ClearedDto>, Problem> {
     let row = find(&door, &caller, Verb::ContactsClear, &id).await?;
+    door.need_unloaded(&row.list.name).await?;
     let cleared = door.imports.delete_list(row.list.number).await?;
     Ok(Json(shown::cleared(&row.list.name, &cleared)))
 }
 
 /// Remove every contact of a calling list that is not being dialed. Do-not-call entries stay; how many cancellations went
-/// is told.
+/// is told. It is a job, which can be undone.
 #[utoipa::path(post, path = "/v1/lists/{id}/clear", tag = "contacts", params(("id" = String, Path)),
     responses((status = 200, body = ClearedDto), (status = 404, body = ProblemDto)))]
 async fn clear(
@@ -121,8 +122,12 @@ async fn clear(
     Place(id): Place<String>,
 ) -> Result<Json<ClearedDto>, Problem> {
     let row = find(&door, &caller, Verb::ContactsClear, &id).await?;
-    let cleared = door.imports.clear(row.list.number, None).await?;
-    Ok(Json(shown::cleared(&row.list.name, &cleared)))
+    // It goes on to its end though the caller hangs up.
+    let (imports, who, list) = (door.imports.clone(), caller.subject().to_owned(), row.list.number);
+    let done = tokio::spawn(async move { imports.clear_as_job(&who, list, None).await }).await;
+    let job = done.map_err(|error| Problem::new("internal", 500, error.to_string()))??;
+    caller.note(format!("job {}", job.id));
+    Ok(Json(shown::cleared_by(&row.list.name, &job)))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -1,6 +1,6 @@
 //! Calling lists and what loads them: uploads, jobs, profiles.
 
-mod files;
+pub(super) mod files;
 mod jobs;
 mod lists;
 mod profiles;

@@ -19,12 +19,13 @@ use crate::contact::csv::Limits;
 use crate::http::Door;
 use crate::http::access::{Caller, Routes};
 use crate::http::dto::{ImportSettings, PreviewDto, ProblemDto, UploadDto};
-use crate::http::extract::{Asked, Place};
+use crate::http::extract::{Asked, Place, not_longer};
 use crate::http::problem::Problem;
 use crate::http::serve::BODY;
 use crate::http::shown;
 use crate::service::access::Verb;
 use crate::service::import::{ImportError, NewUpload};
+use crate::service::own_file;
 use crate::store::contacts::StoredUpload;
 
 pub(super) fn routes() -> Routes {
@@ -70,6 +71,7 @@ async fn upload(
             }
         }
         "text/csv" | "application/octet-stream" | "application/csv" | "text/tab-separated-values" => {
+            not_longer(request.body(), Limits::NATIVE.file)?;
             let bytes = request.into_body().into_data_stream().map(|bytes| bytes.map_err(|_| ()));
             receive(&door, &caller, query.name.unwrap_or_default(), bytes).await?
         }
@@ -142,14 +144,7 @@ async fn write(mut bytes: impl Stream<Item = Result<Bytes, ()>> + Send + Unpin, 
 }
 
 fn new_file(path: &Path) -> std::io::Result<std::fs::File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.create_new(true).write(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options.open(path)
+    own_file(path, std::fs::File::options().create_new(true))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {

@@ -1,6 +1,7 @@
 //! Do-not-call wins, undo, cancel, lists in turn, keys, search, export.
 
 use super::*;
+use crate::store::contacts::StoredUpload;
 
 /// (info, type, status, result) of every record.
 async fn seen(world: &World, list: &str) -> Vec<(String, i32, i32, i32)> {
@@ -286,4 +287,191 @@ async fn profiles_and_uploads_are_kept_under_their_names() {
     assert!(world.service.upload_path("../../etc/passwd").is_err());
     world.service.delete_upload(&upload.id).await.unwrap();
     assert!(world.service.upload(&upload.id).await.is_err());
+}
+
+#[tokio::test]
+async fn a_clear_is_a_job_that_is_undone_and_leaves_who_is_being_dialed() {
+    let world = world();
+    world.import(&world.file("1.csv", &rows(1_200).replace("none", "+420777999999")), native(), named("N")).await;
+    let list = world.list("N").await;
+    let mut records = world.records("N").await;
+    let before: Vec<_> = records.iter().map(|it| (it.record_id, it.contact_info.clone(), it.record_type)).collect();
+    records.truncate(1);
+    records[0].record_status = 2;
+    world.store.commit(vec![Write::RecordStates { list: "N".into(), records }]).await.unwrap();
+    let backup = world.folder.path().join("backup.csv");
+
+    let job = world.service.clear_as_job("tester", list, Some(&backup)).await.unwrap();
+
+    assert_eq!((job.kind, job.state, lines(&backup).len()), (JobKind::Clear, JobState::Completed, 1_201));
+    let counts = job.progress.counts;
+    assert_eq!((counts.deleted, counts.failed, counts.records()), (1_199, 1, 1_200));
+    assert_eq!(job.progress.extra, "[\"c1\"]");
+    assert_eq!(world.service.jobs(None, 1).await.unwrap()[0].id, job.id);
+    assert_eq!(world.records("N").await.len(), 1);
+    let undone = world.service.undo(&job.id).await.unwrap();
+    assert_eq!((undone.restored, undone.kept), (1_199, 0));
+    assert_eq!(world.service.list_by_number(list).await.unwrap().size, 1_200);
+    let after: Vec<_> =
+        world.records("N").await.into_iter().map(|it| (it.record_id, it.contact_info, it.record_type)).collect();
+    assert_eq!(after, before);
+}
+
+#[tokio::test]
+async fn a_clear_that_was_interrupted_goes_on_and_counts_each_contact_once() {
+    let world = world();
+    world.import(&world.file("1.csv", &rows(1_200).replace("none", "+420777999999")), native(), named("N")).await;
+    let list = world.list("N").await;
+    let lock = world.service.list_lock(Some(list));
+    let held = lock.lock().await;
+    let (clearer, store) = (world.service.clone(), world.store.contacts());
+    let clearing = tokio::spawn(async move { clearer.clear_as_job("tester", list, None).await });
+    let job = loop {
+        let jobs = store.jobs(None, 1, true).await.unwrap();
+        if let Some(job) = jobs.into_iter().find(|job| job.kind == JobKind::Clear) {
+            break job;
+        }
+        tokio::task::yield_now().await;
+    };
+    // The first piece is done, and then the program is gone.
+    store.clear_some(list, 0, PIECE, Some(job.number)).await.unwrap();
+    world.service.inner.stopping.store(true, Ordering::Release);
+    drop(held);
+    clearing.await.unwrap().unwrap();
+    assert_eq!(world.service.job(&job.id).await.unwrap().state, JobState::Importing);
+
+    let next = service(&world.store, world.folder.path());
+    assert_eq!(next.resume_all().await.unwrap(), 1);
+    let job = next.wait(&job.id).await.unwrap();
+    assert_eq!((job.state, job.progress.counts.deleted, job.progress.resumes), (JobState::Completed, 1_200, 1));
+    assert_eq!(next.undo(&job.id).await.unwrap().restored, 1_200);
+}
+
+#[tokio::test]
+async fn as_many_jobs_wait_as_may_and_one_more_is_refused() {
+    let world = world();
+    let settings = ImportSettings { jobs_at_once: 2, jobs_waiting: 3, ..world.service.inner.settings.clone() };
+    let service = ImportService::new(Arc::new(world.store.clone()), settings);
+    let list = service.create_list(CallingList { columns: vec!["name".into(), "phone".into()], ..new_list("N") });
+    let list = list.await.unwrap().list.number;
+    let lock = service.list_lock(Some(list));
+    let held = lock.lock().await;
+    let file = world.file("1.csv", &rows(3));
+    let new = || NewJob::new("tester", native(), ListTarget::Number(list), FileSource::Path(file.clone()));
+    let mut jobs = Vec::new();
+    for _ in 0..5 {
+        jobs.push(service.create(new()).await.unwrap().id);
+    }
+    assert!(matches!(service.create(new()).await, Err(ImportError::Busy(3))));
+    assert!(matches!(service.clear_as_job("tester", list, None).await, Err(ImportError::Busy(3))));
+    drop(held);
+    for job in jobs {
+        assert_eq!(service.wait(&job).await.unwrap().state, JobState::Completed);
+    }
+    let one_more = service.create(new()).await.unwrap();
+    service.wait(&one_more.id).await.unwrap();
+}
+
+#[tokio::test]
+async fn uploads_that_nobody_came_back_for_go_and_those_of_open_jobs_stay() {
+    let world = world();
+    let store = world.store.contacts();
+    let begin = async |text: Option<&str>| {
+        let upload = world.service.begin_upload(NewUpload::default()).await.unwrap();
+        if let Some(text) = text {
+            std::fs::write(world.service.upload_path(&upload.id).unwrap(), text).unwrap();
+            world.service.complete_upload(&upload.id).await.unwrap();
+        }
+        upload.id
+    };
+    let (never, read, young) = (begin(None).await, begin(Some(&rows(3))).await, begin(Some(&rows(2))).await);
+    let new = NewJob::new("tester", native(), named("N"), FileSource::Upload(read.clone()));
+    let job = world.service.create(NewJob { auto_continue: false, ..new }).await.unwrap();
+    world.service.wait(&job.id).await.unwrap();
+    // Written anew with an older time: the store keeps the time of the first row of an id.
+    for id in [&never, &read] {
+        let upload = store.upload(id).await.unwrap().unwrap();
+        store.delete_upload(id).await.unwrap();
+        store.save_upload(StoredUpload { created_at: now_ms() - 9 * 24 * 3_600_000, ..upload }).await.unwrap();
+    }
+    assert_eq!(world.service.sweep_uploads().await.unwrap(), 1);
+    assert!(world.service.upload(&never).await.is_err());
+    assert!(world.service.upload(&young).await.is_ok());
+    world.service.continue_job(&job.id, "tester").await.unwrap();
+    assert_eq!(world.service.wait(&job.id).await.unwrap().progress.counts.created, 3);
+    assert_eq!(world.service.sweep_uploads().await.unwrap(), 1);
+    assert!(!world.service.upload_path(&read).unwrap().exists());
+}
+
+#[tokio::test]
+async fn presets_are_profiles_that_nobody_changes() {
+    let world = world();
+    let names: Vec<_> = world.service.profiles().await.unwrap().into_iter().map(|saved| saved.name).collect();
+    assert_eq!(names, ["genesys-cloud", "external-contacts", "external-contacts-classic", "ucs", "jtel"]);
+    let jtel = world.service.profile("jtel").await.unwrap();
+    assert!(matches!(world.service.save_profile(jtel.clone()).await, Err(ImportError::Taken { what: "preset", .. })));
+    assert!(matches!(world.service.delete_profile("jtel").await, Err(ImportError::InUse(_))));
+
+    // Example B6: the columns of the classic flow have names of their own.
+    let classic = || world.service.profile("external-contacts-classic");
+    let text = "contact id,Contact First Name,Contact Last Name\n1,a,b\n";
+    let wrong = NewJob::new(
+        "tester",
+        classic().await.unwrap().profile,
+        ListTarget::None,
+        FileSource::Path(world.file("b6.csv", text)),
+    );
+    let error = world.service.create(wrong).await.unwrap_err().to_string();
+    assert!(error.contains("Contact Id"), "{error}");
+    let text = "Contact Id,Contact First Name,Contact Last Name,Contact Work Phone\n1,a,b,(202) 555-0143\n";
+    let job = world.import(&world.file("b6.csv", text), classic().await.unwrap().profile, ListTarget::None).await;
+    assert_eq!(job.progress.counts.created, 1, "{:?}", job.progress);
+    let phones = |contacts: Vec<StoredContact>| contacts[0].contact.phones.clone();
+    assert_eq!(phones(world.contacts(None).await)[0].e164.as_deref(), Some("+12025550143"), "the country is US");
+    let text = text.replace("(202) 555-0143", "");
+    world.import(&world.file("b6.csv", &text), classic().await.unwrap().profile, ListTarget::None).await;
+    assert_eq!(phones(world.contacts(None).await), []);
+}
+
+#[tokio::test]
+async fn the_country_of_the_configuration_reads_national_phones() {
+    let world = world();
+    let settings = ImportSettings { default_country: "CZ".into(), ..world.service.inner.settings.clone() };
+    let service = ImportService::new(Arc::new(world.store.clone()), settings);
+    let file = world.file("1.csv", "id,phone\n1,777 000 001\n");
+    let new = NewJob::new("tester", native(), named("N"), FileSource::Path(file));
+    let job = service.wait(&service.create(new).await.unwrap().id).await.unwrap();
+    assert_eq!(job.spec.profile.default_country, "CZ", "a job that is taken up again has the same");
+    assert_eq!(world.records("N").await[0].contact_info, "+420777000001");
+}
+
+#[tokio::test]
+async fn the_list_of_a_dry_run_goes_with_it_and_stays_when_somebody_else_waits_for_it() {
+    let world = world();
+    let file = world.file("1.csv", &rows(3));
+    let new = || NewJob::new("tester", native(), named("N"), FileSource::Path(file.clone()));
+    let job = world.service.create(NewJob { dry_run: true, ..new() }).await.unwrap();
+    let job = world.service.wait(&job.id).await.unwrap();
+    assert_eq!((job.state, job.progress.validation.created), (JobState::Completed, 3));
+    assert!(world.service.list_by_name("N").await.is_err());
+
+    let waits = world.service.create(NewJob { auto_continue: false, ..new() }).await.unwrap();
+    world.service.wait(&waits.id).await.unwrap();
+    let again = world.service.create(NewJob { dry_run: true, ..new() }).await.unwrap();
+    world.service.wait(&again.id).await.unwrap();
+    world.service.continue_job(&waits.id, "tester").await.unwrap();
+    assert_eq!(world.service.wait(&waits.id).await.unwrap().progress.counts.created, 3);
+}
+
+#[tokio::test]
+async fn the_preset_of_external_contacts_knows_its_fields_by_their_names() {
+    let world = world();
+    let profile = world.service.profile("external-contacts").await.unwrap().profile;
+    let text = "external_id,First Name,WORK_EMAIL,workPhone\n7,Ann,a@x.org,+420777000001\n8,Bo,name@,\n";
+    let text = text.replace("First Name", "first_name");
+    let job = world.import(&world.file("b.csv", &text), profile, ListTarget::None).await;
+    assert_eq!(stored(&job.progress.counts), (1, 0, 0, 1), "{:?}", job.progress.failure);
+    let contact = &world.contacts(None).await[0].contact;
+    assert_eq!((contact.value("firstName"), contact.phones[0].column.as_str()), (Some("Ann"), "workPhone"));
+    assert_eq!((contact.external_ids[0].value.as_str(), contact.customer_id.as_str()), ("7", "7"));
 }

@@ -51,6 +51,8 @@ pub(super) struct Applier<'a> {
     chain: CachedStatement<'a>,
     dnc: Dnc<'a>,
     json: [String; 3],
+    /// The contact that came last: its texts are filled again.
+    spare: Option<Box<Contact>>,
 }
 
 /// Finds who must not be called.
@@ -58,6 +60,8 @@ struct Dnc<'a> {
     phone: CachedStatement<'a>,
     spelling: CachedStatement<'a>,
     customer: CachedStatement<'a>,
+    /// Whether any phone, other spelling or customer is listed at all: a list that is empty is not searched.
+    any: [bool; 3],
     now_s: i64,
 }
 
@@ -136,9 +140,11 @@ impl<'a> Applier<'a> {
                     "SELECT 1 FROM gsw_donotcall_list WHERE customer_id = ?1 \
                      AND (expires_at IS NULL OR expires_at > ?2)",
                 )?,
+                any: listed_at_all(db)?,
                 now_s: now_ms.div_euclid(1_000),
             },
             json: Default::default(),
+            spare: None,
             db,
         };
         if let Some(list) = &context.list {
@@ -202,7 +208,7 @@ impl<'a> Applier<'a> {
         let list = context.list.as_ref();
         let rules = Rules { profile, list, organisation: number };
         let new_id = &mut || new_id(context, draft.record);
-        let decision = decide(draft, &hits, rules, new_id);
+        let decision = decide(draft, &hits, rules, new_id, self.spare.take());
         if let Decision::Create(contact) | Decision::Update(contact) | Decision::Merge { into: contact, .. } = &decision
         {
             report.remarks.extend(no_phone(contact, rules));
@@ -252,7 +258,9 @@ impl<'a> Applier<'a> {
                 self.first_contact.get_or_insert(contact.number);
                 self.put_contact(&contact)?;
                 self.rewrite_chain(draft, None, &contact, &verdict)?;
-                Ok(Applied { outcome: Outcome::Created, contact: Some(contact.number) })
+                let number = contact.number;
+                self.spare = Some(contact);
+                Ok(Applied { outcome: Outcome::Created, contact: Some(number) })
             }
             Decision::Update(contact) => {
                 self.update(draft, &hits, *contact, &[], (organisation, number), report, counts)
@@ -277,16 +285,17 @@ impl<'a> Applier<'a> {
         let before = hits.iter().find(|hit| hit.number == contact.number);
         let before = before.ok_or_else(|| StoreError::new(StoreErrorKind::Internal, "an update of no hit"))?;
         report.contact_id.push_str(&contact.id);
-        let verdict = self.verdict(&contact)?;
+        let away: Vec<&Contact> = hits.iter().filter(|hit| away.contains(&hit.number)).collect();
+        self.inherit_customer(&away, &mut contact)?;
+        let mut verdict = self.verdict(&contact)?;
         if let Some(outcome) = self.forbidden(&verdict, &contact, report, counts) {
             return Ok(Applied { outcome, contact: Some(contact.number) });
         }
+        self.inherit_phones(&away, &contact, &mut verdict)?;
         self.put_organisation(organisation.0, organisation.1)?;
-        for number in away {
-            if let Some(away) = hits.iter().find(|hit| hit.number == *number) {
-                self.take_away(away)?;
-                counts.merged_away = counts.merged_away.saturating_add(1);
-            }
+        for contact in away {
+            self.take_away(contact)?;
+            counts.merged_away = counts.merged_away.saturating_add(1);
         }
         self.image("changed", contact.number)?;
         contact.version = before.version + 1;
@@ -294,6 +303,31 @@ impl<'a> Applier<'a> {
         self.change_contact(before, &contact)?;
         self.rewrite_chain(draft, Some(before), &contact, &verdict)?;
         Ok(Applied { outcome: Outcome::Updated, contact: Some(contact.number) })
+    }
+
+    /// Who said do-not-call as a customer has said so for all that they become: the survivor takes that name.
+    fn inherit_customer(&mut self, away: &[&Contact], contact: &mut Contact) -> Done {
+        if away.is_empty() || self.dnc.has_customer(&contact.customer_id)? {
+            return Ok(());
+        }
+        for other in away {
+            if !other.customer_id.is_empty() && self.dnc.has_customer(&other.customer_id)? {
+                contact.customer_id.clone_from(&other.customer_id);
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// A phone that was taken out of dialing for do-not-call stays so in another's chain.
+    fn inherit_phones(&mut self, away: &[&Contact], contact: &Contact, verdict: &mut DncVerdict) -> Done {
+        for other in away {
+            let records = self.records(other)?;
+            for (phone, listed) in contact.phones.iter().zip(&mut verdict.phones) {
+                *listed |= records.iter().any(|record| record.is_out_for(phone.contact_info()));
+            }
+        }
+        Ok(())
     }
 
     /// A contact that was named to be deleted.
@@ -767,15 +801,27 @@ pub(super) struct Finished {
 
 impl Dnc<'_> {
     fn has_phone(&mut self, phone: &str) -> Done<bool> {
-        let now = self.now_s;
-        Ok(self.phone.exists(params![phone, now]).map_err(|error| failed("gsw_donotcall_list", &error))?
-            || self.spelling.exists(params![phone, now]).map_err(|error| failed("dnc_evidence", &error))?)
+        let (now, [phones, spellings, _]) = (self.now_s, self.any);
+        let list = |error| failed("gsw_donotcall_list", &error);
+        Ok((phones && self.phone.exists(params![phone, now]).map_err(list)?)
+            || (spellings
+                && self.spelling.exists(params![phone, now]).map_err(|error| failed("dnc_evidence", &error))?))
     }
 
     fn has_customer(&mut self, customer: &str) -> Done<bool> {
-        let now = self.now_s;
-        self.customer.exists(params![customer, now]).map_err(|error| failed("gsw_donotcall_list", &error))
+        let (now, [.., customers]) = (self.now_s, self.any);
+        let list = |error| failed("gsw_donotcall_list", &error);
+        Ok(customers && self.customer.exists(params![customer, now]).map_err(list)?)
     }
+}
+
+/// Nothing of it changes within a transaction.
+fn listed_at_all(db: &Connection) -> Done<[bool; 3]> {
+    let text = "SELECT EXISTS (SELECT 1 FROM gsw_donotcall_list WHERE phone IS NOT NULL), \
+                EXISTS (SELECT 1 FROM dnc_evidence WHERE normalised IS NOT NULL), \
+                EXISTS (SELECT 1 FROM gsw_donotcall_list WHERE customer_id IS NOT NULL)";
+    let mut any = db.prepare_cached(text).map_err(|error| sql(&error))?;
+    any.query_row([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?])).map_err(|error| sql(&error))
 }
 
 fn found(hits: &[Contact], number: i64, report: &mut RecordReport) {

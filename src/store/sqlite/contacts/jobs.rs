@@ -3,7 +3,9 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::store::StoreError;
-use crate::store::contacts::{ImportJob, JobChange, JobKind, JobState, Progress, SavedProfile, StoredUpload};
+use crate::store::contacts::{
+    Cleared, ImportJob, JobChange, JobKind, JobState, Progress, SavedProfile, StoredUpload, refused,
+};
 use crate::store::sqlite::value::{failed, json, most, strange};
 
 type Read<T> = Result<T, StoreError>;
@@ -122,6 +124,27 @@ pub(super) fn keep(db: &Connection, number: i64, list: Option<i64>, progress: &P
         last.execute(params![list, number]).map_err(|error| sql(&error))?;
     }
     Ok(())
+}
+
+/// Ids of contacts that stayed, kept with the job of a clear.
+const IN_USE_KEPT: usize = 100;
+
+/// The same for a piece of a clear: its cursor is the number of the last contact that was looked at.
+pub(super) fn keep_cleared(db: &Connection, number: i64, cleared: &Cleared, images: i64) -> Read<()> {
+    let Some(ImportJob { mut progress, .. }) = by_number(db, number)? else {
+        return Err(refused("there is no such job"));
+    };
+    let in_use = u64::try_from(cleared.in_use.len()).unwrap_or(u64::MAX);
+    progress.counts.deleted = progress.counts.deleted.saturating_add(cleared.deleted);
+    progress.counts.failed = progress.counts.failed.saturating_add(in_use);
+    progress.cancellations = progress.cancellations.saturating_add(cleared.cancellations);
+    progress.cursor.record = cleared.after.cast_unsigned();
+    progress.images = images;
+    let mut ids: Vec<String> = serde_json::from_str(&progress.extra).unwrap_or_default();
+    ids.extend(cleared.in_use.iter().map(|(_, id)| id.clone()));
+    ids.truncate(IN_USE_KEPT);
+    progress.extra = json(&ids)?;
+    keep(db, number, None, &progress)
 }
 
 fn saved(row: &Row<'_>) -> rusqlite::Result<(SavedProfile, bool)> {

@@ -89,9 +89,11 @@ pub(super) fn create(db: &Connection, mut list: CallingList, at: i64) -> Read<Li
     list.version = 1;
     let settings = json(&list)?;
     let customer = list.customer_column.as_deref().unwrap_or(CUSTOMER_COLUMN);
+    // The number of a list that is gone stays that list's: a job of it may still be undone.
     db.execute(
-        "INSERT INTO calling_lists (name, enabled, customer_column, uid, settings, version, created_at, modified_at) \
-         VALUES (?1, 1, ?2, ?3, ?4, 1, ?5, ?5)",
+        "INSERT INTO calling_lists (id, name, enabled, customer_column, uid, settings, version, created_at, modified_at) \
+         SELECT max(ifnull((SELECT max(id) FROM calling_lists), 0), ifnull((SELECT max(list) FROM import_jobs), 0)) + 1, \
+         ?1, 1, ?2, ?3, ?4, 1, ?5, ?5",
         params![list.name, customer, list.id, settings, at],
     )
     .map_err(|error| sql(&error))?;

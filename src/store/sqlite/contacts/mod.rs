@@ -187,7 +187,11 @@ impl ContactStore for SqliteStore {
                     cleared.in_use.push((number, id));
                 }
             }
-            cleared.cancellations = applier.finish()?.cancellations;
+            let finished = applier.finish()?;
+            cleared.cancellations = finished.cancellations;
+            if let Some(job) = job {
+                jobs::keep_cleared(&ledger.db, job, &cleared, finished.images)?;
+            }
             Ok(cleared)
         })
     }

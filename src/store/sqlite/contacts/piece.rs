@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use crate::contact::{Counts, Outcome, RecordReport};
-use crate::store::contacts::{BUSY_MS_MAX, BUSY_RECORDS_MAX, Called, Context, Cursor, Piece, Stop, StopReason};
+use crate::store::contacts::{
+    BUSY_MS_MAX, BUSY_RECORDS_MAX, Called, Context, Cursor, Piece, Stop, StopReason, TRANSACTION_BYTES,
+};
 use crate::store::sqlite::apply::Ledger;
 use crate::store::sqlite::contacts::apply::{Applier, Finished, Place, Start};
 use crate::store::sqlite::contacts::jobs;
@@ -33,8 +35,18 @@ pub(super) fn records(
     let began = Instant::now();
     let mut report = empty_report();
     let mut done = 0;
-    let Piece { batch, next, progress, sink, .. } = piece;
-    while let Some(item) = batch.items.get(..batch.len).and_then(|items| items.get(*next)) {
+    let Piece { batch, next, feed, progress, sink, .. } = piece;
+    let mut bytes = batch.raw.len();
+    loop {
+        let Some(item) = batch.items.get(..batch.len).and_then(|items| items.get(*next)) else {
+            // A larger transaction writes fewer pages; nobody waits in it for a record that is still to be read.
+            if done + batch.len <= feed.most && bytes < TRANSACTION_BYTES && feed.swap(batch) {
+                bytes += batch.raw.len();
+                *next = 0;
+                continue;
+            }
+            break;
+        };
         // Every transaction does something, however late it began: who waits is never waited for in a circle.
         if done > 0
             && (done % LOOK_EVERY == 0 || done == BUSY_RECORDS_MAX)

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::contact::{Counts, MatchKey, OnMatch, Outcome, Phone, RecordReport};
 use crate::store::StoreErrorKind;
-use crate::store::contacts::{BUSY_RECORDS_MAX, Batch, Context, Item, Progress, Sink, new_list};
+use crate::store::contacts::{BUSY_RECORDS_MAX, Batch, Context, Feed, Item, Progress, Sink, new_list};
 use crate::store::sqlite::{Options, open};
 
 /// Keeps outcomes; refuses the seal when it is told so.
@@ -52,7 +52,14 @@ fn piece(context: &Context, ids: impl Iterator<Item = usize>, sink: Told) -> Pie
         })
         .collect();
     let batch = Batch { len: items.len(), items, raw: Vec::new() };
-    Piece { context: Arc::new(context.clone()), batch, next: 0, progress: Progress::default(), sink: Box::new(sink) }
+    Piece {
+        context: Arc::new(context.clone()),
+        batch,
+        next: 0,
+        feed: Feed::none(),
+        progress: Progress::default(),
+        sink: Box::new(sink),
+    }
 }
 
 fn ledger() -> (Ledger, Context) {
@@ -83,6 +90,23 @@ fn a_transaction_ends_early_while_somebody_waits_and_goes_on_where_it_was() {
     }
     assert!(transactions >= 3);
     assert_eq!((work.progress.counts.created, work.progress.contacts), (2_500, Some((1, 2_500))));
+}
+
+#[test]
+fn a_transaction_takes_the_batches_that_are_there_up_to_its_limit() {
+    let (ledger, context) = ledger();
+    let (to, next) = mpsc::channel(8);
+    let (back, mut used) = mpsc::channel(8);
+    for from in [10, 20, 30] {
+        to.try_send(piece(&context, from..from + 10, Told::default()).batch).unwrap();
+    }
+    let mut work = piece(&context, 0..10, Told::default());
+    work.feed = Feed { next, back, most: 30 };
+    super::piece::live(&ledger, &mut work, 1, &|| false).unwrap();
+    assert!(work.is_done());
+    assert_eq!((work.progress.counts.created, count(&ledger, "contacts")), (30, 30));
+    assert!(used.try_recv().is_ok() && used.try_recv().is_ok() && used.try_recv().is_err(), "two came back");
+    assert_eq!(work.feed.next.try_recv().unwrap().len, 10, "and one is for the next transaction");
 }
 
 #[test]
