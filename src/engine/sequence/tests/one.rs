@@ -247,9 +247,10 @@ fn a_stop_is_said_again_until_the_campaign_stands_still() {
     desk.outcome(ActOutcome::NotSent);
     desk.wait(2_000);
     assert_eq!(desk.submitted.last(), Some(&(0, Act::Stop, 3)));
-    desk.outcome(ActOutcome::Unknown);
+    desk.outcome(ActOutcome::NoEffect);
     desk.status(RUNNING);
     desk.wait(5_000);
+    assert_eq!(desk.submitted.last(), Some(&(0, Act::Stop, 4)));
     desk.outcome(ActOutcome::Unknown);
     desk.status(ACTIVE);
     assert_eq!(desk.submitted.last().map(|it| it.1), Some(Act::Unload));
