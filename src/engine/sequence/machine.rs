@@ -148,6 +148,8 @@ pub struct Machine {
     started_ms: Option<i64>,
     /// When the state was asked for that tells whether it was started.
     resumed_ms: Option<i64>,
+    /// Attempts of the act in turn that had no effect, since it was taken up: what a crash cut off is not counted for long.
+    futile: u32,
     /// Why it stops or unloads.
     then: Option<StepResult>,
     detail: Option<String>,
@@ -174,6 +176,7 @@ impl Machine {
             failures: 0,
             started_ms: None,
             resumed_ms: None,
+            futile: 0,
             then: None,
             detail: None,
             bad: false,
@@ -465,7 +468,7 @@ impl Machine {
             (Why::Begin, 1 | 2) => self.begin_later(now_ms),
             (Why::Begin, _) => self.failed(now_ms, "the campaign is loaded already, by somebody else".into()),
             (Why::Resume(act, attempt), status) => self.resumed(now_ms, act, attempt, status),
-            (Why::Again(Act::Load), 0) | (Why::Again(Act::Start), 3 | 4) if self.may_try(why) => {
+            (Why::Again(Act::Load), 0) | (Why::Again(Act::Start), 3 | 4) if self.may_try() => {
                 if let Why::Again(act) = why {
                     self.act_again(now_ms, act);
                 }
@@ -616,15 +619,17 @@ impl Machine {
             (Act::Load, ActOutcome::Refused(_)) => self.failed(now_ms, refused("the load is refused")),
             (Act::Start, ActOutcome::Refused(_)) => self.unload_failed(now_ms, &refused("the start is refused")),
             (_, ActOutcome::NotSent) => self.phase = Phase::ActLater(now_ms.saturating_add(AGAIN_MS), act),
-            (_, ActOutcome::NoEffect) => self.ask(Why::Again(act)),
+            (_, ActOutcome::NoEffect) => {
+                self.futile += 1;
+                self.ask(Why::Again(act));
+            }
             (_, ActOutcome::Unknown) | (Act::Stop | Act::Unload, ActOutcome::Refused(_)) => self.ask(Why::Verify(act)),
         }
     }
 
     /// What had no effect so often has none.
-    fn may_try(&self, why: Why) -> bool {
-        let Why::Again(act) = why else { return false };
-        self.attempts.get(&act).is_none_or(|attempt| *attempt < RETRIES)
+    fn may_try(&self) -> bool {
+        self.futile < RETRIES
     }
 
     fn runs_already(&self, code: ErrorCode) -> bool {
@@ -638,6 +643,7 @@ impl Machine {
 
     /// It has had its effect; the campaign is in this state now.
     fn done(&mut self, now_ms: i64, act: Act, status: i32) {
+        self.futile = 0;
         match act {
             Act::Load => self.loaded(now_ms),
             Act::Start => self.dial(now_ms),
@@ -721,6 +727,7 @@ impl Machine {
 
     fn fresh(&mut self) {
         (self.phase, self.started_ms, self.resumed_ms, self.then) = (Phase::Waiting, None, None, None);
+        self.futile = 0;
     }
 
     fn end(&mut self, now_ms: i64, result: SequenceResult) {

@@ -421,3 +421,21 @@ fn what_has_had_no_effect_and_can_have_none_is_begun_again_three_times_in_all() 
     desk.status(RUNNING);
     assert_eq!(desk.machine.standing().phase, "dialing");
 }
+
+/// What a crash cut off between the intent and the send has had no effect through no fault of OCS.
+#[test]
+fn an_act_that_crashes_have_cut_off_again_and_again_is_done_at_last() {
+    let mut desk = Desk::new(timed());
+    desk.status(NOT_LOADED);
+    desk.outcome(DONE);
+    for attempt in 1..=5 {
+        desk.crash();
+        desk.status(ACTIVE);
+        assert_eq!(desk.submitted.last(), Some(&(0, Act::Start, attempt)));
+        desk.outcome(ActOutcome::NoEffect);
+        desk.status(ACTIVE);
+        assert_eq!(desk.submitted.last(), Some(&(0, Act::Start, attempt + 1)));
+    }
+    desk.outcome(DONE);
+    assert_eq!(desk.machine.standing().phase, "dialing");
+}
