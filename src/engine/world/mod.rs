@@ -8,7 +8,7 @@
 //!             <--Link-- frames <-- TServer <-- frames <--Link-- Ocs
 //! ```
 //!
-//! With faults every frame goes through [`Lines`](crate::engine::fault::Lines) on its way to and from the T-Server.
+//! With faults every frame goes through [`Lines`] on its way to and from the T-Server.
 
 mod faults;
 mod io;
